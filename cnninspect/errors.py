@@ -1,0 +1,235 @@
+"""Every error that cnninspect raises on purpose.
+
+    CnnInspectError                 .hint: what to type next; .exit_code: what the command returns
+    ├── UsageError                  2: what the person typed
+    │   ├── UnknownModel            no source has that name
+    │   ├── UnknownSetting          the family has no such setting
+    │   ├── BadSetting              the setting's value is of no use
+    │   ├── BadReference            the reference cannot be read
+    │   ├── BadInput                an input's shape or dtype cannot be read, or is not possible
+    │   ├── UnknownLayer            the model has no layer of that path
+    │   ├── UnknownChoice           an option's value is not among those allowed
+    │   ├── BadOption               an option's value is of no use
+    │   ├── MissingLibrary          an extra is not installed
+    │   ├── FileMissing             there is no such file
+    │   └── FileExists              the output is there already
+    ├── Failure                     1: what failed
+    │   ├── BuildFailed             the model could not be built
+    │   ├── RunFailed               the model could not be run
+    │   │   └── ShapeMismatch       the input does not fit: which layer, got, wanted
+    │   ├── FileUnreadable          a file is not what it should be
+    │   └── FileUnwritable          a file could not be written
+    └── AnswerIsNo                  3: the work was done and the answer is no
+
+Each class takes the facts and writes its own sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+
+class CnnInspectError(Exception):
+    """Base of all errors: a sentence, and a hint at what to type next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(CnnInspectError):
+    """What the person typed cannot be done."""
+
+    exit_code = 2
+
+
+class Failure(CnnInspectError):
+    """What the person typed makes sense, and it failed."""
+
+
+class AnswerIsNo(CnnInspectError):
+    """The work was done and the answer is no."""
+
+    exit_code = 3
+
+
+class UnknownModel(UsageError):
+    """No source has a model of that name."""
+
+    def __init__(self, name: str, known: Iterable[str], source: str = "") -> None:
+        where = f" in {source}" if source else ""
+        super().__init__(
+            f"there is no model called {name!r}{where}",
+            did_you_mean(name, known) or "cnninspect list shows every name",
+        )
+
+
+class UnknownSetting(UsageError):
+    """The model has no such setting."""
+
+    def __init__(self, model: str, key: str, known: Sequence[str]) -> None:
+        described = "; ".join(known)
+        super().__init__(
+            f"{model} has no setting {key!r}",
+            f"it has: {described}" if known else "it has no settings",
+        )
+
+
+class BadSetting(UsageError):
+    """A setting's value is not of its type, or out of its range."""
+
+    def __init__(self, model: str, key: str, value: str, expected: str) -> None:
+        super().__init__(f"{model}: {key}={value} is not possible", f"{key} must be {expected}")
+
+
+class BadReference(UsageError):
+    """A reference cannot be read."""
+
+    def __init__(self, text: str, problem: str) -> None:
+        super().__init__(
+            f"cannot read the reference {text!r}: {problem}",
+            "a reference looks like resnet34, resnet34@num_classes=10 or torchvision:resnet50",
+        )
+
+
+class BadInput(UsageError):
+    """An input cannot be read or is not possible."""
+
+    def __init__(self, text: str, problem: str, hint: str = "") -> None:
+        super().__init__(
+            f"input {text!r}: {problem}",
+            hint or "write --input 3x224x224, 8x3x224x224 or tokens:int64:1x128",
+        )
+
+
+class UnknownLayer(UsageError):
+    """The model has no layer of that path."""
+
+    def __init__(self, model: str, path: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"{model} has no layer {path!r}",
+            did_you_mean(path, known) or f"cnninspect summary {model} shows every layer",
+        )
+
+
+class UnknownChoice(UsageError):
+    """An option's value is not among those allowed."""
+
+    def __init__(self, option: str, value: str, known: Iterable[str]) -> None:
+        known = list(known)
+        nearest = did_you_mean(value, known)
+        allowed = f"{option} takes: {', '.join(known)}"
+        super().__init__(
+            f"{option} {value!r} is not known", f"{nearest} ({allowed})" if nearest else allowed
+        )
+
+
+class BadOption(UsageError):
+    """An option's value is of no use."""
+
+    def __init__(self, option: str, value: object, expected: str) -> None:
+        super().__init__(f"{option} {value} is not possible", f"{option} must be {expected}")
+
+
+class MissingLibrary(UsageError):
+    """A library that this needs is not installed."""
+
+    def __init__(self, library: str, extra: str, needed_for: str) -> None:
+        super().__init__(
+            f"{needed_for} needs {library}, which is not installed",
+            f"pip install 'cnninspect[{extra}]'",
+        )
+
+
+class FileMissing(UsageError):
+    """There is no such file."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(f"there is no file {path}", "check the path")
+
+
+class FileExists(UsageError):
+    """The output is there already and --force was not given."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(f"{path} exists already", "add --force to overwrite it")
+
+
+class FileUnreadable(Failure):
+    """A file is not what it should be."""
+
+    def __init__(self, path: object, problem: str, hint: str = "") -> None:
+        super().__init__(f"cannot read {path}: {problem}", hint)
+
+
+class FileUnwritable(Failure):
+    """A file could not be written."""
+
+    def __init__(self, path: object, problem: str) -> None:
+        super().__init__(f"cannot write {path}: {problem}", "choose another place with -o")
+
+
+class BuildFailed(Failure):
+    """The model could not be built."""
+
+    def __init__(self, model: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"building {model} failed: {problem}", hint or "--debug shows where")
+
+
+class RunFailed(Failure):
+    """The model could not be run.
+
+    `layer` is the path of the layer that was running, `trace` what had run up to there.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        layer: str = "",
+        layer_type: str = "",
+        trace: Any = None,
+        hint: str = "",
+    ) -> None:
+        self.layer = layer
+        self.trace = trace
+        at = f"{layer or 'the model itself'} ({layer_type})" if layer_type else layer
+        super().__init__(
+            f"running the model failed at {at}: {problem}" if at else f"running failed: {problem}",
+            hint or "--input sets the input's shape, --debug shows where it failed",
+        )
+
+
+class ShapeMismatch(RunFailed):
+    """The input does not fit a layer.  `got` and `wanted` are shapes as a person reads them."""
+
+    def __init__(
+        self,
+        *,
+        layer: str,
+        layer_type: str,
+        got: str,
+        wanted: str,
+        trace: Any = None,
+        hint: str = "",
+    ) -> None:
+        self.got = got
+        self.wanted = wanted
+        super().__init__(
+            f"it got {got} and wants {wanted}",
+            layer=layer, layer_type=layer_type, trace=trace,
+            hint=hint or "--input sets the input's shape, as in --input 3x224x224",
+        )  # fmt: skip
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`did you mean a, b or c?` with the nearest of `known`, or `""` where none is near."""
+    nearest = get_close_matches(name, list(known), n=3, cutoff=0.6)
+    if not nearest:
+        return ""
+    *first, last = nearest
+    return f"did you mean {', '.join(first)} or {last}?" if first else f"did you mean {last}?"

@@ -1,0 +1,217 @@
+"""The answer of `cnninspect summary`: a network layer by layer, and its totals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from cnninspect.records.layers import level_of
+from cnninspect.records.models import ModelInfo
+from cnninspect.records.reports import Report, plain
+from cnninspect.records.tensors import NamedTensor
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a layer has and does, either by itself (own) or with everything under it (total)."""
+
+    parameters: int = 0
+    """Elements of parameters, each shared one counted once."""
+    trainable_parameters: int = 0
+    """Those of them that receive gradients."""
+    parameter_bytes: int = 0
+    """Bytes of the parameters."""
+    macs: int = 0
+    """Multiply-accumulates, over all calls."""
+    activations: int = 0
+    """Elements written by convolutions, matrix products, attention and recurrent gates."""
+    activation_bytes: int = 0
+    """Bytes of those."""
+    convention: int = 0
+    """What the report's convention counts; equal to `macs` under the convention of that name."""
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.parameters + other.parameters,
+            self.trainable_parameters + other.trainable_parameters,
+            self.parameter_bytes + other.parameter_bytes,
+            self.macs + other.macs,
+            self.activations + other.activations,
+            self.activation_bytes + other.activation_bytes,
+            self.convention + other.convention,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixForm:
+    """The matrix product that a convolution becomes once its input is unfolded (im2col).
+
+    One group's weights, `rows` × `inner`, times the unfolded input, `inner` × `columns`, in each
+    of `groups` groups and for each image of the batch.
+    """
+
+    rows: int
+    """Output channels of one group."""
+    inner: int
+    """Input channels of one group × kernel positions."""
+    columns: int
+    """Output positions of one image."""
+    groups: int
+    """Groups."""
+    batch: int
+    """Images."""
+    unfolded_bytes: int
+    """Bytes of the unfolded input of the whole batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSummary:
+    """One row: a layer and what it costs."""
+
+    path: str
+    """Names from the model down, joined by dots; `""` is the model itself."""
+    type: str
+    """Class name."""
+    level: int
+    """Number of names in the path."""
+    calls: int
+    """How often it ran."""
+    input_shapes: tuple[tuple[int, ...], ...]
+    """Shapes of the tensors given to its first call."""
+    output_shapes: tuple[tuple[int, ...], ...]
+    """Shapes of the tensors that its first call returned."""
+    own: Counts
+    """This layer's alone."""
+    total: Counts
+    """With everything under it."""
+    kernel: tuple[int, ...] | None = None
+    """Window of its convolution or pooling, by dimension."""
+    stride: tuple[int, ...] | None = None
+    """Step of that window."""
+    receptive_field: tuple[int, ...] | None = None
+    """Input positions that one element of its output depends on, by dimension, padding counted."""
+    matrix: MatrixForm | None = None
+    """Its convolution as a matrix product."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The whole network."""
+
+    parameters: int
+    trainable_parameters: int
+    buffers: int
+    """Elements of buffers."""
+    parameter_bytes: int
+    macs: int
+    flops: int
+    """Two for each multiply-accumulate."""
+    activations: int
+    activation_bytes: int
+    layers: int
+    """Modules, the model itself left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConventionTotal:
+    """The same network counted by somebody's rules."""
+
+    name: str
+    total: int
+    source: str
+    """Where the rules are written down."""
+    unit: str = "MACs"
+    """What its authors call the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """How the trace was obtained."""
+
+    build: str
+    """`meta`, `real` or `file`."""
+    run: str
+    """`abstract`, `real` or `graph`."""
+    calls: int
+    """Operations that ran."""
+    operations: int
+    """Distinct ones among them."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many calls each state of the cost table met."""
+
+    calls: int
+    counted: int
+    free: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+    """An operation without a formula."""
+
+    op: str
+    calls: int
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A number in print for this very model and input."""
+
+    quantity: str
+    """`macs` or `parameters`."""
+    value: float
+    """As printed."""
+    printed: str
+    """As printed, with its unit: `3.664 GMACs`."""
+    source: str
+    """Who printed it."""
+    matches: bool
+    """Whether ours rounds to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary(Report):
+    """A network layer by layer, and its totals."""
+
+    schema: ClassVar[str] = "cnninspect.summary/1"
+
+    model: ModelInfo
+    inputs: tuple[NamedTensor, ...]
+    outputs: tuple[NamedTensor, ...]
+    engine: EngineInfo
+    mode: str
+    """`eval` or `train`."""
+    totals: Totals
+    convention: ConventionTotal
+    coverage: Coverage
+    layers: tuple[LayerSummary, ...]
+    """The model itself first, then every layer, parents before children."""
+    uncounted: tuple[Uncounted, ...] = ()
+    published: tuple[Published, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data, inputs and outputs flattened to name, shape and dtype."""
+        data = Report.to_dict(self)
+        for key, tensors in (("inputs", self.inputs), ("outputs", self.outputs)):
+            data[key] = [{"name": t.name, **plain(t.spec)} for t in tensors]
+        return data
+
+
+def limit_level(summary: Summary, level: int) -> Summary:
+    """The same summary down to `level` names; what is hidden is added to its shown ancestor."""
+    hidden: dict[str, Counts] = {}
+    for layer in summary.layers:
+        if layer.level > level:
+            ancestor = ".".join(layer.path.split(".")[:level])
+            hidden[ancestor] = hidden.get(ancestor, Counts()) + layer.own
+    shown = tuple(
+        replace(layer, own=layer.own + hidden[layer.path]) if layer.path in hidden else layer
+        for layer in summary.layers
+        if level_of(layer.path) <= level
+    )
+    return replace(summary, layers=shown)

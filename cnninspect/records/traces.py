@@ -1,0 +1,52 @@
+"""One run of a network, written down: the hinge of the whole package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnninspect.records.layers import Layer
+from cnninspect.records.models import ModelInfo
+from cnninspect.records.operations import Call, Operation
+from cnninspect.records.tensors import NamedTensor
+
+
+@dataclass(frozen=True, slots=True)
+class HowTraced:
+    """The rungs of the ladder that a trace was obtained on."""
+
+    build: str
+    """`meta`: without memory for weights; `real`: with it; `file`: read from a graph."""
+    run: str
+    """`abstract`: nothing computed; `real`: computed on the CPU; `graph`: read from a graph."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know, such as why a higher rung failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What a network did with one input.
+
+    Holds no tensors and no modules, so it can be kept, compared and sent elsewhere.  `calls` is a
+    dataflow graph in the order of execution; `layers` a tree in first-call order.
+    """
+
+    model: ModelInfo
+    """What was traced."""
+    inputs: tuple[NamedTensor, ...]
+    """What went in."""
+    outputs: tuple[NamedTensor, ...]
+    """What came out."""
+    layers: tuple[Layer, ...]
+    """Every module, parents before children, siblings in first-call order, those that never ran
+    last and with 0 calls.  The first is the model itself."""
+    calls: tuple[Call, ...]
+    """Every operation that ran, in order."""
+    how: HowTraced
+    """How it was obtained."""
+    mode: str = "eval"
+    """`eval` or `train`."""
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """The distinct operations, in the order of their first call."""
+        return tuple({id(call.operation): call.operation for call in self.calls}.values())
