@@ -24,7 +24,7 @@ class Report:
             "cnninspect": installed_version("cnninspect"),
             "torch": installed_version("torch"),
         }
-        return header | plain(self)
+        return {**header, **plain(self)}
 
     def _repr_html_(self) -> str:
         # By name: records lie below the renderers and must not import them.

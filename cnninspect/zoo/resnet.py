@@ -48,6 +48,8 @@ class Style:
 class Block(nn.Module):
     """The residual sum around a branch, which the two kinds of block define."""
 
+    relu: nn.Module
+
     def __init__(
         self, inputs: int, outputs: int, *, stride: int, style: Style, drop_path: float
     ) -> None:
@@ -57,22 +59,22 @@ class Block(nn.Module):
         self.downsample = style.shortcut(inputs, outputs, stride)
 
     def branch(self, x: Tensor) -> Tensor:
+        """What is added to the input, or replaces it in a plain network."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.skip:
             return self.relu(self.branch(x))
         identity = x if self.downsample is None else self.downsample(x)
-        # Stochastic depth (Huang et al. 2016, arXiv:1603.09382): in training a block is left out
-        # as a whole with this chance; in testing it always runs, weighted by its survival.
-        if self.drop_path and self.training:
-            if torch.rand(()).item() < self.drop_path:
-                return self.relu(identity)
+        if self.drop_path == 0:
             return self.relu(identity + self.branch(x))
-        survival = 1 - self.drop_path
-        return self.relu(
-            identity + (self.branch(x) * survival if self.drop_path else self.branch(x))
-        )
+        # Stochastic depth (Huang et al. 2016, arXiv:1603.09382): in training a whole block is left
+        # out with this chance; in testing it always runs, weighted by its chance to survive.
+        if not self.training:
+            return self.relu(identity + (1 - self.drop_path) * self.branch(x))
+        if torch.rand(()).item() < self.drop_path:
+            return self.relu(identity)
+        return self.relu(identity + self.branch(x))
 
 
 class BasicBlock(Block):
@@ -135,6 +137,11 @@ class ResNet(nn.Module):
     the first.
     """
 
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
     def __init__(
         self,
         *,
@@ -173,7 +180,7 @@ class ResNet(nn.Module):
                     )
                 )
                 channels = width * make.expansion
-            self.add_module(f"layer{stage}", nn.Sequential(*blocks))
+            setattr(self, f"layer{stage}", nn.Sequential(*blocks))
         self.avgpool = nn.AdaptiveAvgPool2d(1) if head == "gap" else nn.Identity()
         self.dropout = nn.Dropout(dropout) if dropout else None
         positions = 1 if head == "gap" else (-(-resolution // 32)) ** 2
