@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 
 from cnninspect.records.entries import Setting, SettingValue
 
@@ -52,6 +53,9 @@ class Family:
     """The argument of `forward`."""
     extra: Mapping[str, SettingValue] = field(default_factory=dict)
     """Arguments that every variant shares and no setting changes."""
+    derive: str = ""
+    """`package.module:callable` that turns these values into the builder's arguments, where some
+    follow from others: called with all of them by keyword, returns a dictionary."""
 
     def settings_of(self, variant: Variant) -> tuple[Setting, ...]:
         """The settings with the defaults that hold for this variant."""
@@ -61,3 +65,17 @@ class Family:
             else s
             for s in self.settings
         )
+
+    def arguments_of(
+        self, variant: Variant, given: Mapping[str, SettingValue]
+    ) -> dict[str, SettingValue]:
+        """What the builder of this variant is called with when settings are `given`.
+
+        `input_shape` and `input_high` name values among these.
+        """
+        defaults = {setting.name: setting.default for setting in self.settings}
+        arguments = {**self.extra, **defaults, **variant.arguments, **given}
+        if not self.derive:
+            return arguments
+        module, _, name = self.derive.partition(":")
+        return dict(getattr(import_module(module), name)(**arguments))
