@@ -1,0 +1,59 @@
+"""What holds for every test: no network, no terminal, one thread, the same random cases."""
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+# Before torch is first imported: small tensors are slower on many threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+# Any of these makes rich or typer believe in a terminal, or in a width of its own.
+for name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "NO_COLOR", "TERMINAL_WIDTH", "COLUMNS"):
+    os.environ.pop(name, None)
+
+# The same cases on every machine and in every run; no case has to be quick.
+settings.register_profile("gate", derandomize=True, deadline=None, print_blob=True)
+settings.load_profile("gate")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite-docs",
+        action="store_true",
+        help="write what the commands in README.md and docs/ print today into those files",
+    )
+    parser.addoption(
+        "--rewrite-golden",
+        action="store_true",
+        help="write what is rendered today into the golden files",
+    )
+
+
+@pytest.fixture(scope="session")
+def rewrite_docs(pytestconfig: pytest.Config) -> bool:
+    """Whether documents are to be rewritten, not compared."""
+    return bool(pytestconfig.getoption("--rewrite-docs"))
+
+
+@pytest.fixture(scope="session")
+def rewrite_golden(pytestconfig: pytest.Config) -> bool:
+    """Whether golden files are to be rewritten, not compared."""
+    return bool(pytestconfig.getoption("--rewrite-golden"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Lets no test reach another machine."""
+    connect = socket.socket.connect
+
+    def local_only(self: socket.socket, address: object) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            raise AssertionError(f"a test tried to connect to {address}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", local_only)
+        yield

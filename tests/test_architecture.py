@@ -1,0 +1,165 @@
+"""The house rules that a reader relies on, checked by tools."""
+
+import ast
+import importlib
+import json
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+import cnninspect
+from cnninspect import cli
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(cnninspect.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+HEAVY = {"torch", "onnx", "onnxscript", "onnxruntime", "fvcore", "numpy", "torchvision", "timm"}
+COMMAND = typer.main.get_command(cli.app)
+COMMANDS = sorted(COMMAND.commands)
+
+
+def modules_imported_by(code, *arguments, **environment):
+    """Top-level modules that a fresh process has imported after running `code`."""
+    report = "import json, sys; print('\\n' + json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import atexit\n@atexit.register\ndef _():\n    {report}\n{code}",
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+RUN = "import sys; sys.argv[0] = 'cnninspect'; from cnninspect.cli import main; sys.exit(main())"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("--version",),
+        ("list",),
+        ("list", "resnet*"),
+        ("summary", "--help"),
+        ("summary", "nosuch"),
+    ],
+    ids=" ".join,
+)
+def test_commands_that_build_no_model_import_no_torch(arguments):
+    imported = modules_imported_by(RUN, *arguments)
+    assert "cnninspect" in imported
+    assert not imported & HEAVY
+
+
+def test_shell_completion_imports_no_torch():
+    completion = {"COMP_WORDS": "cnninspect su", "COMP_CWORD": "1"}
+    imported = modules_imported_by(RUN, _CNNINSPECT_COMPLETE="complete_bash", **completion)
+    assert "cnninspect" in imported
+    assert not imported & HEAVY
+
+
+def test_importing_the_package_imports_no_torch():
+    imported = modules_imported_by("import cnninspect; cnninspect.__version__; dir(cnninspect)")
+    assert not imported & (HEAVY | {"rich", "typer"})
+
+
+def test_a_module_that_does_import_torch_is_noticed():
+    assert "torch" in modules_imported_by("import torch")
+
+
+def test_import_contracts_hold():
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_module_says_what_it_is_for(path):
+    assert ast.get_docstring(ast.parse(path.read_text())), f"{path.name} has no docstring"
+
+
+def test_no_module_is_named_like_one_of_the_standard_library_or_like_nothing_at_all():
+    vague = {"utils", "helpers", "common", "base", "core", "misc"}
+    names = {path.stem for path in MODULES} | {path.parent.name for path in MODULES}
+    assert not names & (set(sys.stdlib_module_names) | vague)
+
+
+def test_every_module_can_be_imported_first():
+    for module in pkgutil.walk_packages([str(PACKAGE)], "cnninspect."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_so_has_every_option(name):
+    command = COMMAND.commands[name]
+    assert command.help
+    for parameter in command.params:
+        assert getattr(parameter, "help", None), f"{name} {parameter.name} has no help"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_stands_in_the_docs(name):
+    page = (ROOT / "docs" / "cli.md").read_text()
+    assert re.search(rf"^#+ .*`{name}\b", page, re.M), f"docs/cli.md has no heading for {name}"
+    for parameter in COMMAND.commands[name].params:
+        for option in [o for o in parameter.opts if o.startswith("--")]:
+            assert f"`{option}" in page, f"docs/cli.md does not mention {option} of {name}"
+
+
+@pytest.mark.parametrize("name", cnninspect.__all__)
+def test_every_public_name_exists_and_says_what_it_is(name):
+    value = getattr(cnninspect, name)
+    assert isinstance(value, str) or value.__doc__
+
+
+def test_an_unknown_public_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="nosuchname"):
+        cnninspect.nosuchname  # noqa: B018
+
+
+def text_files():
+    kept = ("*.py", "*.md", "*.toml", "*.txt", "*.json", "*.csv", "*.typed", "run")
+    for folder in ("cnninspect", "tests", "docs", ".ci"):
+        for pattern in kept:
+            yield from (ROOT / folder).rglob(pattern)
+    for pattern in kept:
+        yield from ROOT.glob(pattern)
+
+
+def test_no_file_holds_a_path_of_somebodys_machine():
+    machine_path = re.compile(r"(?<![\w.)}\"$*])/(?:work|root|home|Users|tmp/w|opt/pypi)/")
+    found = {
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in text_files()
+        for match in [machine_path.search(path.read_text())]
+        if match
+    }
+    assert not found
+
+
+def test_the_gate_runs_the_commands_of_the_readme():
+    readme, gate = (ROOT / "README.md").read_text(), (ROOT / ".ci" / "run").read_text()
+    main_job = "pip install -c constraints.txt . && cnninspect summary resnet34"
+    install, test = "pip install -c constraints.txt -e '.[test]'", "pytest"
+    assert main_job in readme
+    assert f"{install} && {test}" in readme
+    assert f'step user "{main_job}"\n' in gate
+    assert f'step developer "{install}"\n' in gate
+    assert f'step developer "{test}"\n' in gate
