@@ -24,16 +24,20 @@ COMMAND = typer.main.get_command(cli.app)
 COMMANDS = sorted(COMMAND.commands)
 
 
+REPORT = """
+import atexit, json, sys
+
+@atexit.register
+def report():
+    print()
+    print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
+"""
+
+
 def modules_imported_by(code, *arguments, **environment):
     """Top-level modules that a fresh process has imported after running `code`."""
-    report = "import json, sys; print('\\n' + json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"import atexit\n@atexit.register\ndef _():\n    {report}\n{code}",
-            *arguments,
-        ],
+        [sys.executable, "-c", f"{REPORT}\n{code}", *arguments],
         capture_output=True,
         text=True,
         env={**os.environ, **environment},
