@@ -1,0 +1,69 @@
+"""How reports look: pure functions from a report to text.
+
+`render` is the way in.  To teach it another report, write one file with a `RENDERER` (see
+`renderers`), which turns the report into a `Page` (see `pages`) and into rows for CSV, and add a
+line to `RENDERERS`.  The rest is there:
+
+* `terminal` (with `fitting`), `markdown`, `webpage` write any page
+* `plain_data` writes JSON and CSV
+* `quantities` are numbers for people, `escaping` makes foreign text harmless
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from cnninspect.errors import UnknownChoice
+from cnninspect.records.reports import Report
+from cnninspect.render.markdown import write_markdown
+from cnninspect.render.plain_data import write_csv, write_json
+from cnninspect.render.renderers import Renderer
+from cnninspect.render.terminal import write_terminal
+from cnninspect.render.webpage import write_html
+
+FORMATS = ("table", "json", "csv", "markdown", "html")
+"""What `render` can write; `html` is for notebooks."""
+
+RENDERERS = {
+    "Explanation": "cnninspect.render.explanation",
+    "Listing": "cnninspect.render.listing",
+    "Summary": "cnninspect.render.summary",
+}
+"""Type of report to the module whose `RENDERER` writes it, imported when it is needed."""
+
+
+def render(report: Report, *, format: str = "table", **options: Any) -> str:  # noqa: A002
+    """The report as text that ends with a line break.
+
+    `options` are the fields of the report's view: `width`, `color` and `human` for all, and what
+    the report's own file adds.
+
+    Raises:
+        UnknownChoice: there is no such format, column or order.
+        BadOption: an option's value is of no use.
+        TypeError: the report's view has no option of that name.
+    """
+    if format not in FORMATS:
+        raise UnknownChoice("--format", format, FORMATS)
+    renderer = renderer_of(type(report))
+    view = renderer.view(**options)
+    if format == "json":
+        return write_json(renderer.data(report, view))
+    if format == "csv":
+        return write_csv(*renderer.rows(report, view))
+    page = renderer.page(report, view)
+    if format == "markdown":
+        return write_markdown(page)
+    if format == "html":
+        return write_html(page)
+    return write_terminal(page, width=view.width, color=view.color)
+
+
+def renderer_of(kind: type[Report]) -> Renderer[Any, Any]:
+    """What writes reports of that type."""
+    for ancestor in kind.__mro__:
+        if ancestor.__name__ in RENDERERS:
+            module = import_module(RENDERERS[ancestor.__name__])
+            return module.RENDERER  # type: ignore[no-any-return]
+    raise TypeError(f"there is no renderer for {kind.__name__}")

@@ -1,0 +1,170 @@
+"""The columns that a table of layers can have: the whole choice is the table `COLUMNS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cnninspect.records.summary import ConventionTotal, Counts, LayerSummary, MatrixForm, Totals
+from cnninspect.render.pages import Kind
+from cnninspect.render.quantities import ZERO, count, shapes_text, share, sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a row is about."""
+
+    counts: Counts
+    """What it has and does: own counts in a list, totals in a tree."""
+    layer: LayerSummary | None = None
+    """The layer; None for a row that gathers several."""
+    last: LayerSummary | None = None
+    """The last of a run of identical layers."""
+    is_lower_bound: bool = False
+    """Whether something in it has no formula, so that its MACs may be more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What numbers are measured against, and how they are written."""
+
+    whole: Counts
+    """The counts of the whole network."""
+    human: bool
+    """21.8 M instead of 21,797,672."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerColumn:
+    """A column that a table of layers can have."""
+
+    header: str
+    """What stands above it; `{convention}` stands for the report's."""
+    kind: Kind
+    """What it holds."""
+    text: Callable[[Subject, Scale], str]
+    """The text of its cell."""
+    fields: tuple[str, ...]
+    """The fields of a CSV row that hold it."""
+
+
+def whole_of(totals: Totals, convention: ConventionTotal) -> Counts:
+    """The counts of the whole network."""
+    return Counts(
+        parameters=totals.parameters,
+        trainable_parameters=totals.trainable_parameters,
+        parameter_bytes=totals.parameter_bytes,
+        macs=totals.macs,
+        activations=totals.activations,
+        activation_bytes=totals.activation_bytes,
+        convention=convention.total,
+    )
+
+
+def _counted(header: str, key: str, *, unit: str = "", is_work: bool = False) -> LayerColumn:
+    """A column for one of the counts.
+
+    `is_work`: operations without a formula make it a lower bound.  `unit` is written where
+    numbers are for humans.
+    """
+
+    def text(subject: Subject, scale: Scale) -> str:
+        value: int = getattr(subject.counts, key)
+        if is_work and subject.is_lower_bound:
+            return f"≥ {count(value, human=scale.human, unit=unit)}" if value else "?"
+        return count(value, human=scale.human, unit=unit) if value else ZERO
+
+    return LayerColumn(header, Kind.NUMBER, text, (f"own_{key}", f"total_{key}"))
+
+
+def _shared(key: str) -> LayerColumn:
+    """A column for a share of the whole network's count."""
+
+    def text(subject: Subject, scale: Scale) -> str:
+        return share(getattr(subject.counts, key), getattr(scale.whole, key))
+
+    return LayerColumn("%", Kind.NUMBER, text, (f"own_{key}", f"total_{key}"))
+
+
+def _described(
+    header: str, kind: Kind, text: Callable[[LayerSummary], str], *fields: str
+) -> LayerColumn:
+    """A column for something that only a layer has, not a row that gathers several."""
+    return LayerColumn(header, kind, lambda s, _: text(s.layer) if s.layer else "", fields)
+
+
+def _receptive_field(subject: Subject, _: Scale) -> str:
+    """Of a run of layers, the first and the last one's."""
+    if subject.layer is None:
+        return ""
+    first = sizes(subject.layer.receptive_field)
+    last = sizes(subject.last.receptive_field) if subject.last else first
+    return first if first == last else f"{first}…{last}"
+
+
+def matrix_text(matrix: MatrixForm | None) -> str:
+    """Weights times unfolded input: `64×147 · 147×12544`, in groups `32 of 4×36 · 36×3136`."""
+    if matrix is None:
+        return ""
+    product = f"{matrix.rows}×{matrix.inner} · {matrix.inner}×{matrix.columns}"
+    return product if matrix.groups == 1 else f"{matrix.groups} of {product}"
+
+
+def _first_input(layer: LayerSummary) -> str:
+    return shapes_text(layer.input_shapes)
+
+
+def _first_output(layer: LayerSummary) -> str:
+    return "never ran" if layer.calls == 0 else shapes_text(layer.output_shapes)
+
+
+def _unfolded(subject: Subject, scale: Scale) -> str:
+    matrix = subject.layer.matrix if subject.layer else None
+    return count(matrix.unfolded_bytes, human=scale.human, unit="B") if matrix else ""
+
+
+MATRIX_FIELDS = ("matrix_rows", "matrix_inner", "matrix_columns", "matrix_groups", "matrix_batch")
+
+COLUMNS: dict[str, LayerColumn] = {
+    "path": LayerColumn("layer", Kind.PATH, lambda _subject, _scale: "", ("path",)),
+    "type": _described("type", Kind.WORD, lambda layer: layer.type, "type"),
+    "calls": _described("calls", Kind.NUMBER, lambda layer: f"{layer.calls:,}", "calls"),
+    "input": _described("input", Kind.SHAPE, _first_input, "input_shapes"),
+    "output": _described("output", Kind.SHAPE, _first_output, "output_shapes"),
+    "kernel": _described("kernel", Kind.SHAPE, lambda layer: sizes(layer.kernel), "kernel"),
+    "stride": _described("stride", Kind.SHAPE, lambda layer: sizes(layer.stride), "stride"),
+    "parameters": _counted("parameters", "parameters"),
+    "parameters_share": _shared("parameters"),
+    "trainable": _counted("trainable", "trainable_parameters"),
+    "parameter_bytes": _counted("parameter\nbytes", "parameter_bytes", unit="B"),
+    "macs": _counted("MACs", "macs", is_work=True),
+    "macs_share": _shared("macs"),
+    "activations": _counted("activations", "activations", is_work=True),
+    "activation_bytes": _counted("activation\nbytes", "activation_bytes", unit="B", is_work=True),
+    "receptive_field": LayerColumn(
+        "receptive\nfield", Kind.SHAPE, _receptive_field, ("receptive_field",)
+    ),
+    "matrix": _described(
+        "im2col:\nweights · input",
+        Kind.SHAPE,
+        lambda layer: matrix_text(layer.matrix),
+        *MATRIX_FIELDS,
+    ),
+    "matrix_bytes": LayerColumn(
+        "im2col\ninput bytes", Kind.NUMBER, _unfolded, ("matrix_unfolded_bytes",)
+    ),
+    "convention": _counted("{convention}", "convention", is_work=True),
+    "convention_share": _shared("convention"),
+}
+"""Name, as typed after `--columns`, to column."""
+
+SACRIFICES = ("parameters_share", "macs_share", "convention_share", "type", "output", "parameters")
+"""The default columns that go where there is no room, first to last."""
+
+
+def default_columns(convention: ConventionTotal) -> tuple[str, ...]:
+    """What a table shows by itself: under a convention other than ours, its count too."""
+    work = ("macs", "macs_share")
+    if convention.name != "macs":
+        work = ("convention", "convention_share")
+    return ("path", "type", "output", "parameters", "parameters_share", *work)

@@ -1,0 +1,56 @@
+"""A page as GitHub's Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cnninspect.render.escaping import markdown_code, markdown_text
+from cnninspect.render.pages import Block, Cell, Column, Facts, Kind, Page, Style, Table
+
+RIGHT = (Kind.NUMBER, Kind.SHAPE)
+
+
+def write_markdown(page: Page) -> str:
+    """The page as a heading, tables and lists."""
+    about = f" — {markdown_text(page.about)}" if page.about else ""
+    sections = [f"### {markdown_text(page.title)}{about}\n"]
+    sections += ["".join(f"{line}\n" for line in _block(block)) for block in page.blocks]
+    return "\n".join(section for section in sections if section)
+
+
+def _block(block: Block) -> Iterator[str]:
+    if isinstance(block, Table):
+        yield from _table(block)
+    elif isinstance(block, Facts):
+        if block.title:
+            yield f"**{markdown_text(block.title)}**"
+            yield ""
+        for fact in block.facts:
+            yield f"- **{markdown_text(fact.label)}**: {markdown_text(fact.text)}"
+    else:
+        mark = "⚠ " if block.style == Style.WARNING else ""
+        yield f"> {mark}{markdown_text(block.text)}"
+        if block.items:
+            yield ">"
+        for item in block.items:
+            yield f"> - {markdown_text(item)}"
+
+
+def _table(table: Table) -> Iterator[str]:
+    if table.title:
+        yield f"**{markdown_text(table.title)}**"
+        yield ""
+    yield _row(markdown_text(column.header.replace("\n", " ")) for column in table.columns)
+    yield _row("--:" if column.kind in RIGHT else ":--" for column in table.columns)
+    for row in table.rows:
+        yield _row(_cell(cell, column) for cell, column in zip(row, table.columns))
+
+
+def _row(texts: Iterator[str]) -> str:
+    return f"| {' | '.join(texts)} |"
+
+
+def _cell(cell: Cell, column: Column) -> str:
+    text = cell.full or cell.text
+    written = markdown_code(text) if column.kind == Kind.PATH else markdown_text(text)
+    return written + markdown_text(cell.mark)

@@ -1,0 +1,131 @@
+"""What stands over and under the table of a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cnninspect.records.summary import Published, Summary
+from cnninspect.records.tensors import NamedTensor
+from cnninspect.render.pages import Fact, Facts, Notice, Style
+from cnninspect.render.quantities import bytes_text, count, plural, sizes
+
+BUILDS = {
+    "meta": "built without memory for weights",
+    "real": "built for real",
+    "file": "read from a file",
+}
+RUNS = {
+    "abstract": "run without computing",
+    "real": "run for real",
+    "graph": "followed as a graph",
+}
+LAYERS_NAMED = 5
+"""Layers named for each operation without a formula."""
+
+
+def about(report: Summary) -> str:
+    """The rest of the title line: where the model is from, what went in."""
+    model = report.model
+    source = "a live module" if model.source == "module" else model.source
+    reference = model.reference if model.reference != model.name else ""
+    inputs = f"input {tensors_text(report.inputs)}" if report.inputs else "no input"
+    return " · ".join(part for part in (reference, source, inputs, report.mode) if part)
+
+
+def tensors_text(tensors: tuple[NamedTensor, ...]) -> str:
+    """`1×3×224×224 float32`; with names where there are several."""
+    named = len(tensors) > 1
+    return ", ".join(
+        f"{t.name} {sizes(t.spec.shape)} {t.spec.dtype}"
+        if named
+        else f"{sizes(t.spec.shape)} {t.spec.dtype}"
+        for t in tensors
+    )
+
+
+def warning(report: Summary) -> Notice | None:
+    """What has no formula: which operation, how often, where.  None where nothing lacks one."""
+    if not report.uncounted:
+        return None
+    operations = len(report.uncounted)
+    has = "has" if operations == 1 else "have"
+    items = []
+    for gap in report.uncounted:
+        layers = [path or "the model itself" for path in gap.layers]
+        more = len(layers) - LAYERS_NAMED
+        where = ", ".join(layers[:LAYERS_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+        items.append(f"{gap.op}: {plural(gap.calls, 'call')} in {where}")
+    return Notice(
+        f"{plural(operations, 'operation')} {has} no formula; MACs are a lower bound:",
+        tuple(items),
+        Style.WARNING,
+    )
+
+
+def footer(report: Summary, *, human: bool) -> Facts:
+    """Totals, coverage, published numbers, how it was traced."""
+    facts = (
+        *_totals(report, human=human),
+        *_convention(report, human=human),
+        _coverage(report),
+        *(_published(number) for number in report.published),
+        _engine(report),
+        *(Fact("note", note) for note in report.engine.notes),
+    )
+    return Facts(facts)
+
+
+def _totals(report: Summary, *, human: bool) -> Iterator[Fact]:
+    totals = report.totals
+    parts = [count(totals.parameters, human=human), _trainable(report, human=human)]
+    parts.append(bytes_text(totals.parameter_bytes, human=human))
+    if totals.buffers:
+        parts.append(f"buffers {count(totals.buffers, human=human)}")
+    yield Fact("parameters", " · ".join(part for part in parts if part))
+    bound = "≥ " if report.uncounted else ""
+    macs, flops = (count(n, human=human) for n in (totals.macs, totals.flops))
+    yield Fact("MACs", f"{bound}{macs} · FLOPs {bound}{flops}, 2 per MAC")
+    elements = f"{bound}{count(totals.activations, human=human)}"
+    yield Fact("activations", f"{elements} · {bytes_text(totals.activation_bytes, human=human)}")
+
+
+def _trainable(report: Summary, *, human: bool) -> str:
+    total, trainable = report.totals.parameters, report.totals.trainable_parameters
+    if not total:
+        return ""
+    if trainable == total:
+        return "all trainable"
+    if not trainable:
+        return "none trainable"
+    frozen = count(total - trainable, human=human)
+    return f"{count(trainable, human=human)} trainable, {frozen} not"
+
+
+def _convention(report: Summary, *, human: bool) -> Iterator[Fact]:
+    convention = report.convention
+    if convention.name != "macs":
+        total = count(convention.total, human=human)
+        source = f" ({convention.source})" if convention.source else ""
+        yield Fact(f"as {convention.name}", f"{total} {convention.unit}{source}", Style.ACCENT)
+
+
+def _coverage(report: Summary) -> Fact:
+    seen = report.coverage
+    text = f"{plural(seen.calls, 'call')}: {seen.counted:,} counted, {seen.free:,} free, "
+    style = Style.WARNING if seen.unknown else Style.PLAIN
+    return Fact("coverage", f"{text}{seen.unknown:,} unknown", style)
+
+
+def _published(number: Published) -> Fact:
+    verb = "matches" if number.matches else "differs from"
+    if " " in number.source:
+        text = f"{verb} the published {number.printed} ({number.source})"
+    else:
+        text = f"{verb} {number.source}'s published {number.printed}"
+    return Fact("published", text, Style.GOOD if number.matches else Style.WARNING)
+
+
+def _engine(report: Summary) -> Fact:
+    engine = report.engine
+    how = f"{BUILDS.get(engine.build, engine.build)}, {RUNS.get(engine.run, engine.run)}"
+    return Fact("traced", f"{how} · {plural(engine.operations, 'distinct operation')}")

@@ -1,0 +1,84 @@
+"""A page as a piece of HTML that needs nothing else, for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cnninspect.render.escaping import html_text
+from cnninspect.render.pages import Block, Cell, Column, Facts, Kind, Page, Style, Table
+
+INKS = {
+    Style.STRONG: "font-weight:bold",
+    Style.FAINT: "opacity:0.6",
+    Style.ACCENT: "color:#1a7f8e",
+    Style.GOOD: "color:#2a8a3e",
+    Style.WARNING: "color:#b26a00",
+}
+"""Colours that can be read on white and on black."""
+
+CELL = "padding:1px 8px;border:none;white-space:pre"
+MONOSPACE = "font-family:monospace"
+
+
+def write_html(page: Page) -> str:
+    """The page as one `<div>`: no style sheet, no script, nothing fetched."""
+    about = f' <span style="{INKS[Style.FAINT]}">{html_text(page.about)}</span>'
+    lines = ["<div>", f"<p><b>{html_text(page.title)}</b>{about if page.about else ''}</p>"]
+    for block in page.blocks:
+        lines += _block(block)
+    return "\n".join([*lines, "</div>"]) + "\n"
+
+
+def _block(block: Block) -> Iterator[str]:
+    if isinstance(block, Table):
+        yield from _table(block)
+    elif isinstance(block, Facts):
+        if block.title:
+            yield f"<p><b>{html_text(block.title)}</b></p>"
+        yield '<table style="border-collapse:collapse">'
+        for fact in block.facts:
+            label = f'<th style="{CELL};text-align:left;font-weight:normal;opacity:0.6">'
+            text = f'<td style="padding:1px 8px;border:none;text-align:left{_ink(fact.style)}">'
+            yield f"<tr>{label}{html_text(fact.label)}</th>{text}{html_text(fact.text)}</td></tr>"
+        yield "</table>"
+    else:
+        items = "".join(f"<li>{html_text(item)}</li>" for item in block.items)
+        items = f"<ul>{items}</ul>" if items else ""
+        yield f'<div style="margin:6px 8px{_ink(block.style)}">{html_text(block.text)}{items}</div>'
+
+
+def _table(table: Table) -> Iterator[str]:
+    if table.title:
+        yield f"<p><b>{html_text(table.title)}</b></p>"
+    yield '<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">'
+    headers = "".join(
+        f'<th style="{CELL};text-align:{_side(column)};border-bottom:1px solid">'
+        f"{html_text(column.header.replace(chr(10), ' '))}</th>"
+        for column in table.columns
+    )
+    yield f"<thead><tr>{headers}</tr></thead>"
+    yield "<tbody>"
+    for row in table.rows:
+        cells = "".join(_cell(cell, column) for cell, column in zip(row, table.columns))
+        yield f"<tr>{cells}</tr>"
+    yield "</tbody>"
+    yield "</table>"
+
+
+def _cell(cell: Cell, column: Column) -> str:
+    font = f";{MONOSPACE}" if column.kind == Kind.PATH else ""
+    space = ";white-space:normal" if column.kind == Kind.PROSE else ""
+    style = f"{CELL};text-align:{_side(column)}{font}{space}{_ink(cell.style)}"
+    guide = f'<span style="{INKS[Style.FAINT]}">{html_text(cell.guide)}</span>'
+    mark = f'<span style="{INKS[Style.ACCENT]}">{html_text(cell.mark)}</span>'
+    text = (guide if cell.guide else "") + html_text(cell.text) + (mark if cell.mark else "")
+    title = f' title="{html_text(cell.full)}"' if cell.full and cell.full != cell.text else ""
+    return f'<td style="{style}"{title}>{text}</td>'
+
+
+def _side(column: Column) -> str:
+    return "right" if column.kind in (Kind.NUMBER, Kind.SHAPE) else "left"
+
+
+def _ink(style: Style) -> str:
+    return f";{INKS[style]}" if style in INKS else ""
