@@ -1,0 +1,37 @@
+"""What an operation costs: functions of a plain record, without torch.
+
+    >>> cost_of(operation).cost.macs
+
+Every operation is in one of three states: *counted* by a formula, *free* for a reason that is
+written down, or *unknown*, which is reported and never taken for zero.  In reading order:
+
+* `laws`          the formulas on plain integers, each written once
+* `convolutions`, `products`, `einsum`, `attention`, `recurrent`   from an operation to its law
+* `aten`          the table of what is counted
+* `free`          the tables of what is free, and why
+* `unknown`       the table of what nobody can say, and why
+* `registry`      `register` and `cost_of`
+* `plugins`       formulas of other packages
+* `conventions`   the same trace by other people's rules
+"""
+
+from cnninspect.costs.aten import COUNTED
+from cnninspect.costs.free import FREE
+from cnninspect.costs.registry import (
+    Formula,
+    cost_of,
+    register,
+    register_free,
+    register_unknown,
+    registered,
+)
+from cnninspect.costs.unknown import UNKNOWN
+
+for _name, _formula in COUNTED.items():
+    register(_name, _formula)
+for _name, _reason in FREE.items():
+    register_free(_name, _reason)
+for _name, _reason in UNKNOWN.items():
+    register_unknown(_name, _reason)
+
+__all__ = ["Formula", "cost_of", "register", "register_free", "register_unknown", "registered"]

@@ -1,0 +1,31 @@
+"""What is free: operations that do no multiply-accumulates, each with the reason.
+
+An operation is free if no element of its result is a sum of products of two tensors that the
+network computes or learns.  So these are free although they multiply or add:
+
+* what works element by element: scaling, gating, activations, also `addcmul` and `lerp`, whose
+  every element is one product and one sum without a running total;
+* sums, norms and statistics over a dimension: additions, and squares of a single tensor;
+* normalisation and softmax, which are made of those two;
+* pooling, and resampling by interpolation: the weights follow from positions by a fixed rule, as
+  other counters have it too, though a bilinear sample is a weighted sum of four;
+* outer products: all products and no sum;
+* looking up, moving, creating and describing data.
+
+The matrix product that a network writes out as `(a * b).sum()` is therefore not seen.  Where
+leaving out might be disputed, the operation is not here but among the unknown.
+
+The tables name operators without the namespace and without the underscore of in-place variants.
+"""
+
+from __future__ import annotations
+
+from cnninspect.costs.free import arithmetic, layers, libraries, tensors
+
+FREE: dict[str, str] = {
+    f"aten.{op}": reason
+    for table in (arithmetic.REASONS, layers.REASONS, tensors.REASONS)
+    for reason, ops in table.items()
+    for op in ops.split()
+} | {op: reason for reason, ops in libraries.REASONS.items() for op in ops.split()}
+"""Reason by operation name."""

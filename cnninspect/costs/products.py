@@ -1,0 +1,162 @@
+"""Matrix products and their relatives, from the operation to its law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import zip_longest
+from math import prod
+
+from cnninspect.costs import laws
+from cnninspect.costs.laws import Terms
+from cnninspect.records.operations import Argument, Operation
+from cnninspect.records.tensors import TensorSpec
+
+Shape = tuple[int, ...]
+Formula = Callable[[Operation], Terms]
+
+
+def product_of(left: str, right: str) -> Formula:
+    """A formula: the matrix product of the arguments of these names.
+
+    A last dimension that packs two numbers into one element (`float4_e2m1fn_x2`) counts double.
+    """
+
+    def product(operation: Operation) -> Terms:
+        a, b = operation.tensor(left), operation.tensor(right)
+        return multiply(a.shape, b.shape) * (2 if a.dtype.endswith("_x2") else 1)
+
+    return product
+
+
+def multiply(left: Shape, right: Shape) -> Terms:
+    """A product by the rules of `matmul`: vectors become a row or a column, batches broadcast."""
+    if not left or not right:
+        raise ValueError("a scalar has no matrix product")
+    rows, inner = (1, left[0]) if len(left) == 1 else left[-2:]
+    columns = 1 if len(right) == 1 else right[-1]
+    batch = prod(broadcast(left[:-2], right[:-2]))
+    return laws.matrix_product(batch=batch, rows=rows, inner=inner, columns=columns)
+
+
+def linear(operation: Operation) -> Terms:
+    """Every row of the input times a weight of (outputs, inputs), or of (inputs)."""
+    given = operation.inputs[0].shape
+    *outputs, inner = operation.tensor("weight").shape
+    return laws.matrix_product(rows=prod(given[:-1]), inner=inner, columns=prod(outputs))
+
+
+def packed_linear(operation: Operation) -> Terms:
+    """A linear layer whose weight is packed: inputs and outputs are read off the activations."""
+    given, result = operation.inputs[0].shape, operation.output.shape
+    return laws.matrix_product(rows=prod(given[:-1]), inner=given[-1], columns=result[-1])
+
+
+def linear_backward(operation: Operation) -> Terms:
+    """As many again as forward for the input's gradient, and for the weight's, as wanted."""
+    mask = operation.argument("output_mask")
+    wanted = sum(map(bool, mask[:2])) if isinstance(mask, tuple) else 1
+    grad, weight = operation.tensor("grad_output").shape, operation.tensor("weight").shape
+    return wanted * laws.matrix_product(
+        rows=prod(grad[:-1]), inner=weight[-1], columns=prod(weight[:-1])
+    )
+
+
+def matmul_backward(operation: Operation) -> Terms:
+    """As many again as forward for each of the two factors whose gradient is wanted."""
+    mask = operation.argument("mask")
+    wanted = sum(map(bool, mask)) if isinstance(mask, tuple) else 2
+    return wanted * multiply(operation.tensor("self").shape, operation.tensor("other").shape)
+
+
+def grouped_product(operation: Operation) -> Terms:
+    """Products of groups of rows, of columns or of the inner dimension, given by offsets.
+
+    Whichever is split, each element of it is in one group, so that only two stacks of matrices
+    (three dimensions each) multiply the count.  Rows behind the last offset are counted as well.
+    """
+    left, right = operation.tensor("self").shape, operation.tensor("mat2").shape
+    batch = left[0] if len(left) == 3 and len(right) == 3 else 1
+    return laws.matrix_product(batch=batch, rows=left[-2], inner=left[-1], columns=right[-1])
+
+
+def list_of_products(operation: Operation) -> Terms:
+    """One matrix product for each pair of two lists of matrices."""
+    left, right = operation.argument("self"), operation.argument("mat2")
+    pairs = zip(_specs(left), _specs(right))
+    return tuple(t for a, b in pairs for t in multiply(a.shape, b.shape))
+
+
+def inner(operation: Operation) -> Terms:
+    """Sums over the last dimensions of both; with a scalar it is a scaling, and costs nothing."""
+    left, right = operation.tensor("self").shape, operation.tensor("other").shape
+    if not left or not right:
+        return ()
+    return laws.matrix_product(rows=prod(left[:-1]), inner=left[-1], columns=prod(right[:-1]))
+
+
+def vector_dots(operation: Operation) -> Terms:
+    """Dot products along one dimension of two tensors that broadcast."""
+    shape = broadcast(operation.tensor("x").shape, operation.tensor("y").shape)
+    dim = operation.argument("dim", -1)
+    length = shape[dim if isinstance(dim, int) else -1]
+    rows = prod(shape) // length if length else 0
+    return laws.matrix_product(rows=rows, inner=length, columns=1)
+
+
+def tensordot(operation: Operation) -> Terms:
+    """Sums over pairs of dimensions; with none to sum over it is an outer product, and free."""
+    left, right = operation.tensor("self").shape, operation.tensor("other").shape
+    mine = [d % len(left) for d in _ints(operation.argument("dims_self"))]
+    theirs = [d % len(right) for d in _ints(operation.argument("dims_other"))]
+    if not mine:
+        return ()
+    # A dimension of size 1 broadcasts: its partner is summed up before the product.
+    summed = prod(min(left[i], right[j]) for i, j in zip(mine, theirs))
+    rows = prod(size for d, size in enumerate(left) if d not in mine)
+    columns = prod(size for d, size in enumerate(right) if d not in theirs)
+    return laws.matrix_product(rows=rows, inner=summed, columns=columns)
+
+
+def affine_grid(operation: Operation) -> Terms:
+    """Every position of the grid, a 1 added to it, times (dimensions, dimensions + 1)."""
+    batch, dimensions, extended = operation.tensor("theta").shape
+    positions = prod(operation.output.shape[1:-1])
+    return laws.matrix_product(batch=batch, rows=positions, inner=extended, columns=dimensions)
+
+
+def bilinear(operation: Operation) -> Terms:
+    """`x1ᵀ W x2` for a weight of (outputs, left, right)."""
+    outputs, left, right = operation.tensor("weight").shape
+    batch = prod(operation.tensor("input1").shape[:-1])
+    return laws.bilinear(batch=batch, outputs=outputs, left=left, right=right)
+
+
+def trilinear(operation: Operation) -> Terms:
+    """Sums of products of three tensors: what a bilinear layer becomes.
+
+    `expand1` lists the dimensions that the first tensor lacks, and so on; `sumdim` those that are
+    summed over.  Each element of the full product counts once, as in `laws.bilinear`.
+    """
+    if not operation.argument("sumdim"):
+        return ()
+    full: Shape = ()
+    for i in ("1", "2", "3"):
+        shape = list(operation.tensor(f"i{i}").shape)
+        for dim in sorted(_ints(operation.argument(f"expand{i}"))):
+            shape.insert(dim, 1)
+        full = broadcast(full, tuple(shape))
+    return (laws.term(products=prod(full)),)
+
+
+def broadcast(left: Shape, right: Shape) -> Shape:
+    """The shape of an operation between the two, element by element."""
+    pairs = zip_longest(reversed(left), reversed(right), fillvalue=1)
+    return tuple(b if a == 1 else a for a, b in pairs)[::-1]
+
+
+def _specs(value: Argument) -> list[TensorSpec]:
+    return [v for v in value if isinstance(v, TensorSpec)] if isinstance(value, tuple) else []
+
+
+def _ints(value: Argument) -> list[int]:
+    return [v for v in value if isinstance(v, int)] if isinstance(value, tuple) else []
