@@ -12,4 +12,6 @@ library; shapes are tuples, dtypes and operation names are strings.  In reading 
 * `entries`     Setting, ModelEntry: what can be named
 * `reports`     Report: what every report can do
 * `summary`     Summary: the answer of `cnninspect summary`
+* `listing`     Listing: the answer of `cnninspect list`
+* `explanation` Explanation: the answer of `cnninspect explain`
 """

@@ -7,7 +7,7 @@ lose their front last of all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
@@ -21,8 +21,8 @@ LEAST = {Kind.WORD: 8, Kind.PATH: 20, Kind.PROSE: 24}
 """How narrow a column may become before another one goes."""
 SEPARATOR = " · "
 """What stands between the parts of a line."""
-SMALLEST_PATH = 6
-"""How narrow names become where nothing else can go."""
+SMALLEST = {Kind.WORD: 8, Kind.PATH: 6, Kind.PROSE: 12}
+"""How narrow a column becomes where none can go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ def fit(table: Table, width: int | None) -> Fit:
         columns = [table.columns[i] for i in shown]
         for compact in (False, True):
             wanted = [natural[compact][i] for i in shown]
-            least = [min(w, LEAST.get(c.kind, w)) for w, c in zip(wanted, columns)]
-            if _total(least) <= width:
+            needed = [min(w, LEAST.get(c.kind, w)) for w, c in zip(wanted, columns)]
+            if _total(needed) <= width:
                 return Fit(shown, _narrowed(columns, wanted, width), is_compact=compact)
-    return Fit(shown, _narrowed(columns, wanted, width, path_least=SMALLEST_PATH), is_compact=True)
+    return Fit(shown, _narrowed(columns, wanted, width, least=SMALLEST), is_compact=True)
 
 
 def _natural_widths(table: Table, *, compact: bool) -> tuple[int, ...]:
@@ -81,21 +81,20 @@ def _narrowed(
     wanted: Sequence[int],
     width: int,
     *,
-    path_least: int = LEAST[Kind.PATH],
+    least: Mapping[Kind, int] = LEAST,
 ) -> tuple[int, ...]:
     """Widths taken off prose, then words, then paths, each down to its least, to fit `width`."""
     widths = list(wanted)
-    for kind, least in (
-        (Kind.PROSE, LEAST[Kind.PROSE]),
-        (Kind.WORD, LEAST[Kind.WORD]),
-        (Kind.PATH, path_least),
-    ):
+    for kind in (Kind.PROSE, Kind.WORD, Kind.PATH):
         while (excess := _total(widths) - width) > 0:
-            candidates = [i for i, c in enumerate(columns) if c.kind == kind and widths[i] > least]
+            candidates = [
+                i for i, c in enumerate(columns) if c.kind == kind and widths[i] > least[kind]
+            ]
             if not candidates:
                 break
             widest = max(candidates, key=lambda i: widths[i])
-            widths[widest] = max(least, widths[widest] - max(1, excess // len(candidates)))
+            smaller = widths[widest] - max(1, excess // len(candidates))
+            widths[widest] = max(least[kind], smaller)
     return tuple(widths)
 
 

@@ -52,5 +52,7 @@ def _row(texts: Iterator[str]) -> str:
 
 def _cell(cell: Cell, column: Column) -> str:
     text = cell.full or cell.text
+    if column.kind == Kind.PROSE:
+        return "<br>".join(markdown_text(line) for line in text.split("\n"))
     written = markdown_code(text) if column.kind == Kind.PATH else markdown_text(text)
     return written + markdown_text(cell.mark)

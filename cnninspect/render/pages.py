@@ -30,7 +30,7 @@ class Kind(Enum):
     WORD = "word"
     """A short word such as a type: left, cut at its end."""
     PROSE = "prose"
-    """A sentence: left, runs over several lines."""
+    """Sentences: left, run over several lines, and begin a new one at each line break."""
     SHAPE = "shape"
     """Sizes: right, never cut."""
     NUMBER = "number"

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
@@ -14,10 +15,15 @@ from cnninspect.render.escaping import csv_text, json_text
 Field = Union[None, bool, int, float, str, Sequence[int], Sequence[Sequence[int]]]
 """What a CSV field may hold; text is escaped, shapes are written `1x64x56x56`."""
 
+NUMBERS = re.compile(r"\[\n\s*([-+.\deE,\s]+?)\n\s*\]")
+"""A list of numbers, one to a line: a shape, which is easier to read on one line."""
+
 
 def write_json(data: Mapping[str, Any]) -> str:
     """Indented JSON that every parser takes: what is not a number is a string, as in `"NaN"`."""
     encoded = json.dumps(_finite(data), indent=2, ensure_ascii=False, allow_nan=False)
+    # Line breaks occur between values only, so this leaves strings alone.
+    encoded = NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", encoded)
     return json_text(encoded) + "\n"
 
 

@@ -120,9 +120,10 @@ def _row(cells: Iterable[Cell], columns: list[Column], fitted: Fit) -> Iterator[
 
 
 def _cell(cell: Cell, column: Column, width: int, *, compact: bool) -> tuple[Line, ...]:
-    text = visible(cell.text)
     if column.kind == Kind.PROSE:
-        return tuple((Span(line, cell.style),) for line in wrapped(text, width))
+        paragraphs = [wrapped(visible(text), width) for text in cell.text.split("\n")]
+        return tuple((Span(line, cell.style),) for lines in paragraphs for line in lines)
+    text = visible(cell.text)
     guide = guide_of(cell, compact=compact)
     if column.kind == Kind.PATH:
         room = width - cell_len(cell.mark)

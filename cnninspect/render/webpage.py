@@ -71,7 +71,9 @@ def _cell(cell: Cell, column: Column) -> str:
     style = f"{CELL};text-align:{_side(column)}{font}{space}{_ink(cell.style)}"
     guide = f'<span style="{INKS[Style.FAINT]}">{html_text(cell.guide)}</span>'
     mark = f'<span style="{INKS[Style.ACCENT]}">{html_text(cell.mark)}</span>'
-    text = (guide if cell.guide else "") + html_text(cell.text) + (mark if cell.mark else "")
+    lines = cell.text.split("\n") if column.kind == Kind.PROSE else [cell.text]
+    text = "<br>".join(html_text(line) for line in lines)
+    text = (guide if cell.guide else "") + text + (mark if cell.mark else "")
     title = f' title="{html_text(cell.full)}"' if cell.full and cell.full != cell.text else ""
     return f'<td style="{style}"{title}>{text}</td>'
 
