@@ -1,0 +1,42 @@
+"""Measures cnninspect against its peers: `python tests/benchmarks/run.py --help`.
+
+A part is a module with `report(repeats, progress) -> Markdown`; to add one, name it in `PARTS` and
+give it a place in docs/benchmark.md.  Needs the extra `bench`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+import machine
+from tables import insert
+
+PARTS = ("startup", "tracing", "counting")
+PAGE = Path(__file__).parents[2] / "docs" / "benchmark.md"
+
+
+def main() -> None:
+    """Runs the parts that were asked for, prints their tables and may write them to the page."""
+    parser = argparse.ArgumentParser(description="Measures cnninspect against its peers.")
+    parser.add_argument("--part", choices=PARTS, action="append", help="all of them by default")
+    parser.add_argument("--repeats", type=int, default=5, help="processes for each measurement")
+    parser.add_argument("--write", action="store_true", help=f"into docs/{PAGE.name}")
+    options = parser.parse_args()
+    for part in options.part or PARTS:
+        content = importlib.import_module(part).report(options.repeats, progress)
+        content = f"{content}\n\n{machine.describe()}"
+        print(content, end="\n\n")
+        if options.write:
+            PAGE.write_text(insert(PAGE.read_text(), part, content))
+
+
+def progress(text: str) -> None:
+    """Shows on stderr what is measured now."""
+    print(f"… {text}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
