@@ -21,8 +21,9 @@ class Counter:
 
 
 def by_cnninspect(case: Case) -> int:
-    import cnninspect
     import torch
+
+    import cnninspect
 
     with torch.device("meta"):
         model, x = case.build(), torch.empty(case.shape)
