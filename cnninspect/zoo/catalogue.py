@@ -6,6 +6,8 @@ the default settings, and the tests compare each with the network that is built.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cnninspect.errors import UnknownModel
 from cnninspect.records.entries import ModelEntry, Setting
 from cnninspect.zoo.families import Family, Variant
@@ -319,7 +321,402 @@ LANGUAGE_MODEL = Family(
     ),
 )
 
+NO_NORM = Setting("norm", "none", "normalisation after each convolution", choices=("none", "batch"))
+LOCAL_NORM = Setting(
+    "norm",
+    "none",
+    "none, batch after each convolution, or local response normalisation where the paper has it",
+    choices=("none", "batch", "local"),
+)
+POOL = Setting("pool", "max", "what pooling keeps of its window", choices=("max", "average"))
+HEAD_OF_FC = Setting(
+    "head",
+    "flatten",
+    "the flattened map into all linear layers, or global average pooling into one",
+    choices=("flatten", "gap"),
+)
+HEAD_OF_ADAPTIVE_FC = Setting(
+    "head",
+    "adaptive",
+    "into all linear layers the map averaged to a fixed size (torchvision), or flattened as it is"
+    " (paper); or global average pooling into one",
+    choices=("adaptive", "flatten", "gap"),
+)
+
+MLP = Family(
+    name="mlp",
+    title="Multi-layer perceptron",
+    paper="Rumelhart, Hinton, Williams, Learning representations by back-propagating errors,"
+    " Nature 323, 1986",
+    year=1986,
+    builder="cnninspect.zoo.mlp:MLP",
+    settings=(
+        replace(NUM_CLASSES, default=26),
+        replace(IN_CHANNELS, default=1),
+        replace(RESOLUTION, default=16),
+        Setting("hidden", 100, "units of a hidden layer", minimum=1),
+        Setting("hidden_layers", 1, "layers before the last", minimum=0),
+        ACTIVATION,
+        replace(NO_NORM, meaning="normalisation after each hidden layer"),
+        DROPOUT,
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(Variant("mlp", {}, 28_326),),
+)
+
+SHALLOW_CNN = Family(
+    name="shallow_cnn",
+    title="Shallow CNN",
+    paper="textbook example: one convolution, ReLU, max-pooling, one linear layer",
+    year=1989,
+    builder="cnninspect.zoo.shallow_cnn:ShallowCNN",
+    settings=(
+        replace(NUM_CLASSES, default=10),
+        IN_CHANNELS,
+        replace(RESOLUTION, default=32),
+        Setting("channels", 16, "maps of the convolution", minimum=1),
+        Setting("kernel", 5, "height and width of the kernel", minimum=1),
+        Setting("stride", 1, "step of the kernel", minimum=1),
+        Setting("padding", 2, "zeros on each side", minimum=0),
+        POOL,
+        ACTIVATION,
+        NO_NORM,
+        DROPOUT,
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(Variant("shallow_cnn", {}, 42_186),),
+)
+
+LENET = Family(
+    name="lenet",
+    title="LeNet-5",
+    paper="LeCun, Bottou, Bengio, Haffner, Gradient-Based Learning Applied to Document"
+    " Recognition, Proc. IEEE 86(11), 1998",
+    year=1998,
+    builder="cnninspect.zoo.lenet:LeNet5",
+    settings=(
+        replace(NUM_CLASSES, default=10),
+        replace(IN_CHANNELS, default=1),
+        replace(RESOLUTION, default=32),
+        replace(ACTIVATION, default="scaled_tanh", choices=("scaled_tanh", *ACTIVATION.choices)),
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(Variant("lenet5", {}, 60_000),),  # section II-B
+)
+
+LENET_MODERN = Family(
+    name="lenet_modern",
+    title="LeNet-5 as built today",
+    paper="sizes of LeCun et al. 1998 with plain pooling, full connection and a linear output",
+    year=1998,
+    builder="cnninspect.zoo.lenet_modern:ModernLeNet",
+    settings=(
+        replace(NUM_CLASSES, default=10),
+        replace(IN_CHANNELS, default=1),
+        replace(RESOLUTION, default=32),
+        HEAD_OF_FC,
+        POOL,
+        ACTIVATION,
+        NO_NORM,
+        DROPOUT,
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(
+        Variant("lenet5_modern", {"channels": (6, 16), "hidden": (120, 84)}, 61_706),
+        Variant(
+            "lenet5_caffe",
+            {
+                "channels": (20, 50),
+                "hidden": (500,),
+                "activate_convolutions": False,
+                "resolution": 28,
+            },
+            431_080,
+            paper="Caffe, examples/mnist; Han et al., Learning both Weights and Connections,"
+            " arXiv:1506.02626, Table 3",
+            year=2014,
+        ),
+    ),
+)
+
+ALEXNET = Family(
+    name="alexnet",
+    title="AlexNet",
+    paper="Krizhevsky, Sutskever, Hinton, ImageNet Classification with Deep Convolutional Neural"
+    " Networks, NIPS 2012",
+    year=2012,
+    builder="cnninspect.zoo.alexnet:AlexNet",
+    settings=(
+        NUM_CLASSES,
+        IN_CHANNELS,
+        RESOLUTION,
+        Setting("padding", 2, "zeros on each side of the input", minimum=0),
+        HEAD_OF_ADAPTIVE_FC,
+        ACTIVATION,
+        LOCAL_NORM,
+        replace(DROPOUT, default=0.5, meaning="share dropped before each hidden linear layer"),
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(
+        Variant(
+            "alexnet",
+            {"widths": (64, 192, 384, 256, 256)},
+            61_100_840,
+            paper="Krizhevsky, One weird trick for parallelizing convolutional neural networks,"
+            " arXiv:1404.5997, as in torchvision",
+            year=2014,
+        ),
+        Variant(  # Figure 2 and section 3.5
+            "alexnet_grouped",
+            {
+                "widths": (96, 256, 384, 384, 256),
+                "groups": 2,
+                "gaussian": True,
+                "resolution": 227,
+                "padding": 0,
+                "head": "flatten",
+                "norm": "local",
+            },
+            60_965_224,
+        ),
+        Variant(  # the same in one tower
+            "alexnet_ungrouped",
+            {
+                "widths": (96, 256, 384, 384, 256),
+                "gaussian": True,
+                "resolution": 227,
+                "padding": 0,
+                "head": "flatten",
+                "norm": "local",
+            },
+            62_378_344,
+        ),
+    ),
+)
+
+ZFNET = Family(
+    name="zfnet",
+    title="ZFNet",
+    paper="Zeiler, Fergus, Visualizing and Understanding Convolutional Networks, arXiv:1311.2901",
+    year=2013,
+    builder="cnninspect.zoo.zfnet:ZFNet",
+    settings=(
+        NUM_CLASSES,
+        IN_CHANNELS,
+        RESOLUTION,
+        HEAD_OF_FC,
+        ACTIVATION,
+        replace(LOCAL_NORM, default="local"),
+        replace(DROPOUT, default=0.5, meaning="share dropped after each hidden linear layer"),
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(Variant("zfnet", {}, 62_357_608),),  # Figure 3
+)
+
+VGG = Family(
+    name="vgg",
+    title="VGG",
+    paper="Simonyan, Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition,"
+    " arXiv:1409.1556",
+    year=2014,
+    builder="cnninspect.zoo.vgg:VGG",
+    settings=(
+        NUM_CLASSES,
+        IN_CHANNELS,
+        RESOLUTION,
+        HEAD_OF_ADAPTIVE_FC,
+        ACTIVATION,
+        NO_NORM,
+        replace(DROPOUT, default=0.5, meaning="share dropped after each hidden linear layer"),
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(  # Table 1 of the paper: A, B, C, D, E; with batch normalisation as in torchvision
+        Variant("vgg11", {"depths": (1, 1, 2, 2, 2)}, 132_863_336),
+        Variant("vgg13", {"depths": (2, 2, 2, 2, 2)}, 133_047_848),
+        Variant("vgg16", {"depths": (2, 2, 3, 3, 3)}, 138_357_544),
+        Variant("vgg16_c", {"depths": (2, 2, 3, 3, 3), "third_kernel": 1}, 133_638_952),
+        Variant("vgg19", {"depths": (2, 2, 4, 4, 4)}, 143_667_240),
+        Variant("vgg11_bn", {"depths": (1, 1, 2, 2, 2), "norm": "batch"}, 132_868_840),
+        Variant("vgg13_bn", {"depths": (2, 2, 2, 2, 2), "norm": "batch"}, 133_053_736),
+        Variant("vgg16_bn", {"depths": (2, 2, 3, 3, 3), "norm": "batch"}, 138_365_992),
+        Variant("vgg19_bn", {"depths": (2, 2, 4, 4, 4), "norm": "batch"}, 143_678_248),
+    ),
+)
+
+GOOGLENET = Family(
+    name="googlenet",
+    title="GoogLeNet",
+    paper="Szegedy et al., Going deeper with convolutions, arXiv:1409.4842",
+    year=2014,
+    builder="cnninspect.zoo.googlenet:GoogLeNet",
+    settings=(
+        NUM_CLASSES,
+        IN_CHANNELS,
+        RESOLUTION,
+        Setting("aux", False, "build the two auxiliary classifiers, which act in training only"),
+        Setting(
+            "transform_input",
+            False,
+            "renormalise the input, as torchvision's published weights want it",
+        ),
+        Setting(
+            "kernel_5x5",
+            "3",
+            "kernel of the branch called 5x5: 3 (torchvision) or 5 (paper)",
+            choices=("3", "5"),
+        ),
+        replace(
+            HEAD_OF_FC,
+            default="gap",
+            meaning="before the linear layer: global average pooling, or the flattened map",
+        ),
+        ACTIVATION,
+        replace(LOCAL_NORM, default="batch"),
+        replace(DROPOUT, default=0.2),
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(
+        Variant(
+            "googlenet",
+            {},
+            6_624_904,
+            paper="arXiv:1409.4842 with batch normalisation, as in torchvision",
+        ),
+        Variant(  # Table 1 and Figure 3
+            "googlenet_paper", {"kernel_5x5": "5", "norm": "local", "dropout": 0.4}, 6_998_552
+        ),
+    ),
+)
+
+INCEPTION_NAIVE = Family(
+    name="inception",
+    title="Inception module",
+    paper="Szegedy et al., arXiv:1409.4842, Figure 2; sizes of Stanford CS231n 2017, lecture 9",
+    year=2014,
+    builder="cnninspect.zoo.inception:InceptionNaive",
+    settings=(
+        replace(IN_CHANNELS, default=256),
+        replace(RESOLUTION, default=28),
+        ACTIVATION,
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(Variant("inception_naive", {}, 1_089_952),),
+)
+INCEPTION_REDUCED = replace(
+    INCEPTION_NAIVE,
+    builder="cnninspect.zoo.inception:InceptionReduced",
+    settings=(
+        *INCEPTION_NAIVE.settings,
+        Setting("bottleneck", 64, "maps of the 1x1 convolutions that cut the cost", minimum=1),
+    ),
+    variants=(Variant("inception_reduced", {}, 346_720),),
+)
+
+GATES = Setting("gates", True, "gates on the bypasses; without, the plain twin")
+GATE_BIAS = Setting("gate_bias", -2.0, "where the gates' biases start: negative is nearly closed")
+HIGHWAY_MNIST = Family(
+    name="highway",
+    title="Highway network",
+    paper="Srivastava, Greff, Schmidhuber, Training Very Deep Networks, arXiv:1507.06228",
+    year=2015,
+    builder="cnninspect.zoo.highway:HighwayMNIST",
+    settings=(
+        replace(NUM_CLASSES, default=10),
+        replace(IN_CHANNELS, default=1),
+        replace(RESOLUTION, default=28),
+        Setting("width", 16, "maps of every convolution", minimum=1),
+        GATES,
+        replace(GATE_BIAS, default=-1.0),
+        ACTIVATION,
+        NO_NORM,
+        replace(DROPOUT, default=0.2, meaning="share dropped before each stage and at the end"),
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(Variant("highway_mnist", {}, 38_986),),  # Table 1, and the authors' network file
+)
+HIGHWAY_CIFAR = replace(
+    HIGHWAY_MNIST,
+    builder="cnninspect.zoo.highway:HighwayCIFAR",
+    settings=(
+        replace(NUM_CLASSES, default=10),
+        IN_CHANNELS,
+        replace(RESOLUTION, default=32),
+        GATES,
+        GATE_BIAS,
+        ACTIVATION,
+        NO_NORM,
+        replace(DROPOUT, default=0.2, meaning="share dropped before each stage and at the end"),
+    ),
+    variants=(  # Table 2: Highway B, from the authors' network file, and Highway C, inferred
+        Variant(
+            "highway19",
+            {"depths": (5, 6, 6), "widths": (32, 80, 128), "kernels": (3,), "last_channels": 100},
+            2_256_838,
+        ),
+        Variant(
+            "highway32",
+            {
+                "depths": (10, 10, 10),
+                "widths": (32, 64, 96),
+                "kernels": (3, 1),
+                "last_channels": 10,
+            },
+            1_254_872,
+        ),
+    ),
+)
+
+FITNET = Family(
+    name="fitnet",
+    title="FitNet",
+    paper="Romero et al., FitNets: Hints for Thin Deep Nets, arXiv:1412.6550",
+    year=2014,
+    builder="cnninspect.zoo.fitnet:FitNet",
+    settings=(
+        replace(NUM_CLASSES, default=10),
+        IN_CHANNELS,
+        replace(RESOLUTION, default=32),
+        Setting("hidden", 500, "units of the hidden linear layer", minimum=1),
+        DROPOUT,
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(  # Table 7 of the paper
+        Variant(
+            "fitnet1",
+            {"stage1": (16, 16, 16), "stage2": (32, 32, 32), "stage3": (48, 48, 64)},
+            251_194,
+        ),
+        Variant(
+            "fitnet2",
+            {"stage1": (16, 32, 32), "stage2": (48, 64, 80), "stage3": (96, 96, 128)},
+            864_122,
+        ),
+        Variant(
+            "fitnet4",
+            {
+                "stage1": (32, 32, 32, 48, 48),
+                "stage2": (80, 80, 80, 80, 80, 80),
+                "stage3": (128, 128, 128, 128, 128, 128),
+            },
+            2_548_602,
+        ),
+    ),
+)
+
 FAMILIES: tuple[Family, ...] = (
+    MLP,
+    SHALLOW_CNN,
+    LENET,
+    LENET_MODERN,
+    ALEXNET,
+    ZFNET,
+    VGG,
+    GOOGLENET,
+    INCEPTION_NAIVE,
+    INCEPTION_REDUCED,
+    HIGHWAY_MNIST,
+    HIGHWAY_CIFAR,
+    FITNET,
     RESNET,
     EFFICIENTNET,
     EFFICIENTNET_COMPOUND,
