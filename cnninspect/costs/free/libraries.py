@@ -42,8 +42,9 @@ REASONS: dict[str, str] = {
     "dropout": "quantized.dropout",
     "a look-up in a table": """
         quantized.embedding_4bit quantized.embedding_byte
-        quantized.embedding_bag_2bit_rowwise_offsets quantized.embedding_bag_4bit quantized.embedding_bag_4bit_rowwise_offsets
-        quantized.embedding_bag_byte quantized.embedding_bag_byte_rowwise_offsets""",
+        quantized.embedding_bag_2bit_rowwise_offsets quantized.embedding_bag_4bit
+        quantized.embedding_bag_4bit_rowwise_offsets quantized.embedding_bag_byte
+        quantized.embedding_bag_byte_rowwise_offsets""",
     "quantisation: scaling, rounding and packing": """
         quantized.conv1d_prepack quantized.conv1d_unpack quantized.conv2d_prepack
         quantized.conv2d_unpack quantized.conv3d_prepack quantized.conv3d_unpack
