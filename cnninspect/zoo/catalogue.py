@@ -28,6 +28,24 @@ DROP_PATH = Setting(
     maximum=1,
 )
 
+STRIDE_IN = Setting(
+    "stride_in",
+    "3x3",
+    "which convolution of a bottleneck strides: 3x3 (torchvision, v1.5) or 1x1 (paper, v1)",
+    choices=("3x3", "1x1"),
+)
+HEAD = Setting(
+    "head",
+    "gap",
+    "before the last layer: global average pooling, or the flattened map",
+    choices=("gap", "flatten"),
+)
+
+PRERESNET_PAPER = (
+    "He, Zhang, Ren, Sun, Identity Mappings in Deep Residual Networks, arXiv:1603.05027"
+)
+WRN_PAPER = "Zagoruyko, Komodakis, Wide Residual Networks, arXiv:1605.07146"
+
 RESNET = Family(
     name="resnet",
     title="ResNet",
@@ -38,18 +56,9 @@ RESNET = Family(
         NUM_CLASSES,
         IN_CHANNELS,
         RESOLUTION,
-        Setting(
-            "stride_in",
-            "3x3",
-            "which convolution of a bottleneck strides: 3x3 (torchvision, v1.5) or 1x1 (paper, v1)",
-            choices=("3x3", "1x1"),
-        ),
-        Setting(
-            "head",
-            "gap",
-            "before the last layer: global average pooling, or the flattened map",
-            choices=("gap", "flatten"),
-        ),
+        STRIDE_IN,
+        HEAD,
+        Setting("width", 1.0, "times the channels inside the blocks", minimum=1 / 64),
         ACTIVATION,
         NORM,
         DROPOUT,
@@ -64,6 +73,20 @@ RESNET = Family(
         Variant("resnet152", {"block": "bottleneck", "depths": (3, 8, 36, 3)}, 60_192_808),
         Variant("plain18", {"block": "basic", "depths": (2, 2, 2, 2), "skip": False}, 11_515_688),
         Variant("plain34", {"block": "basic", "depths": (3, 4, 6, 3), "skip": False}, 21_623_848),
+        Variant(
+            "wide_resnet50_2",
+            {"block": "bottleneck", "depths": (3, 4, 6, 3), "width": 2.0},
+            68_883_240,
+            paper=WRN_PAPER + ", Table 8",
+            year=2016,
+        ),
+        Variant(
+            "wide_resnet101_2",
+            {"block": "bottleneck", "depths": (3, 4, 23, 3), "width": 2.0},
+            126_886_696,
+            paper="torchvision, after " + WRN_PAPER,
+            year=2016,
+        ),
     ),
 )
 
@@ -703,6 +726,355 @@ FITNET = Family(
     ),
 )
 
+CIFAR_INPUT = (
+    Setting("num_classes", 10, "outputs of the last layer", minimum=1),
+    IN_CHANNELS,
+    Setting("resolution", 32, "height and width of the input", minimum=1),
+)
+CIFAR_RESNET_SETTINGS = (
+    *CIFAR_INPUT,
+    Setting("depth", 20, "layers with weights: 6n + 2, or 9n + 2 with bottlenecks", minimum=8),
+    HEAD,
+    ACTIVATION,
+    NORM,
+    DROPOUT,
+)
+CIFAR_RESNET = Family(
+    name="cifar_resnet",
+    title="ResNet for CIFAR",
+    paper=RESNET.paper + ", section 4.2",
+    year=2015,
+    builder="cnninspect.zoo.cifar_resnet:CifarResNet",
+    settings=(
+        *CIFAR_RESNET_SETTINGS,
+        Setting(
+            "shortcut",
+            "A",
+            "where the shape changes: A, zeros for the new channels, or B, a 1x1 convolution",
+            choices=("A", "B"),
+        ),
+        DROP_PATH,
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(
+        Variant("resnet20", {"block": "basic", "depth": 20}, 269_722),
+        Variant("resnet32", {"block": "basic", "depth": 32}, 464_154),
+        Variant("resnet44", {"block": "basic", "depth": 44}, 658_586),
+        Variant("resnet56", {"block": "basic", "depth": 56}, 853_018),
+        Variant("resnet110", {"block": "basic", "depth": 110}, 1_727_962),
+        Variant("resnet1202", {"block": "basic", "depth": 1202}, 19_421_274),
+        Variant(
+            "resnet164",
+            {"block": "bottleneck", "depth": 164, "shortcut": "B"},
+            1_704_154,
+            paper=PRERESNET_PAPER + ", Table 4 (original)",
+            year=2016,
+        ),
+        Variant(
+            "resnet1001",
+            {"block": "bottleneck", "depth": 1001, "shortcut": "B"},
+            10_328_602,
+            paper=PRERESNET_PAPER + ", Table 4 (original)",
+            year=2016,
+        ),
+    ),
+)
+CIFAR_PLAIN = Family(
+    name="cifar_plain",
+    title="Plain twins of the ResNets for CIFAR",
+    paper=CIFAR_RESNET.paper,
+    year=2015,
+    builder="cnninspect.zoo.cifar_resnet:CifarResNet",
+    settings=CIFAR_RESNET_SETTINGS,
+    input_shape=("in_channels", "resolution", "resolution"),
+    extra={"block": "basic", "skip": False},
+    variants=(
+        Variant("plain20", {"depth": 20}, 269_722),
+        Variant("plain32", {"depth": 32}, 464_154),
+        Variant("plain44", {"depth": 44}, 658_586),
+        Variant("plain56", {"depth": 56}, 853_018),
+        Variant("plain110", {"depth": 110}, 1_727_962),
+    ),
+)
+
+PRERESNET = Family(
+    name="preresnet",
+    title="Pre-activation ResNet",
+    paper=PRERESNET_PAPER,
+    year=2016,
+    builder="cnninspect.zoo.preresnet:PreResNet",
+    settings=(
+        NUM_CLASSES, IN_CHANNELS, RESOLUTION, STRIDE_IN, HEAD, ACTIVATION, NORM, DROPOUT, DROP_PATH,
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(
+        Variant("preresnet18", {"block": "basic", "depths": (2, 2, 2, 2)}, 11_687_848),
+        Variant("preresnet34", {"block": "basic", "depths": (3, 4, 6, 3)}, 21_796_008),
+        Variant("preresnet50", {"block": "bottleneck", "depths": (3, 4, 6, 3)}, 25_549_480),
+        Variant("preresnet101", {"block": "bottleneck", "depths": (3, 4, 23, 3)}, 44_541_608),
+        Variant("preresnet152", {"block": "bottleneck", "depths": (3, 8, 36, 3)}, 60_185_256),
+        Variant("preresnet200", {"block": "bottleneck", "depths": (3, 24, 36, 3)}, 64_666_280),
+    ),
+)  # fmt: skip
+CIFAR_PRERESNET = Family(
+    name="cifar_preresnet",
+    title="Pre-activation ResNet for CIFAR",
+    paper=PRERESNET_PAPER + ", Table 4",
+    year=2016,
+    builder="cnninspect.zoo.preresnet:CifarPreResNet",
+    settings=(*CIFAR_RESNET_SETTINGS, STRIDE_IN, DROP_PATH),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(
+        Variant("preresnet110", {"block": "basic", "depth": 110}, 1_730_522),
+        Variant("preresnet164", {"block": "bottleneck", "depth": 164}, 1_703_258),
+        Variant("preresnet1001", {"block": "bottleneck", "depth": 1001}, 10_327_706),
+    ),
+)
+
+WIDE_RESNET = Family(
+    name="wide_resnet",
+    title="Wide ResNet for CIFAR",
+    paper=WRN_PAPER,
+    year=2016,
+    builder="cnninspect.zoo.wide_resnet:WideResNet",
+    settings=(
+        *CIFAR_INPUT,
+        Setting("depth", 28, "6n + 4, for n blocks in a stage", minimum=10),
+        Setting("width", 10, "times the channels of a ResNet: the paper's k", minimum=1),
+        Setting("kernels", (3, 3), "sizes of the convolutions in a block", minimum=1),
+        HEAD,
+        ACTIVATION,
+        NORM,
+        Setting(
+            "dropout",
+            0.0,
+            "share dropped between the convolutions of a block",
+            minimum=0,
+            maximum=1,
+        ),
+        DROP_PATH,
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(  # Table 4 of the paper, and section 3 for WRN-40-10
+        Variant("wrn16_8", {"depth": 16, "width": 8}, 10_961_370),
+        Variant("wrn16_10", {"depth": 16, "width": 10}, 17_116_634),
+        Variant("wrn22_8", {"depth": 22, "width": 8}, 17_158_106),
+        Variant("wrn22_10", {"depth": 22, "width": 10}, 26_797_914),
+        Variant("wrn28_10", {"depth": 28, "width": 10}, 36_479_194),
+        Variant("wrn28_12", {"depth": 28, "width": 12}, 52_517_850),
+        Variant("wrn40_1", {"depth": 40, "width": 1}, 563_930),
+        Variant("wrn40_2", {"depth": 40, "width": 2}, 2_243_546),
+        Variant("wrn40_4", {"depth": 40, "width": 4}, 8_949_210),
+        Variant("wrn40_8", {"depth": 40, "width": 8}, 35_748_314),
+        Variant("wrn40_10", {"depth": 40, "width": 10}, 55_841_754),
+    ),
+)
+
+DENSENET_PAPER = (
+    "Huang, Liu, van der Maaten, Weinberger, Densely Connected Convolutional Networks, "
+    "arXiv:1608.06993"
+)
+DENSENET_SETTINGS = (
+    Setting("growth_rate", 32, "channels that a layer adds", minimum=1),
+    Setting("compression", 0.5, "share of the channels that a transition keeps: the paper's theta",
+            minimum=0.01, maximum=1),
+    Setting("bottleneck", True, "whether a 1x1 convolution stands before each 3x3"),
+    HEAD,
+    ACTIVATION,
+    NORM,
+    Setting("dropout", 0.0, "share dropped after each convolution but the first",
+            minimum=0, maximum=1),
+)  # fmt: skip
+DENSENET = Family(
+    name="densenet",
+    title="DenseNet",
+    paper=DENSENET_PAPER,
+    year=2016,
+    builder="cnninspect.zoo.densenet:DenseNet",
+    settings=(
+        NUM_CLASSES,
+        IN_CHANNELS,
+        # The last transition needs two pixels to halve.
+        Setting("resolution", 224, "height and width of the input", minimum=29),
+        *DENSENET_SETTINGS,
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(  # Table 1 of the paper; k = 48 of DenseNet-161 from an earlier version
+        Variant("densenet121", {"depths": (6, 12, 24, 16), "growth_rate": 32}, 7_978_856),
+        Variant("densenet161", {"depths": (6, 12, 36, 24), "growth_rate": 48}, 28_681_000),
+        Variant("densenet169", {"depths": (6, 12, 32, 32), "growth_rate": 32}, 14_149_480),
+        Variant("densenet201", {"depths": (6, 12, 48, 32), "growth_rate": 32}, 20_013_928),
+        Variant("densenet264", {"depths": (6, 12, 64, 48), "growth_rate": 32}, 33_337_704),
+    ),
+)
+DENSENET_PLAIN = {"bottleneck": False, "compression": 1.0}
+DENSENET_BC = {"bottleneck": True, "compression": 0.5}
+CIFAR_DENSENET = Family(
+    name="cifar_densenet",
+    title="DenseNet for CIFAR",
+    paper=DENSENET_PAPER + ", Table 2",
+    year=2016,
+    builder="cnninspect.zoo.densenet:cifar_densenet",
+    settings=(
+        CIFAR_INPUT[0],
+        IN_CHANNELS,
+        Setting("resolution", 32, "height and width of the input", minimum=4),
+        Setting("depth", 40, "layers: 3n + 4, or 6n + 4 with bottlenecks", minimum=7),
+        *DENSENET_SETTINGS,
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(
+        Variant("densenet40_k12", {**DENSENET_PLAIN, "depth": 40, "growth_rate": 12}, 1_019_722),
+        Variant("densenet100_k12", {**DENSENET_PLAIN, "depth": 100, "growth_rate": 12}, 6_979_642),
+        Variant("densenet100_k24", {**DENSENET_PLAIN, "depth": 100, "growth_rate": 24}, 27_249_082),
+        Variant("densenet_bc100_k12", {**DENSENET_BC, "depth": 100, "growth_rate": 12}, 769_162),
+        Variant("densenet_bc250_k24", {**DENSENET_BC, "depth": 250, "growth_rate": 24}, 15_324_406),
+        Variant("densenet_bc190_k40", {**DENSENET_BC, "depth": 190, "growth_rate": 40}, 25_624_430),
+        *(
+            Variant(
+                f"densenet_bc40_k{growth_rate}",
+                {**DENSENET_BC, "depth": 40, "growth_rate": growth_rate},
+                parameters,
+                paper=DENSENET_PAPER + "; wide, in the README of liuzhuang13/DenseNet",
+            )
+            for growth_rate, parameters in ((36, 1_542_682), (48, 2_733_130), (60, 4_261_690))
+        ),
+    ),
+)
+
+RESNEXT_PAPER = (
+    "Xie, Girshick, Dollár, Tu, He, Aggregated Residual Transformations for Deep Neural Networks, "
+    "arXiv:1611.05431"
+)
+CARDINALITY = Setting("cardinality", 32, "paths in a block", minimum=1)
+BASE_WIDTH = Setting("base_width", 4, "channels of a path in the first stage", minimum=1)
+RESNEXT = Family(
+    name="resnext",
+    title="ResNeXt",
+    paper=RESNEXT_PAPER,
+    year=2016,
+    builder="cnninspect.zoo.resnext:ResNeXt",
+    settings=(
+        NUM_CLASSES,
+        IN_CHANNELS,
+        RESOLUTION,
+        CARDINALITY,
+        BASE_WIDTH,
+        Setting(
+            "form",
+            "grouped",
+            "of a block, figure 3 of the paper: separate paths that are added, paths that are "
+            "concatenated, or one convolution in groups",
+            choices=("split", "concatenated", "grouped"),
+        ),
+        STRIDE_IN,
+        HEAD,
+        ACTIVATION,
+        NORM,
+        DROPOUT,
+        DROP_PATH,
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(
+        Variant(
+            "resnext50_32x4d",
+            {"depths": (3, 4, 6, 3), "cardinality": 32, "base_width": 4},
+            25_028_904,
+        ),
+        Variant(
+            "resnext101_32x4d",
+            {"depths": (3, 4, 23, 3), "cardinality": 32, "base_width": 4},
+            44_177_704,
+        ),
+        Variant(
+            "resnext101_32x8d",
+            {"depths": (3, 4, 23, 3), "cardinality": 32, "base_width": 8},
+            88_791_336,
+            paper="Mahajan et al., Limits of Weakly Supervised Pretraining, arXiv:1805.00932",
+            year=2018,
+        ),
+        Variant(
+            "resnext101_64x4d",
+            {"depths": (3, 4, 23, 3), "cardinality": 64, "base_width": 4},
+            83_455_272,
+        ),
+    ),
+)
+CIFAR_RESNEXT = Family(
+    name="cifar_resnext",
+    title="ResNeXt for CIFAR",
+    paper=RESNEXT_PAPER + ", Table 7",
+    year=2016,
+    builder="cnninspect.zoo.cifar_resnext:CifarResNeXt",
+    settings=(
+        *CIFAR_INPUT,
+        Setting("depth", 29, "layers with weights: 9n + 2", minimum=11),
+        CARDINALITY,
+        BASE_WIDTH,
+        HEAD,
+        ACTIVATION,
+        NORM,
+        DROPOUT,
+        DROP_PATH,
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(
+        Variant("resnext29_8x64d", {"cardinality": 8, "base_width": 64}, 34_426_698),
+        Variant("resnext29_16x64d", {"cardinality": 16, "base_width": 64}, 68_155_210),
+    ),
+)
+
+SENET_PAPER = "Hu, Shen, Albanie, Sun, Wu, Squeeze-and-Excitation Networks, arXiv:1709.01507"
+SENET = Family(
+    name="senet",
+    title="SENet",
+    paper=SENET_PAPER,
+    year=2017,
+    builder="cnninspect.zoo.senet:SENet",
+    settings=(
+        NUM_CLASSES,
+        IN_CHANNELS,
+        RESOLUTION,
+        Setting("reduction", 16, "channels for each that the squeeze passes on", minimum=1),
+        Setting(
+            "se_stages", (2, 3, 4, 5), "stages that have SE, the first is 2", minimum=2, maximum=5
+        ),
+        Setting(
+            "se_position",
+            "standard",
+            "of SE in a block: on the branch, before it, after the sum, on the shortcut, or after "
+            "the branch's (first) 3x3 convolution",
+            choices=("standard", "pre", "post", "identity", "3x3"),
+        ),
+        Setting("se_bias", True, "whether the two layers of SE have biases"),
+        Setting("squeeze", True, "whether SE averages over the map before them"),
+        STRIDE_IN,
+        HEAD,
+        ACTIVATION,
+        NORM,
+        DROPOUT,
+        DROP_PATH,
+    ),
+    input_shape=("in_channels", "resolution", "resolution"),
+    variants=(
+        Variant("se_resnet18", {"block": "basic", "depths": (2, 2, 2, 2)}, 11_778_592),
+        Variant("se_resnet34", {"block": "basic", "depths": (3, 4, 6, 3)}, 21_958_868),
+        Variant("se_resnet50", {"block": "bottleneck", "depths": (3, 4, 6, 3)}, 28_088_024),
+        Variant("se_resnet101", {"block": "bottleneck", "depths": (3, 4, 23, 3)}, 49_326_872),
+        Variant("se_resnet152", {"block": "bottleneck", "depths": (3, 8, 36, 3)}, 66_821_848),
+        Variant(
+            "se_resnext50_32x4d",
+            {"block": "bottleneck", "depths": (3, 4, 6, 3), "cardinality": 32, "base_width": 4},
+            27_559_896,
+        ),
+        Variant(
+            "se_resnext101_32x4d",
+            {"block": "bottleneck", "depths": (3, 4, 23, 3), "cardinality": 32, "base_width": 4},
+            48_955_416,
+        ),
+    ),
+)
+
 FAMILIES: tuple[Family, ...] = (
     MLP,
     SHALLOW_CNN,
@@ -718,6 +1090,16 @@ FAMILIES: tuple[Family, ...] = (
     HIGHWAY_CIFAR,
     FITNET,
     RESNET,
+    CIFAR_RESNET,
+    CIFAR_PLAIN,
+    PRERESNET,
+    CIFAR_PRERESNET,
+    WIDE_RESNET,
+    DENSENET,
+    CIFAR_DENSENET,
+    RESNEXT,
+    CIFAR_RESNEXT,
+    SENET,
     EFFICIENTNET,
     EFFICIENTNET_COMPOUND,
     RNN,

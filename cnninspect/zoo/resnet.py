@@ -6,7 +6,8 @@
 A block learns what to add to its input, so the gradient reaches its input unchanged through the
 shortcut.  The plain twin has the same layers without the shortcuts.  Module names follow
 torchvision's, so that its state dicts load.  The stride of a bottleneck sits in its 3×3
-convolution, as in torchvision ("v1.5"); `stride_in="1x1"` puts it where the paper has it.
+convolution, as in torchvision ("v1.5"); `stride_in="1x1"` puts it where the paper has it.  Wide
+variants (Zagoruyko, Komodakis 2016, arXiv:1605.07146) multiply the channels inside the blocks.
 """
 
 from __future__ import annotations
@@ -25,14 +26,17 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 class Style:
-    """What all blocks of one network share: how they normalise, activate and stride."""
+    """What all blocks of one network share: how they normalise, activate, stride and widen."""
 
-    def __init__(self, *, activation: str, norm: str, stride_in: str, skip: bool) -> None:
+    def __init__(
+        self, *, activation: str, norm: str, stride_in: str, skip: bool, width: float
+    ) -> None:
         self.activation = ACTIVATIONS[activation]
         self.norm: Callable[[int], nn.Module] = nn.BatchNorm2d if norm == "batch" else nn.Identity
         self.bias = norm == "none"  # a norm would cancel the bias
         self.stride_in = stride_in
         self.skip = skip
+        self.width = width
 
     def conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
         """A convolution that keeps the size at stride 1."""
@@ -54,6 +58,7 @@ class Block(nn.Module):
         self, inputs: int, outputs: int, *, stride: int, style: Style, drop_path: float
     ) -> None:
         super().__init__()
+        self.outputs = outputs
         self.skip = style.skip
         self.drop_path = drop_path
         self.downsample = style.shortcut(inputs, outputs, stride)
@@ -73,18 +78,18 @@ class Block(nn.Module):
         if not self.training:
             return self.relu(identity + (1 - self.drop_path) * self.branch(x))
         if torch.rand(()).item() < self.drop_path:
-            return self.relu(identity)
+            # An unchanged input has been through the activation already.
+            return identity if self.downsample is None else self.relu(identity)
         return self.relu(identity + self.branch(x))
 
 
 class BasicBlock(Block):
     """Two 3×3 convolutions."""
 
-    expansion = 1
-
     def __init__(
         self, inputs: int, width: int, *, stride: int, style: Style, drop_path: float
     ) -> None:
+        width = int(style.width * width)
         super().__init__(inputs, width, stride=stride, style=style, drop_path=drop_path)
         self.conv1 = style.conv(inputs, width, 3, stride)
         self.bn1 = style.norm(width)
@@ -98,14 +103,13 @@ class BasicBlock(Block):
 
 
 class Bottleneck(Block):
-    """1×1 to fewer channels, 3×3 on those, 1×1 back to four times as many."""
-
-    expansion = 4
+    """1×1 to fewer channels, 3×3 on those, 1×1 to four times the stage's width."""
 
     def __init__(
         self, inputs: int, width: int, *, stride: int, style: Style, drop_path: float
     ) -> None:
-        outputs = self.expansion * width
+        outputs = 4 * width
+        width = int(style.width * width)
         super().__init__(inputs, outputs, stride=stride, style=style, drop_path=drop_path)
         stride_1x1, stride_3x3 = (stride, 1) if style.stride_in == "1x1" else (1, stride)
         self.conv1 = style.conv(inputs, width, 1, stride_1x1)
@@ -119,7 +123,7 @@ class Bottleneck(Block):
     def branch(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))  # (N, width, H, W)
         x = self.relu(self.bn2(self.conv2(x)))  # (N, width, H/stride, W/stride)
-        return self.bn3(self.conv3(x))  # (N, 4·width, H/stride, W/stride)
+        return self.bn3(self.conv3(x))  # (N, outputs, H/stride, W/stride)
 
 
 BLOCKS: dict[str, type[BasicBlock] | type[Bottleneck]] = {
@@ -133,8 +137,8 @@ class ResNet(nn.Module):
     """Stem, four stages of blocks, global average pooling, one linear layer.
 
     `depths` are the blocks of each stage; a stage after the first halves the size and doubles the
-    channels.  `drop_path` is the chance that the last block is skipped, falling linearly to 0 for
-    the first.
+    channels.  `drop_path` is the chance that the last block is skipped, falling linearly towards
+    the first one; `width` multiplies the channels inside the blocks.
     """
 
     layer1: nn.Sequential
@@ -157,34 +161,35 @@ class ResNet(nn.Module):
         dropout: float = 0.0,
         drop_path: float = 0.0,
         skip: bool = True,
+        width: float = 1.0,
     ) -> None:
         super().__init__()
-        style = Style(activation=activation, norm=norm, stride_in=stride_in, skip=skip)
+        style = Style(activation=activation, norm=norm, stride_in=stride_in, skip=skip, width=width)
         make = BLOCKS[block]
         self.conv1 = nn.Conv2d(in_channels, 64, 7, 2, 3, bias=style.bias)
         self.bn1 = style.norm(64)
         self.relu = style.activation()
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        channels, count = 64, 0
-        for stage, (width, depth) in enumerate(zip(WIDTHS, depths), start=1):
+        inputs, count = 64, 0
+        for stage, (channels, depth) in enumerate(zip(WIDTHS, depths), start=1):
             blocks = []
             for i in range(depth):
                 count += 1
                 blocks.append(
                     make(
+                        inputs,
                         channels,
-                        width,
                         stride=2 if stage > 1 and i == 0 else 1,
                         style=style,
                         drop_path=drop_path * count / sum(depths),
                     )
                 )
-                channels = width * make.expansion
+                inputs = blocks[-1].outputs
             setattr(self, f"layer{stage}", nn.Sequential(*blocks))
         self.avgpool = nn.AdaptiveAvgPool2d(1) if head == "gap" else nn.Identity()
         self.dropout = nn.Dropout(dropout) if dropout else None
         positions = 1 if head == "gap" else (-(-resolution // 32)) ** 2
-        self.fc = nn.Linear(channels * positions, num_classes)
+        self.fc = nn.Linear(inputs * positions, num_classes)
         self.initialise()
 
     def initialise(self) -> None:
@@ -196,7 +201,7 @@ class ResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (N, in_channels, 224, 224)
         x = self.relu(self.bn1(self.conv1(x)))  # (N, 64, 112, 112)
         x = self.maxpool(x)  # (N, 64, 56, 56)
-        x = self.layer1(x)  # (N, 64·e, 56, 56), e the block's expansion
+        x = self.layer1(x)  # (N, 64·e, 56, 56), e is 4 for bottlenecks, else 1
         x = self.layer2(x)  # (N, 128·e, 28, 28)
         x = self.layer3(x)  # (N, 256·e, 14, 14)
         x = self.layer4(x)  # (N, 512·e, 7, 7)
