@@ -11,7 +11,9 @@ line to `RENDERERS`.  The rest is there:
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from cnninspect.errors import UnknownChoice
@@ -67,3 +69,13 @@ def renderer_of(kind: type[Report]) -> Renderer[Any, Any]:
             module = import_module(RENDERERS[ancestor.__name__])
             return module.RENDERER  # type: ignore[no-any-return]
     raise TypeError(f"there is no renderer for {kind.__name__}")
+
+
+class _CallablePackage(ModuleType):
+    """Lets `cnninspect.render(report)` be the function, though this package has the same name."""
+
+    def __call__(self, report: Report, **options: Any) -> str:
+        return render(report, **options)
+
+
+sys.modules[__name__].__class__ = _CallablePackage

@@ -17,8 +17,10 @@ from cnninspect.render.pages import Cell, Column, Kind, Table
 
 GAP = 2
 """Spaces between columns."""
-LEAST = {Kind.WORD: 8, Kind.PATH: 20, Kind.PROSE: 24}
+LEAST = {Kind.WORD: 8, Kind.PATH: 24, Kind.PROSE: 24}
 """How narrow a column may become before another one goes."""
+WIDE_PATH = 32
+"""How narrow names may become before their branches do."""
 SEPARATOR = " · "
 """What stands between the parts of a line."""
 SMALLEST = {Kind.WORD: 8, Kind.PATH: 6, Kind.PROSE: 12}
@@ -57,9 +59,11 @@ def fit(table: Table, width: int | None) -> Fit:
         columns = [table.columns[i] for i in shown]
         for compact in (False, True):
             wanted = [natural[compact][i] for i in shown]
-            needed = [min(w, LEAST.get(c.kind, w)) for w, c in zip(wanted, columns)]
+            least = LEAST if compact else {**LEAST, Kind.PATH: WIDE_PATH}
+            needed = [min(w, least.get(c.kind, w)) for w, c in zip(wanted, columns)]
             if _total(needed) <= width:
-                return Fit(shown, _narrowed(columns, wanted, width), is_compact=compact)
+                narrowed = _narrowed(columns, wanted, width, least=least)
+                return Fit(shown, narrowed, is_compact=compact)
     return Fit(shown, _narrowed(columns, wanted, width, least=SMALLEST), is_compact=True)
 
 
@@ -81,7 +85,7 @@ def _narrowed(
     wanted: Sequence[int],
     width: int,
     *,
-    least: Mapping[Kind, int] = LEAST,
+    least: Mapping[Kind, int],
 ) -> tuple[int, ...]:
     """Widths taken off prose, then words, then paths, each down to its least, to fit `width`."""
     widths = list(wanted)

@@ -44,6 +44,9 @@ def _table(table: Table) -> Iterator[str]:
     yield _row("--:" if column.kind in RIGHT else ":--" for column in table.columns)
     for row in table.rows:
         yield _row(_cell(cell, column) for cell, column in zip(row, table.columns))
+    for remark in table.remarks:
+        yield ""
+        yield f"*{markdown_text(remark)}*"
 
 
 def _row(texts: Iterator[str]) -> str:
@@ -55,4 +58,4 @@ def _cell(cell: Cell, column: Column) -> str:
     if column.kind == Kind.PROSE:
         return "<br>".join(markdown_text(line) for line in text.split("\n"))
     written = markdown_code(text) if column.kind == Kind.PATH else markdown_text(text)
-    return written + markdown_text(cell.mark)
+    return f"{written} {markdown_text(cell.mark.strip())}".rstrip()

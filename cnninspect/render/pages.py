@@ -77,6 +77,8 @@ class Table:
     """One cell for each column."""
     title: str = ""
     """A line above it."""
+    remarks: tuple[str, ...] = ()
+    """What one must know to read it, in lines right under it."""
     chooser: str = ""
     """The option that chooses columns, named where some were left out for want of room."""
 

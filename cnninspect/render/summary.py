@@ -9,13 +9,12 @@ from typing import Any
 from cnninspect.records.summary import Counts, LayerSummary, MatrixForm, Summary
 from cnninspect.render.layer_columns import COLUMNS
 from cnninspect.render.layer_order import flat
-from cnninspect.render.pages import Block, Notice, Page
+from cnninspect.render.pages import Block, Page
 from cnninspect.render.plain_data import Field
-from cnninspect.render.quantities import plural
 from cnninspect.render.renderers import Renderer
 from cnninspect.render.summary_footer import about, footer, warning
 from cnninspect.render.summary_table import table_of
-from cnninspect.render.summary_view import TABLE_LEVEL, SummaryView
+from cnninspect.render.summary_view import SummaryView
 
 COUNTS = tuple(f"{side}_{f.name}" for side in ("own", "total") for f in fields(Counts))
 MATRIX = tuple(f"matrix_{f.name}" for f in fields(MatrixForm))
@@ -27,24 +26,11 @@ CSV_FIELDS = (
 
 def page(report: Summary, view: SummaryView) -> Page:
     """Title, table, warning, totals."""
-    table = table_of(report, view)
-    blocks: list[Block] = [table]
-    blocks += [Notice(remark) for remark in _remarks(report, view)]
+    blocks: list[Block] = [table_of(report, view)]
     if alarm := warning(report):
         blocks.append(alarm)
     blocks.append(footer(report, human=view.human))
     return Page(report.model.name, about(report), tuple(blocks))
-
-
-def _remarks(report: Summary, view: SummaryView) -> Iterator[str]:
-    """What one must know to read the table."""
-    hidden = len(report.layers) - len(view.limited(report, auto=TABLE_LEVEL).layers)
-    if view.fold:
-        yield "×n: n identical blocks in a row; that row and those under it count one of them"
-    if view.is_flat:
-        yield "each layer counts by itself, without the layers under it"
-    if hidden:
-        yield f"{plural(hidden, 'deeper layer')} counted in the row above; --level shows more"
 
 
 def rows(report: Summary, view: SummaryView) -> tuple[Sequence[str], Iterator[Sequence[Field]]]:

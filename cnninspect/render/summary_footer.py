@@ -84,7 +84,7 @@ def _totals(report: Summary, *, human: bool) -> Iterator[Fact]:
     yield Fact("parameters", " · ".join(part for part in parts if part))
     bound = "≥ " if report.uncounted else ""
     macs, flops = (count(n, human=human) for n in (totals.macs, totals.flops))
-    yield Fact("MACs", f"{bound}{macs} · FLOPs {bound}{flops}, 2 per MAC")
+    yield Fact("MACs", f"{bound}{macs} · FLOPs {bound}{flops} (2 per MAC)")
     elements = f"{bound}{count(totals.activations, human=human)}"
     yield Fact("activations", f"{elements} · {bytes_text(totals.activation_bytes, human=human)}")
 

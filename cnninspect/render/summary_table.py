@@ -40,13 +40,27 @@ def table_of(report: Summary, view: SummaryView) -> Table:
     limited = view.limited(report, auto=TABLE_LEVEL)
     rows = tuple(_flat_rows(limited, view) if view.is_flat else _tree_rows(limited, view))
     names = view.columns or default_columns(report.convention)
+    if not view.columns and view.sort in COLUMNS and view.sort not in names:
+        names = (*names, view.sort)
     names = names if "path" in names else ("path", *names)
     scale = Scale(whole_of(report.totals, report.convention), view.human)
     return Table(
         columns=tuple(_column(name, report, view) for name in names),
         rows=tuple(tuple(_cell(name, row, scale) for name in names) for row in rows),
+        remarks=tuple(_remarks(report, view, len(limited.layers))),
         chooser="--columns",
     )
+
+
+def _remarks(report: Summary, view: SummaryView, shown: int) -> Iterator[str]:
+    """What one must know to read the table."""
+    if view.fold:
+        yield "×n: n identical blocks in a row; that row and those under it count one of them"
+    if view.is_flat:
+        yield "each layer counts by itself, without the layers under it"
+    if hidden := len(report.layers) - shown:
+        layers = plural(hidden, "deeper layer")
+        yield f"{layers} counted with the layer that holds them; --level shows more"
 
 
 def _column(name: str, report: Summary, view: SummaryView) -> Column:

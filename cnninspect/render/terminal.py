@@ -90,10 +90,13 @@ def _table(table: Table, width: int | None) -> Iterator[Line]:
     for row in table.rows:
         yield from _row([row[i] for i in fitted.shown], columns, fitted)
     hidden = [c.name or c.header for i, c in enumerate(table.columns) if i not in fitted.shown]
+    remarks = list(table.remarks)
     if hidden:
-        remark = f"no room at {width} columns for {', '.join(hidden)}"
-        remark += f"; {table.chooser} chooses" if table.chooser else ""
-        yield from ((Span(line, Style.FAINT),) for line in wrapped(remark, width or 0))
+        chooser = f"; {table.chooser} chooses" if table.chooser else ""
+        remarks.append(f"no room at {width} columns for {', '.join(hidden)}{chooser}")
+    for remark in remarks:
+        lines = (remark,) if width is None else wrapped(visible(remark), width)
+        yield from ((Span(line, Style.FAINT),) for line in lines)
 
 
 def _header(columns: Iterable[Column], fitted: Fit) -> Iterator[Line]:

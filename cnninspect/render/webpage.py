@@ -63,6 +63,8 @@ def _table(table: Table) -> Iterator[str]:
         yield f"<tr>{cells}</tr>"
     yield "</tbody>"
     yield "</table>"
+    for remark in table.remarks:
+        yield f'<div style="margin:2px 8px;{INKS[Style.FAINT]}">{html_text(remark)}</div>'
 
 
 def _cell(cell: Cell, column: Column) -> str:
