@@ -20,6 +20,7 @@
     │   ├── FileUnreadable          a file is not what it should be
     │   └── FileUnwritable          a file could not be written
     └── AnswerIsNo                  3: the work was done and the answer is no
+        └── UnknownOperations       --strict met operations that nothing is known of
 
 Each class takes the facts and writes its own sentence.
 """
@@ -55,6 +56,16 @@ class AnswerIsNo(CnnInspectError):
     """The work was done and the answer is no."""
 
     exit_code = 3
+
+
+class UnknownOperations(AnswerIsNo):
+    """With --strict: some operations have no formula, so the count is not whole."""
+
+    def __init__(self, operations: Sequence[str]) -> None:
+        super().__init__(
+            f"nothing is known of the cost of {', '.join(operations)}",
+            "without --strict the rest is counted; cnninspect.register_cost adds a formula",
+        )
 
 
 class UnknownModel(UsageError):

@@ -1,0 +1,1 @@
+"""What we conclude: pure functions from a trace to a report, without torch."""

@@ -1,0 +1,68 @@
+"""Windows of convolutions and poolings, and the matrix product that a convolution becomes."""
+
+from __future__ import annotations
+
+import math
+
+from cnninspect.records.operations import Operation
+from cnninspect.records.summary import MatrixForm
+from cnninspect.records.tensors import BITS
+
+CONVOLUTIONS = ("aten.convolution", "aten._convolution", "onnx.Conv", "onnx.ConvTranspose")
+
+
+def kernel_of(operation: Operation) -> tuple[int, ...] | None:
+    """The window of a convolution or a pooling, by dimension; None for other operations."""
+    if operation.name in CONVOLUTIONS:
+        return operation.inputs[1].shape[2:]
+    if "_pool" in operation.name:
+        return _sizes(operation, "kernel_size")
+    return None
+
+
+def stride_of(operation: Operation) -> tuple[int, ...] | None:
+    """The step of that window."""
+    kernel = kernel_of(operation)
+    if kernel is None:
+        return None
+    return _sizes(operation, "stride") or (
+        (1,) * len(kernel) if operation.name in CONVOLUTIONS else kernel
+    )
+
+
+def matrix_form(operation: Operation) -> MatrixForm | None:
+    """The matrix product of a convolution whose input is unfolded (im2col); None for others.
+
+    Source: Chellapilla, Puri, Simard 2006, High Performance Convolutional Neural Networks for
+    Document Processing.
+    """
+    if operation.name not in CONVOLUTIONS or _is_transposed(operation):
+        return None
+    x, weight = operation.inputs[:2]
+    if len(x.shape) != len(weight.shape):
+        return None
+    groups = x.shape[1] // weight.shape[1] if weight.shape[1] else 1
+    inner = math.prod(weight.shape[1:])
+    columns = math.prod(operation.output.shape[2:])
+    unfolded = x.shape[0] * groups * inner * columns
+    return MatrixForm(
+        rows=weight.shape[0] // max(groups, 1),
+        inner=inner,
+        columns=columns,
+        groups=groups,
+        batch=x.shape[0],
+        unfolded_bytes=unfolded * BITS[x.dtype] // 8,
+    )
+
+
+def _is_transposed(operation: Operation) -> bool:
+    return operation.name == "onnx.ConvTranspose" or operation.argument("transposed") is True
+
+
+def _sizes(operation: Operation, name: str) -> tuple[int, ...] | None:
+    value = operation.argument(name)
+    if isinstance(value, int):
+        return (value,)
+    if not isinstance(value, tuple) or not value:
+        return None
+    return tuple(size for size in value if isinstance(size, int))

@@ -1,0 +1,109 @@
+"""Where a report goes: the terminal, a pipe, or a file that is either whole or not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnninspect.errors import FileExists, FileUnwritable
+
+if TYPE_CHECKING:
+    from cnninspect.records.reports import Report
+
+PIPED_WIDTH = 100
+"""Characters to a line where no terminal says how wide it is."""
+
+
+def check_output(path: Path | None, *, force: bool) -> None:
+    """Refuse early what could not be written in the end.
+
+    Raises:
+        FileExists: the file is there already and `force` is not set.
+        FileUnwritable: its folder is missing, or it is a folder itself.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise FileUnwritable(path, "it is a folder")
+    if not path.parent.is_dir():
+        raise FileUnwritable(path, "its folder does not exist")
+    if path.exists() and not force:
+        raise FileExists(path)
+
+
+def show(
+    report: Report,
+    *,
+    format: str,  # noqa: A002
+    output: Path | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    **options: Any,
+) -> None:
+    """Write a report to a file, or to stdout as wide and as colourful as that is.
+
+    Raises:
+        FileExists, FileUnwritable: the file cannot be written.
+    """
+    from cnninspect.render import render
+
+    if output is not None:
+        write_whole(
+            output, render(report, format=format, width=PIPED_WIDTH, **options), force=force
+        )
+        if not quiet:
+            print(f"wrote {output}", file=sys.stderr)  # noqa: T201
+    elif not quiet:
+        text = render(report, format=format, width=width(), color=has_color(), **options)
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def write_whole(path: Path, text: str, *, force: bool) -> None:
+    """Write a text file under another name and move it into place.
+
+    Raises:
+        FileExists: the file is there already and `force` is not set.
+        FileUnwritable: the system does not let us.
+    """
+    check_output(path, force=force)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as problem:
+        raise FileUnwritable(path, problem.strerror or str(problem)) from problem
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except OSError as problem:
+        raise FileUnwritable(path, problem.strerror or str(problem)) from problem
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+
+
+def width() -> int:
+    """Characters to a line of stdout."""
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPED_WIDTH
+
+
+def has_color() -> bool:
+    """Whether stdout shows colours: a terminal, and NO_COLOR not set."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,122 @@
+"""`cnninspect summary MODEL`: a network layer by layer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from cnninspect.cli import options
+from cnninspect.cli.output import check_output, show
+from cnninspect.cli.parsing import parse_columns, parse_inputs
+from cnninspect.errors import BadOption, UnknownOperations
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(summary)
+
+
+def summary(
+    model: options.Model,
+    input: options.Input = None,  # noqa: A002
+    batch: options.Batch = 1,
+    mode: options.RunMode = options.Mode.EVAL,
+    count_as: Annotated[
+        str,
+        typer.Option(
+            "--count-as",
+            metavar="CONVENTION",
+            help="Whose rules to count by: macs, torchvision, fvcore, thop, ptflops, …",
+            rich_help_panel=options.RUNS,
+        ),
+    ] = "macs",
+    strict: options.Strict = False,
+    level: Annotated[
+        Optional[str],
+        typer.Option(
+            "--level",
+            "--depth",
+            metavar="N|all",
+            help="Names in the paths down to which layers are shown. In tables 3, else all.",
+            rich_help_panel=options.LOOKS,
+            show_default=False,
+        ),
+    ] = None,
+    sort: Annotated[
+        Optional[str],
+        typer.Option(
+            "--sort",
+            metavar="COLUMN",
+            help="A flat list, sorted: macs, parameters, activations, …",
+            rich_help_panel=options.LOOKS,
+            show_default=False,
+        ),
+    ] = None,
+    top: Annotated[
+        Optional[int],
+        typer.Option(
+            "--top",
+            metavar="N",
+            help="Only the N largest layers.",
+            rich_help_panel=options.LOOKS,
+            show_default=False,
+        ),
+    ] = None,
+    columns: Annotated[
+        Optional[str],
+        typer.Option(
+            "--columns",
+            metavar="A,B,…",
+            help="Columns to show, in their order; a wrong name lists them all.",
+            rich_help_panel=options.LOOKS,
+            show_default=False,
+        ),
+    ] = None,
+    fold: Annotated[
+        bool,
+        typer.Option(
+            "--fold",
+            help="Show identical blocks in a row once.",
+            rich_help_panel=options.LOOKS,
+        ),
+    ] = False,
+    human: options.Human = False,
+    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    output: options.Output = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """A network layer by layer: output shape, parameters, MACs, shares, totals, coverage."""
+    from cnninspect import api
+
+    check_output(output, force=force)
+    report = api.summarize(
+        model, parse_inputs(input), mode=mode.value, batch=batch, convention=count_as
+    )
+    show(
+        report,
+        format=format.value,
+        output=output,
+        force=force,
+        quiet=quiet,
+        level=_level(level),
+        sort=sort,
+        top=top,
+        columns=parse_columns(columns),
+        fold=fold,
+        human=human,
+    )
+    if strict and report.uncounted:
+        raise UnknownOperations([unknown.op for unknown in report.uncounted])
+
+
+def _level(typed: str | None) -> int | str | None:
+    if typed is None:
+        return "auto"
+    if typed == "all":
+        return None
+    if not typed.isdigit():
+        raise BadOption("--level", typed, "a whole number, or all")
+    return int(typed)

@@ -1,0 +1,109 @@
+"""Builds a model: without memory for its weights if that works, else with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from cnninspect.engine.abstraction import Abstraction
+from cnninspect.engine.guarding import copy_of_lazy, is_lazy, without_wrappers
+from cnninspect.errors import BuildFailed, CnnInspectError
+from cnninspect.records.models import LoadedModel
+
+FILLERS = frozenset(
+    f"aten.{name}_"
+    for name in (
+        "normal", "uniform", "bernoulli", "random", "exponential", "log_normal", "cauchy",
+        "geometric",
+    )
+)  # fmt: skip
+"""Operators that fill a tensor with random numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A model that is ready to run."""
+
+    module: nn.Module
+    """The model, out of its wrappers."""
+    rung: str
+    """`meta` or `real`."""
+    notes: tuple[str, ...] = ()
+    """Why not on a higher rung."""
+
+
+def build(loaded: LoadedModel) -> Built:
+    """Build a model on the highest rung that works.
+
+    Raises:
+        BuildFailed: it works on none.
+    """
+    if loaded.live:
+        return _take(loaded)
+    try:
+        with Abstraction():
+            module = loaded.build()
+    except CnnInspectError:
+        raise
+    except Exception as problem:  # whatever a constructor raises, a real build may do without
+        reason = first_line(problem)
+        with Unfilled():
+            return Built(
+                build_really(loaded), "real", (f"built with real weights, because {reason}",)
+            )
+    return Built(_module_of(loaded, module), "meta")
+
+
+def build_really(loaded: LoadedModel) -> nn.Module:
+    """Build a model with memory for its weights.
+
+    Raises:
+        BuildFailed: its constructor raises, or returns something else than a module.
+    """
+    try:
+        module = loaded.build()
+    except CnnInspectError:
+        raise
+    except Exception as problem:
+        raise BuildFailed(loaded.info.reference, first_line(problem)) from problem
+    return _module_of(loaded, module)
+
+
+class Unfilled(TorchDispatchMode):
+    """Leaves weights as the allocator gave them: never touched, they take no memory."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func._schema.name.replace("::", ".") in FILLERS:
+            return args[0]
+        return func(*args, **(kwargs or {}))
+
+
+def first_line(problem: BaseException) -> str:
+    """What went wrong, in one line that names the kind of error."""
+    text = str(problem).strip().splitlines()
+    return f"{type(problem).__name__}: {text[0]}" if text else type(problem).__name__
+
+
+def _take(loaded: LoadedModel) -> Built:
+    module = without_wrappers(loaded.build())
+    if is_lazy(module):
+        module = copy_of_lazy(module)
+    on_meta = all(p.is_meta for p in module.parameters())
+    return Built(module, "meta" if on_meta else "real")
+
+
+def _module_of(loaded: LoadedModel, made: Any) -> nn.Module:
+    if not isinstance(made, nn.Module):
+        raise BuildFailed(
+            loaded.info.reference,
+            f"it made a {type(made).__name__}, not a torch.nn.Module",
+            "name a class or a function that returns a module",
+        )
+    return without_wrappers(made)

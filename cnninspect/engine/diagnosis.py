@@ -1,0 +1,78 @@
+"""Says why a run failed, in terms of the layer that was running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from cnninspect.engine.building import first_line
+from cnninspect.engine.watching import Watch, type_name
+from cnninspect.errors import RunFailed, ShapeMismatch
+from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.traces import Trace
+
+
+def explain_failure(
+    problem: Exception, model: nn.Module, watch: Watch, trace_so_far: Callable[[], Trace]
+) -> RunFailed:
+    """The error to raise for what `forward` raised: with the layer, what it got and wants."""
+    path, inputs = watch.failed or ("", ())
+    try:
+        module = model.get_submodule(path)
+    except AttributeError:
+        module = model
+    kind = type_name(module)
+    wanted = wanted_by(module, inputs[0]) if inputs else None
+    if wanted is not None:
+        got = ", ".join(shown(spec.shape) for spec in inputs[:1])
+        return ShapeMismatch(
+            layer=path, layer_type=kind, got=got, wanted=wanted, trace=trace_so_far()
+        )
+    return RunFailed(first_line(problem), layer=path, layer_type=kind, trace=trace_so_far())
+
+
+def wanted_by(module: nn.Module, got: TensorSpec) -> str | None:
+    """The shape that a layer wants where `got` does not fit it, in words; None where it fits."""
+    shape = got.shape
+    if isinstance(module, nn.Linear):
+        fits = bool(shape) and shape[-1] == module.in_features
+        return None if fits else f"…×{module.in_features}"
+    if isinstance(module, nn.modules.conv._ConvNd):
+        return _wanted_by_convolution(module, shape)
+    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        fits = len(shape) > 1 and shape[1] == module.num_features
+        return None if fits else f"N×{module.num_features}×…"
+    if isinstance(module, nn.LayerNorm):
+        normalised = tuple(module.normalized_shape)
+        return None if shape[-len(normalised) :] == normalised else f"…×{shown(normalised)}"
+    if isinstance(module, nn.RNNBase):
+        fits = len(shape) in (2, 3) and shape[-1] == module.input_size
+        steps = "N×steps" if module.batch_first else "steps×N"
+        return None if fits else f"{steps}×{module.input_size}"
+    if isinstance(module, nn.modules.pooling._MaxPoolNd):
+        kernel = module.kernel_size
+        sizes = kernel if isinstance(kernel, tuple) else (kernel,)
+        fits = all(size >= 1 for size in shape) and min(shape[-len(sizes) :]) >= max(sizes) // 2
+        return None if fits else f"at least {shown(sizes * (1 if len(sizes) > 1 else 2))} positions"
+    return None
+
+
+def _wanted_by_convolution(module: nn.modules.conv._ConvNd, shape: tuple[int, ...]) -> str | None:
+    rank = len(module.kernel_size)
+    channels = module.in_channels
+    wanted = "×".join(["N", str(channels), *"DHW"[3 - rank :]])
+    if len(shape) not in (rank + 1, rank + 2) or shape[-rank - 1] != channels:
+        return wanted
+    if module.transposed or isinstance(module.padding, str):
+        return None
+    spans = [d * (k - 1) + 1 for k, d in zip(module.kernel_size, module.dilation)]
+    if any(s + 2 * p < span for s, p, span in zip(shape[-rank:], module.padding, spans)):
+        smallest = tuple(max(span - 2 * p, 1) for p, span in zip(module.padding, spans))
+        return f"at least {shown(smallest)} positions"
+    return None
+
+
+def shown(shape: tuple[int, ...]) -> str:
+    """A shape as a person reads it: `1×3×224×224`."""
+    return "×".join(map(str, shape)) if shape else "a scalar"

@@ -1,0 +1,142 @@
+"""Keeps whole what a person thinks of as one thing: attention and recurrent layers.
+
+Below this, PyTorch takes `scaled_dot_product_attention` apart into matrix products and a softmax,
+and a recurrent layer into one set of products for each time step.  Caught here, each becomes one
+call of the trace, with a closed formula for its cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from types import FunctionType
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import _disable_current_modes
+
+from cnninspect.engine.operators import plain_argument, spec_of
+from cnninspect.engine.recording import Recorder, tensors_in
+from cnninspect.records.operations import Operation
+
+ATTENTION = (
+    "query", "key", "value", "attn_mask", "dropout_p", "is_causal", "scale", "enable_gqa",
+)  # fmt: skip
+PADDED = (
+    "input", "hx", "params", "has_biases", "num_layers", "dropout", "train", "bidirectional",
+    "batch_first",
+)  # fmt: skip
+PACKED = (
+    "data", "batch_sizes", "hx", "params", "has_biases", "num_layers", "dropout", "train",
+    "bidirectional",
+)  # fmt: skip
+RECURRENT = {
+    getattr(torch, name): f"aten.{name}" for name in ("lstm", "gru", "rnn_tanh", "rnn_relu")
+}
+
+
+class Fusion(TorchFunctionMode):
+    """Catches the functions above before PyTorch takes them apart.
+
+    With `computes`, they are run as well and the real result is given back.
+    """
+
+    def __init__(self, recorder: Recorder, *, computes: bool) -> None:
+        super().__init__()
+        self.recorder = recorder
+        self.computes = computes
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is F.scaled_dot_product_attention:
+            return self._attention(*args, **kwargs)
+        if func in RECURRENT:
+            return self._recurrent(func, args)
+        if func is F.multi_head_attention_forward:
+            with self:  # what it calls shall be caught too
+                return _unguarded(func)(*args, **kwargs)
+        return func(*args, **kwargs)
+
+    def _attention(self, *args: Any, **kwargs: Any) -> Any:
+        named = dict(zip(ATTENTION, args)) | kwargs
+        query, key, value = named["query"], named["key"], named["value"]
+        if not _attention_fits(query, key, value, is_grouped=named.get("enable_gqa", False)):
+            return F.scaled_dot_product_attention(*args, **kwargs)  # raises its own error
+
+        def layout() -> Tensor:
+            batch = query.shape[:-2]
+            if not named.get("enable_gqa", False):
+                batch = torch.broadcast_shapes(batch, key.shape[:-2], value.shape[:-2])
+            return query.new_empty((*batch, query.shape[-2], value.shape[-1]), device="meta")
+
+        return self._record(
+            "aten.scaled_dot_product_attention", named, layout,
+            lambda: F.scaled_dot_product_attention(*args, **kwargs),
+        )  # fmt: skip
+
+    def _recurrent(self, func: Callable[..., Any], args: Any) -> Any:
+        is_packed = isinstance(args[1], Tensor) and isinstance(args[3], (list, tuple))
+        named = dict(zip(PACKED if is_packed else PADDED, args))
+        states = named["hx"] if isinstance(named["hx"], (list, tuple)) else (named["hx"],)
+
+        def layout() -> tuple[Tensor, ...]:
+            x = named["data"] if is_packed else named["input"]
+            width = states[0].shape[-1] * (2 if named["bidirectional"] else 1)
+            shapes = [(*x.shape[:-1], width), *(state.shape for state in states)]
+            return tuple(x.new_empty(shape, device="meta") for shape in shapes)
+
+        return self._record(RECURRENT[func], named, layout, lambda: func(*args))
+
+    def _record(
+        self, name: str, named: dict[str, Any], layout: Callable[[], Any], run: Callable[[], Any]
+    ) -> Any:
+        with _disable_current_modes():
+            result = run() if self.computes else layout()
+        operation = Operation(
+            name,
+            tuple((key, plain_argument(value)) for key, value in named.items()),
+            tuple(spec_of(tensor) for tensor in tensors_in(result)),
+        )
+        index = self.recorder.record(operation, list(tensors_in(named)))
+        self.recorder.mark(result, index)
+        return result
+
+
+def whole_modules() -> AbstractContextManager[Any]:
+    """Keeps PyTorch from replacing whole transformer modules by one private operator."""
+    if not torch.backends.mha.get_fastpath_enabled():
+        return nullcontext()
+    return _SlowPath()
+
+
+class _SlowPath(AbstractContextManager[None]):
+    def __enter__(self) -> None:
+        torch.backends.mha.set_fastpath_enabled(False)
+
+    def __exit__(self, *_: object) -> None:
+        torch.backends.mha.set_fastpath_enabled(True)
+
+
+def _attention_fits(query: Tensor, key: Tensor, value: Tensor, *, is_grouped: bool) -> bool:
+    if min(query.dim(), key.dim(), value.dim()) < 2:
+        return False
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        return False
+    if is_grouped:
+        return query.dim() == key.dim() == value.dim()
+    try:
+        torch.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+    except RuntimeError:
+        return False
+    return True
+
+
+def _unguarded(func: Any) -> Any:
+    """The same function without its own look for overrides, which would never end."""
+    free = func.__globals__ | {"has_torch_function": lambda _: False}
+    copy = FunctionType(func.__code__, free, func.__name__, func.__defaults__, func.__closure__)
+    copy.__kwdefaults__ = func.__kwdefaults__
+    return copy

@@ -1,0 +1,167 @@
+"""What the engine knows of each PyTorch operator, worked out from its schema once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cnninspect.records.operations import Argument, Operation
+from cnninspect.records.tensors import TensorSpec
+
+DTYPE_NAMES = {
+    value: str(value).removeprefix("torch.")
+    for value in vars(torch).values()
+    if isinstance(value, torch.dtype)
+}
+
+VALUE_READERS = frozenset(
+    "aten." + name
+    for name in (
+        "_local_scalar_dense", "is_nonzero", "equal", "allclose", "nonzero", "masked_select",
+        "_unique", "_unique2", "unique_dim", "unique_consecutive", "unique_dim_consecutive",
+        "bincount", "nonzero_static", "_pack_padded_sequence", "_assert_async",
+    )
+)  # fmt: skip
+"""Operators whose result, or its shape, depends on the values of their tensors."""
+
+CREATORS = frozenset(
+    "aten." + name
+    for name in (
+        "empty_like", "zeros_like", "ones_like", "full_like", "rand_like", "randn_like",
+        "randint_like", "new_empty", "new_zeros", "new_ones", "new_full", "new_empty_strided",
+    )
+)  # fmt: skip
+"""Operators that take only the shape or dtype from their tensor, never its values."""
+
+WITHOUT_VALUES = frozenset({"aten.empty", "aten.empty_strided", "aten.empty_like", "aten.new_empty",
+                            "aten.new_empty_strided", "aten.empty_permuted"})  # fmt: skip
+"""Creators whose result holds no value worth knowing."""
+
+RANDOM = frozenset({"aten.rand", "aten.randn", "aten.rand_like", "aten.randn_like", "aten.normal"})
+
+
+RELAYERS = frozenset(
+    "aten." + name
+    for name in (
+        "resize_", "resize_as_", "set_", "as_strided_", "detach_", "squeeze_", "unsqueeze_", "t_",
+        "transpose_", "swapaxes_", "swapdims_", "unsafe_chunk_", "rename_", "resize_output_",
+    )
+)  # fmt: skip
+"""Operators that change the shape or strides of a tensor in place."""
+
+
+class Operator:
+    """One operator of PyTorch, as the engine sees it."""
+
+    __slots__ = (
+        "always_runs", "argument_names", "creates", "fills", "function", "is_bookkeeping",
+        "is_random", "is_view", "memory", "name", "reads_values", "return_targets", "writes",
+    )  # fmt: skip
+
+    def __init__(self, function: Any) -> None:
+        schema = function._schema
+        self.function = function
+        self.name = schema.name.replace("::", ".")
+        """Namespace and name without the overload."""
+        self.argument_names = tuple(argument.name for argument in schema.arguments)
+        self.is_bookkeeping = function.namespace in ("prim", "profiler", "debugprims")
+        """Whether it asks about tensors rather than making them."""
+        self.writes = tuple(
+            i for i, a in enumerate(schema.arguments) if a.alias_info and a.alias_info.is_write
+        )
+        """Positions of the arguments that it changes."""
+        self.return_targets = tuple(_target(schema, i) for i in range(len(schema.returns)))
+        """For each result: the argument that it is, or None for a new tensor."""
+        self.is_view = any(r.alias_info and not r.alias_info.is_write for r in schema.returns)
+        """Whether a result shares memory with an argument."""
+        self.always_runs = self.is_view or self.name in RELAYERS
+        """Whether its result must be made by PyTorch, since it is more than a layout."""
+        self.fills = self.return_targets == (0,) and not self.always_runs
+        """Whether all it does is to write new values into its first argument."""
+        takes_tensors = any("Tensor" in str(a.type) for a in schema.arguments)
+        self.creates = not takes_tensors or self.name in CREATORS
+        """Whether it makes a tensor without reading the values of another."""
+        self.is_random = self.name in RANDOM
+        self.reads_values = self.name in VALUE_READERS
+        """Whether its result, or its shape, depends on values."""
+        self.memory: dict[Any, Remembered] = {}
+        """Outcomes by shapes and plain arguments."""
+
+
+class Remembered:
+    """The outcome of an operation on abstract tensors: enough to answer it again."""
+
+    __slots__ = ("is_tuple", "layouts", "operation")
+
+    def __init__(self, operation: Operation, result: Any) -> None:
+        self.operation = operation
+        self.is_tuple = isinstance(result, (tuple, list))
+        self.layouts = tuple(
+            (tuple(t.shape), t.stride(), t.dtype) if isinstance(t, Tensor) else t
+            for t in (result if self.is_tuple else (result,))
+        )
+
+
+OPERATORS: dict[Any, Operator] = {}
+MOST_REMEMBERED = 50_000
+"""Outcomes kept in a process; a sweep over many models starts afresh past it."""
+_remembered = 0
+
+
+def operator_of(function: Any) -> Operator:
+    """What is known of a PyTorch operator."""
+    operator = OPERATORS.get(function)
+    if operator is None:
+        operator = OPERATORS[function] = Operator(function)
+    return operator
+
+
+def remember(operator: Operator, key: Any, outcome: Remembered) -> None:
+    """Keep an outcome for the next call with the same key."""
+    global _remembered
+    if _remembered >= MOST_REMEMBERED:
+        for known in OPERATORS.values():
+            known.memory.clear()
+        _remembered = 0
+    operator.memory[key] = outcome
+    _remembered += 1
+
+
+def operation_of(operator: Operator, args: Any, kwargs: Any, result: Any) -> Operation:
+    """The plain record of a call with these arguments and this result."""
+    named = [(name, plain_argument(a)) for name, a in zip(operator.argument_names, args)]
+    named += [(name, plain_argument(a)) for name, a in kwargs.items()]
+    results = result if isinstance(result, (tuple, list)) else (result,)
+    outputs = tuple(spec_of(t) for t in results if isinstance(t, Tensor))
+    return Operation(operator.name, tuple(named), outputs)
+
+
+def spec_of(tensor: Tensor) -> TensorSpec:
+    """Shape and dtype of a tensor."""
+    return TensorSpec(tuple(tensor.shape), DTYPE_NAMES[tensor.dtype])
+
+
+def plain_argument(value: Any) -> Argument:
+    """An operator's argument without torch in it."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Tensor):
+        return spec_of(value)
+    if isinstance(value, (list, tuple)):
+        return tuple(plain_argument(item) for item in value)
+    if isinstance(value, torch.dtype):
+        return DTYPE_NAMES[value]
+    return str(value)
+
+
+def _target(schema: Any, position: int) -> int | None:
+    """The argument that is returned as result number `position`, if it is one."""
+    alias = schema.returns[position].alias_info
+    if not alias or not alias.is_write:
+        return None
+    for i, argument in enumerate(schema.arguments):
+        if argument.alias_info and argument.alias_info.before_set == alias.before_set:
+            return i
+    return None

@@ -1,0 +1,93 @@
+"""Writes down what runs: each call with its layer and where its inputs come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+
+from cnninspect.engine.operators import Operator
+from cnninspect.records.operations import Call, Operation
+
+MARK = "_cnninspect_call"
+"""Attribute of a tensor made during a trace: the call that made it, or -1 - i for input i."""
+SHARED = "_cnninspect_shared"
+"""Attribute of a tensor that shares its memory with another one made during the trace."""
+
+
+class Recorder:
+    """The calls of one run, and the stack of modules that are running."""
+
+    def __init__(self, names: dict[int, str]) -> None:
+        self.names = names
+        """Full names of parameters and buffers by `id`; the caller keeps them alive."""
+        self.calls: list[Call] = []
+        self.layers: list[str] = [""]
+        """Paths of the modules that are running, outermost first."""
+        self._writers: dict[int, int] = {}
+        """Last call that wrote to a storage which several tensors share, by storage."""
+
+    def record(self, operation: Operation, tensors: list[Tensor]) -> int:
+        """Note a call on these tensors; returns its index."""
+        index = len(self.calls)
+        inputs, parameters = [], []
+        for tensor in tensors:
+            origin = getattr(tensor, MARK, None)
+            if origin is None:
+                name = self.names.get(id(tensor))
+                if name is not None:
+                    parameters.append(name)
+                continue
+            if self._writers:
+                origin = max(origin, self._writers.get(_storage(tensor), origin))
+            inputs.append(origin)
+        self.calls.append(Call(index, self.layers[-1], operation, tuple(inputs), tuple(parameters)))
+        return index
+
+    def note(
+        self, operator: Operator, operation: Operation, given: list[Tensor], result: Any
+    ) -> None:
+        """Record a call of an operator on `given`, and mark the tensors that it made or changed."""
+        index = self.record(operation, given)
+        if isinstance(result, Tensor):
+            result.__dict__[MARK] = index
+        else:
+            self.mark(result, index)
+        if operator.is_view:
+            given[0].__dict__[SHARED] = True
+            for tensor in tensors_in(result):
+                tensor.__dict__[SHARED] = True
+
+    def note_written(self, targets: list[Tensor]) -> None:
+        """Note that the last call changed these tensors in place."""
+        index = len(self.calls) - 1
+        for target in targets:
+            if MARK in target.__dict__:
+                target.__dict__[MARK] = index
+                if SHARED in target.__dict__:
+                    self._writers[_storage(target)] = index
+
+    def mark(self, result: Any, index: int) -> None:
+        """Note that these tensors were made by call `index`."""
+        for tensor in tensors_in(result):
+            tensor.__dict__[MARK] = index
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """Every tensor in nested tuples, lists, dictionaries and objects that look like them."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (tuple, list, set, frozenset)):
+        for item in value:
+            yield from tensors_in(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item)
+    elif hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        for name in value.__dataclass_fields__:
+            yield from tensors_in(getattr(value, name, None))
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata

@@ -1,0 +1,63 @@
+"""References: from what a person types to the source that will load it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+
+from cnninspect.errors import BadReference
+from cnninspect.records.models import Reference
+
+SUFFIXES = {
+    ".onnx": "onnx",
+    ".pt2": "pt2",
+    ".safetensors": "checkpoint",
+    ".pth": "checkpoint",
+    ".bin": "checkpoint",
+    ".ckpt": "checkpoint",
+    ".pt": "pt",
+}
+"""Source by file suffix; `.pt` may be TorchScript or a checkpoint, which its content tells."""
+
+_SETTINGS = re.compile(r"@(?=[A-Za-z_]\w*=)")
+
+
+def parse_reference(text: str, schemes: tuple[str, ...]) -> Reference:
+    """Take a reference apart: an explicit scheme wins, then the file suffix, then the zoo.
+
+    Raises:
+        BadReference: it is empty, or its settings are not `key=value,…`.
+    """
+    if not text.strip():
+        raise BadReference(text, "it is empty")
+    body, *rest = _SETTINGS.split(text, maxsplit=1)
+    if not rest and body.endswith("@"):
+        raise BadReference(text, "nothing follows the @")
+    settings = _settings(text, rest[0]) if rest else ()
+    scheme, colon, name = body.partition(":")
+    if colon and scheme in schemes:
+        if not name:
+            raise BadReference(text, f"no name follows {scheme}:")
+        return Reference(text, scheme, name, settings)
+    if (colon and (scheme.endswith(".py") or "." in scheme or not scheme)) or ".py:" in body:
+        return Reference(text, "python", body, settings)
+    suffix = PurePath(body).suffix.lower()
+    if suffix in SUFFIXES:
+        return Reference(text, SUFFIXES[suffix], body, settings)
+    if colon:
+        return Reference(text, "python", body, settings)
+    return Reference(text, "zoo", body, settings)
+
+
+def _settings(text: str, typed: str) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for item in typed.split(","):
+        key, equals, value = item.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise BadReference(text, f"{item!r} is not key=value")
+        pairs.append((key.strip(), value.strip()))
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise BadReference(text, f"{key} is set twice")
+    return tuple(pairs)
