@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from cnninspect.zoo import catalogue
 from cnninspect.zoo.families import Family
@@ -72,3 +74,67 @@ def input_of() -> Callable[..., Tensor]:
 def parameters_of(build) -> Callable[..., int]:
     """`parameters_of(name, **settings)`: how many parameters that network has."""
     return lambda name, **settings: sum(p.numel() for p in build(name, **settings).parameters())
+
+
+@pytest.fixture(scope="session")
+def macs_of(build, input_of) -> Callable[..., dict[str, int]]:
+    """`macs_of(name, **settings)`: multiply-accumulates for one image by path, "" for all."""
+
+    def count(name: str, **settings: object) -> dict[str, int]:
+        model = build(name, **settings)
+        with FlopCounterMode(display=False) as counter:
+            model(input_of(name, batch=1, **settings))
+        totals = {path: sum(ops.values()) // 2 for path, ops in counter.get_flop_counts().items()}
+        return {path.partition(".")[2]: macs for path, macs in totals.items() if path != "Global"}
+
+    return count
+
+
+def _random_state(model: nn.Module) -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    state = {}
+    for name, tensor in model.state_dict().items():
+        if not tensor.is_floating_point():
+            state[name] = torch.zeros(tensor.shape, dtype=tensor.dtype)
+        elif name.endswith("running_var"):
+            state[name] = torch.empty(tensor.shape).uniform_(0.5, 1.5)
+        else:
+            bound = (3 / max(1, tensor[0].numel())) ** 0.5  # keeps the size of what flows through
+            state[name] = torch.empty(tensor.shape).uniform_(-bound, bound)
+    return state
+
+
+@pytest.fixture(scope="session")
+def differences() -> Callable[..., list[float]]:
+    """`differences(ours, theirs, x)`: the largest one of each output, under the same weights.
+
+    Both networks come without data (on the meta device) and with the same names of parameters.
+    """
+
+    def compare(ours: nn.Module, theirs: nn.Module, x: Tensor) -> list[float]:
+        state = _random_state(theirs)
+        results = []
+        for model in (ours, theirs):
+            buffers = {n: b for n, b in model.named_buffers() if n not in state and b.is_meta}
+            assert not buffers, "cannot fill buffers that are no part of the state"
+            model.load_state_dict({n: t.clone() for n, t in state.items()}, assign=True)
+            with torch.no_grad():
+                out = model(x)
+            results.append(out if isinstance(out, tuple) else (out,))
+        assert len(results[0]) == len(results[1])
+        assert all(b.abs().max() > 0.01 for b in results[1])
+        return [float((a - b).abs().max()) for a, b in zip(*results)]
+
+    return compare
+
+
+@pytest.fixture(scope="session")
+def macs_of(build, input_of) -> Callable[..., int]:
+    """`macs_of(name, **settings)`: its MACs on one input, as PyTorch's own counter has them."""
+
+    def count(name: str, **settings: object) -> int:
+        with FlopCounterMode(display=False) as counter:
+            build(name, **settings)(input_of(name, batch=1, **settings))
+        return counter.get_total_flops() // 2
+
+    return count

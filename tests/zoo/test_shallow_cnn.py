@@ -1,0 +1,66 @@
+import pytest
+import torch
+
+from cnninspect.errors import BadSetting
+
+
+def test_the_default_has_these_parameters(parameters_of):
+    assert parameters_of("shallow_cnn") == (16 * 3 * 5 * 5 + 16) + (16 * 16 * 16 * 10 + 10)
+
+
+@pytest.mark.parametrize(
+    ("settings", "side"),
+    [
+        ({}, 32),  # (32 - 5 + 4) // 1 + 1
+        ({"padding": 0}, 28),  # (32 - 5) // 1 + 1
+        ({"stride": 2}, 16),  # (32 - 5 + 4) // 2 + 1
+        ({"kernel": 3, "padding": 1, "stride": 3}, 11),  # (32 - 3 + 2) // 3 + 1
+        ({"kernel": 11, "stride": 4, "resolution": 227, "padding": 0}, 55),
+        ({"kernel": 11, "stride": 4, "resolution": 224, "padding": 2}, 55),
+        ({"kernel": 11, "stride": 4, "resolution": 224, "padding": 0}, 54),
+    ],
+    ids=str,
+)
+def test_size_and_cost_of_the_convolution_follow_the_two_laws(
+    build, input_of, macs_of, settings, side
+):
+    kernel = settings.get("kernel", 5)
+    model, x = build("shallow_cnn", **settings), input_of("shallow_cnn", **settings)
+    assert model.conv(x).shape == (2, 16, side, side)
+    assert model(x).shape == (2, 10)
+    assert macs_of("shallow_cnn", **settings)["conv"] == kernel * kernel * 3 * 16 * side * side
+
+
+@pytest.mark.parametrize("settings", [{"channels": 7}, {"num_classes": 3}, {"in_channels": 1}])
+def test_settings_change_the_shapes(parameters_of, settings):
+    channels, classes, inputs = (
+        settings.get("channels", 16),
+        settings.get("num_classes", 10),
+        settings.get("in_channels", 3),
+    )
+    expected = channels * (inputs * 25 + 1) + channels * 256 * classes + classes
+    assert parameters_of("shallow_cnn", **settings) == expected
+
+
+def test_average_pooling_gives_no_more_than_max_pooling(build, input_of):
+    x = input_of("shallow_cnn", device="cpu")
+    model = build("shallow_cnn", device="cpu")
+    average = build("shallow_cnn", device="cpu", pool="average")
+    hidden = torch.relu(model.conv(x))
+    assert (average.pool(hidden) <= model.pool(hidden)).all()
+    assert not torch.equal(average.pool(hidden), model.pool(hidden))
+
+
+def test_norm_adds_a_scale_and_a_shift_a_map(parameters_of):
+    assert parameters_of("shallow_cnn", norm="batch") == 42_186 + 2 * 16
+
+
+@pytest.mark.parametrize(
+    ("settings", "smallest"), [({}, 2), ({"kernel": 11, "stride": 4, "padding": 0}, 15)]
+)
+def test_an_image_that_leaves_nothing_to_pool_is_refused(build, input_of, settings, smallest):
+    fits = {**settings, "resolution": smallest}
+    assert build("shallow_cnn", **fits)(input_of("shallow_cnn", **fits)).shape == (2, 10)
+    with pytest.raises(BadSetting, match=f"resolution={smallest - 1} ") as error:
+        build("shallow_cnn", **settings, resolution=smallest - 1)
+    assert f"at least {smallest}," in error.value.hint
