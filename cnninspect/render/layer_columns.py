@@ -22,6 +22,8 @@ class Subject:
     """The last of a run of identical layers."""
     is_lower_bound: bool = False
     """Whether something in it has no formula, so that its MACs may be more."""
+    is_idle: bool = False
+    """Whether neither the layer nor anything under it was called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ def whole_of(totals: Totals, convention: ConventionTotal) -> Counts:
 def _counted(header: str, key: str, *, unit: str = "", is_work: bool = False) -> LayerColumn:
     """A column for one of the counts.
 
-    `is_work`: operations without a formula make it a lower bound.  `unit` is written where
-    numbers are for humans.
+    `is_work`: operations without a formula make it a lower bound; other conventions leave out
+    what they leave out by their own rules.  `unit` is written where numbers are for humans.
     """
 
     def text(subject: Subject, scale: Scale) -> str:
@@ -114,8 +116,10 @@ def _first_input(layer: LayerSummary) -> str:
     return shapes_text(layer.input_shapes)
 
 
-def _first_output(layer: LayerSummary) -> str:
-    return "never ran" if layer.calls == 0 else shapes_text(layer.output_shapes)
+def _first_output(subject: Subject, _: Scale) -> str:
+    if subject.is_idle:
+        return "not called"
+    return shapes_text(subject.layer.output_shapes) if subject.layer else ""
 
 
 def _unfolded(subject: Subject, scale: Scale) -> str:
@@ -130,7 +134,7 @@ COLUMNS: dict[str, LayerColumn] = {
     "type": _described("type", Kind.WORD, lambda layer: layer.type, "type"),
     "calls": _described("calls", Kind.NUMBER, lambda layer: f"{layer.calls:,}", "calls"),
     "input": _described("input", Kind.SHAPE, _first_input, "input_shapes"),
-    "output": _described("output", Kind.SHAPE, _first_output, "output_shapes"),
+    "output": LayerColumn("output", Kind.SHAPE, _first_output, ("output_shapes",)),
     "kernel": _described("kernel", Kind.SHAPE, lambda layer: sizes(layer.kernel), "kernel"),
     "stride": _described("stride", Kind.SHAPE, lambda layer: sizes(layer.stride), "stride"),
     "parameters": _counted("parameters", "parameters"),
@@ -153,7 +157,7 @@ COLUMNS: dict[str, LayerColumn] = {
     "matrix_bytes": LayerColumn(
         "im2col\ninput bytes", Kind.NUMBER, _unfolded, ("matrix_unfolded_bytes",)
     ),
-    "convention": _counted("{convention}", "convention", is_work=True),
+    "convention": _counted("{convention}", "convention"),
     "convention_share": _shared("convention"),
 }
 """Name, as typed after `--columns`, to column."""

@@ -68,7 +68,7 @@ def footer(report: Summary, *, human: bool) -> Facts:
         *_totals(report, human=human),
         *_convention(report, human=human),
         _coverage(report),
-        *(_published(number) for number in report.published),
+        *_published(report.published),
         _engine(report),
         *(Fact("note", note) for note in report.engine.notes),
     )
@@ -116,13 +116,16 @@ def _coverage(report: Summary) -> Fact:
     return Fact("coverage", f"{text}{seen.unknown:,} unknown", style)
 
 
-def _published(number: Published) -> Fact:
-    verb = "matches" if number.matches else "differs from"
-    if " " in number.source:
-        text = f"{verb} the published {number.printed} ({number.source})"
-    else:
-        text = f"{verb} {number.source}'s published {number.printed}"
-    return Fact("published", text, Style.GOOD if number.matches else Style.WARNING)
+def _published(numbers: tuple[Published, ...]) -> Iterator[Fact]:
+    """One line for each source, and for what matches and what does not."""
+    for matches, source in dict.fromkeys((number.matches, number.source) for number in numbers):
+        alike = [n.printed for n in numbers if (n.matches, n.source) == (matches, source)]
+        printed, verb = " and ".join(alike), "matches" if matches else "differs from"
+        if " " in source:
+            text = f"{verb} the published {printed} ({source})"
+        else:
+            text = f"{verb} {source}'s published {printed}"
+        yield Fact("published", text, Style.GOOD if matches else Style.WARNING)
 
 
 def _engine(report: Summary) -> Fact:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cnninspect.records.layers import parent_of
@@ -38,7 +38,8 @@ class Row:
 def table_of(report: Summary, view: SummaryView) -> Table:
     """The table of layers."""
     limited = view.limited(report, auto=TABLE_LEVEL)
-    rows = tuple(_flat_rows(limited, view) if view.is_flat else _tree_rows(limited, view))
+    make_rows = _flat_rows if view.is_flat else _tree_rows
+    rows = tuple(make_rows(limited, _marks(report), view))
     names = view.columns or default_columns(report.convention)
     if not view.columns and view.sort in COLUMNS and view.sort not in names:
         names = (*names, view.sort)
@@ -87,16 +88,41 @@ def _cell(name: str, row: Row, scale: Scale) -> Cell:
 # --- the tree ---
 
 
-def _tree_rows(report: Summary, view: SummaryView) -> Iterator[Row]:
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Paths of layers that are marked, in the whole report."""
+
+    unknown: frozenset[str]
+    """Something that they do themselves has no formula."""
+    bounded: frozenset[str]
+    """That, or something under them."""
+    active: frozenset[str]
+    """They or something under them was called."""
+
+
+def _marks(report: Summary) -> Marks:
+    unknown = frozenset(path for gap in report.uncounted for path in gap.layers)
+    called = (layer.path for layer in report.layers if layer.calls)
+    return Marks(unknown, _with_ancestors(unknown), _with_ancestors(called))
+
+
+def _with_ancestors(paths: Iterable[str]) -> frozenset[str]:
+    """The paths and those of every layer above, the model's own included."""
+    known: set[str] = set()
+    for path in paths:
+        while path not in known:
+            known.add(path)
+            path = parent_of(path)
+    return frozenset(known)
+
+
+def _tree_rows(report: Summary, marks: Marks, view: SummaryView) -> Iterator[Row]:
     nodes = tree_of(report.layers)
-    bounded = _with_ancestors(path for gap in report.uncounted for path in gap.layers)
     for node in fold(nodes) if view.fold else nodes:
-        yield from _branch(node, report, bounded, guide="", below="")
+        yield from _branch(node, report, marks, guide="", below="")
 
 
-def _branch(
-    node: Node, report: Summary, bounded: set[str], *, guide: str, below: str
-) -> Iterator[Row]:
+def _branch(node: Node, report: Summary, marks: Marks, *, guide: str, below: str) -> Iterator[Row]:
     """The node's row and those under it; `guide` leads to it, `below` past it."""
     layer = node.layer
     name = Cell(
@@ -106,20 +132,22 @@ def _branch(
         mark=f"  ×{node.times}" if node.times > 1 else "",
         full=_full_path(node, report),
     )
-    style = Style.FAINT if (node.children and layer.path) or layer.calls == 0 else Style.PLAIN
-    subject = Subject(layer.total, layer, node.last, layer.path in bounded)
-    yield Row(subject, name, style)
-    own = (node.layer,) if node.children and layer.own != Counts() else ()
-    under: tuple[LayerSummary | Node, ...] = (*own, *node.children)
+    is_idle = layer.path not in marks.active
+    style = Style.FAINT if (node.children and layer.path) or is_idle else Style.PLAIN
+    is_bounded = layer.path in marks.bounded
+    yield Row(Subject(layer.total, layer, node.last, is_bounded, is_idle), name, style)
+    has_own = bool(node.children) and (layer.own != Counts() or layer.path in marks.unknown)
+    under: tuple[LayerSummary | Node, ...] = (layer, *node.children) if has_own else node.children
     for child in under:
         is_last = child is under[-1]
         branch = below + ("└─ " if is_last else "├─ ")
         past = below + ("   " if is_last else "│  ")
         if isinstance(child, Node):
-            yield from _branch(child, report, bounded, guide=branch, below=past)
+            yield from _branch(child, report, marks, guide=branch, below=past)
         else:
+            subject = Subject(layer.own, is_lower_bound=layer.path in marks.unknown)
             full = f"{layer.path or report.model.name} {OWN}"
-            yield Row(Subject(layer.own), Cell(OWN, Style.FAINT, branch, full=full))
+            yield Row(subject, Cell(OWN, Style.FAINT, branch, full=full))
 
 
 def _full_path(node: Node, report: Summary) -> str:
@@ -130,34 +158,25 @@ def _full_path(node: Node, report: Summary) -> str:
     return path or report.model.name
 
 
-def _with_ancestors(paths: Iterator[str]) -> set[str]:
-    """The paths and those of every layer above, the model's own included."""
-    known: set[str] = set()
-    for path in paths:
-        while path not in known:
-            known.add(path)
-            path = parent_of(path)
-    return known
-
-
 # --- the list ---
 
 
-def _flat_rows(report: Summary, view: SummaryView) -> Iterator[Row]:
+def _flat_rows(report: Summary, marks: Marks, view: SummaryView) -> Iterator[Row]:
     layers = flat(report.layers, sort=view.sort or "macs")
     shown = {layer.path for layer in report.layers}
-    bounded = {_shown_ancestor(path, shown) for gap in report.uncounted for path in gap.layers}
+    bounded = {_shown_ancestor(path, shown) for path in marks.unknown}
     listed = layers if view.top is None else layers[: view.top]
     for layer in listed:
         name = Cell(layer.path or f"{report.model.name} {OWN}")
-        style = Style.FAINT if layer.calls == 0 else Style.PLAIN
-        yield Row(Subject(layer.own, layer, None, layer.path in bounded), name, style)
+        is_idle = layer.path not in marks.active
+        subject = Subject(layer.own, layer, None, layer.path in bounded, is_idle)
+        yield Row(subject, name, Style.FAINT if is_idle else Style.PLAIN)
     rest = layers[len(listed) :]
     if rest:
         counts = sum((layer.own for layer in rest), Counts())
-        is_bound = any(layer.path in bounded for layer in rest)
+        is_bounded = any(layer.path in bounded for layer in rest)
         name = Cell(f"({plural(len(rest), 'other')})", Style.FAINT)
-        yield Row(Subject(counts, is_lower_bound=is_bound), name, Style.FAINT)
+        yield Row(Subject(counts, is_lower_bound=is_bounded), name, Style.FAINT)
 
 
 def _shown_ancestor(path: str, shown: set[str]) -> str:

@@ -30,7 +30,10 @@ CASES = {
     "odd_at_100.txt": (odd_network, {"width": 100}),
     "odd_at_48.txt": (odd_network, {"width": 48}),
     "odd_list.txt": (odd_network, {"width": 100, "sort": "convention"}),
-    "odd_in_colour.txt": (odd_network, {"width": 100, "color": True}),
+    "odd_in_colour.txt": (
+        odd_network,
+        {"width": 100, "color": True, "columns": ("type", "output", "parameters", "macs")},
+    ),
     "odd.md": (odd_network, {"format": "markdown"}),
     "explained_at_80.txt": (basic_block_explained, {"width": 80}),
     "explained_at_120.txt": (basic_block_explained, {"width": 120}),

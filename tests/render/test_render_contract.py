@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 
 import pytest
-from hand_built import odd_network, resnet10
+from hand_built import odd_network, plain, resnet10, summary_of
 
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.records.reports import Report
-from cnninspect.records.summary import limit_level
+from cnninspect.records.summary import Counts, Published, Uncounted, limit_level
 from cnninspect.render import RENDERERS, folding, quantities, render, renderer_of
 from cnninspect.render.plain_data import write_csv, write_json
 from cnninspect.render.renderers import Renderer
@@ -166,3 +166,50 @@ def test_examples_in_docstrings_hold(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def row_of(text: str, name: str) -> str:
+    (row,) = (line for line in text.splitlines() if f" {name} " in line)
+    return row
+
+
+def test_list_of_modules_is_not_called_idle_when_its_modules_ran():
+    layers = (
+        plain("", "Net", (1,), (1,)),
+        plain("blocks", "ModuleList", (), (), calls=0),
+        plain("blocks.0", "Linear", (1,), (1,)),
+        plain("spare", "ModuleList", (), (), calls=0),
+        plain("spare.0", "Linear", (1,), (1,), calls=0),
+    )
+    for level in (1, 2):
+        text = render(summary_of(layers), level=level)
+        assert "not called" not in row_of(text, "blocks")
+        assert "not called" in row_of(text, "spare")
+
+
+def test_own_row_is_a_lower_bound_where_the_unknown_operation_is_its_own():
+    own = Counts(macs=500, convention=500)
+    layers = (
+        plain("", "Net", (1,), (1,), own=own),
+        plain("a", "Block", (1,), (1,), own=own),
+        plain("a.b", "Linear", (1,), (1,), own=own),
+    )
+    report = replace(summary_of(layers), uncounted=(Uncounted("aten.odd", 1, ("a",)),))
+    rows = render(report).splitlines()[4:9]
+    macs = [line.split("—")[1].split("  ")[-2].strip() for line in rows]
+    assert macs == ["≥ 1,500", "500", "≥ 1,000", "≥ 500", "500"]
+
+
+def test_sorting_by_a_column_shows_it():
+    header = render(resnet10(), sort="activations").splitlines()[2]
+    assert header.split()[-1] == "activations"
+    assert render(resnet10(), sort="macs").splitlines()[2].split().count("MACs") == 1
+
+
+def test_published_numbers_of_one_source_share_a_line():
+    numbers = (
+        Published("macs", 3.6, "3.6 GMACs", "torchvision", matches=True),
+        Published("parameters", 7.0, "7 parameters", "torchvision", matches=True),
+    )
+    text = render(replace(resnet10(), published=numbers))
+    assert "matches torchvision's published 3.6 GMACs and 7 parameters\n" in text
