@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from cnninspect.zoo import catalogue
 from cnninspect.zoo.families import Family
@@ -77,15 +76,16 @@ def parameters_of(build) -> Callable[..., int]:
 
 
 @pytest.fixture(scope="session")
-def macs_of(build, input_of) -> Callable[..., dict[str, int]]:
-    """`macs_of(name, **settings)`: multiply-accumulates for one image by path, "" for all."""
+def macs_by_path(build, input_of) -> Callable[..., dict[str, int]]:
+    """`macs_by_path(name, **settings)`: MACs on one input for each layer, those of all under ""."""
 
     def count(name: str, **settings: object) -> dict[str, int]:
         model = build(name, **settings)
         with FlopCounterMode(display=False) as counter:
             model(input_of(name, batch=1, **settings))
-        totals = {path: sum(ops.values()) // 2 for path, ops in counter.get_flop_counts().items()}
-        return {path.partition(".")[2]: macs for path, macs in totals.items() if path != "Global"}
+        counts = {path: sum(ops.values()) // 2 for path, ops in counter.get_flop_counts().items()}
+        total = counts.pop("Global", 0)
+        return {path.partition(".")[2]: macs for path, macs in counts.items()} | {"": total}
 
     return count
 
@@ -129,12 +129,6 @@ def differences() -> Callable[..., list[float]]:
 
 
 @pytest.fixture(scope="session")
-def macs_of(build, input_of) -> Callable[..., int]:
+def macs_of(macs_by_path) -> Callable[..., int]:
     """`macs_of(name, **settings)`: its MACs on one input, as PyTorch's own counter has them."""
-
-    def count(name: str, **settings: object) -> int:
-        with FlopCounterMode(display=False) as counter:
-            build(name, **settings)(input_of(name, batch=1, **settings))
-        return counter.get_total_flops() // 2
-
-    return count
+    return lambda name, **settings: macs_by_path(name, **settings)[""]

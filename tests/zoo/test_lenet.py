@@ -18,16 +18,18 @@ PRINTED = [
 
 
 @pytest.mark.parametrize(("layer", "parameters", "connections", "biased"), PRINTED)
-def test_layers_have_the_printed_numbers(build, macs_of, layer, parameters, connections, biased):
+def test_layers_have_the_printed_numbers(
+    build, macs_by_path, layer, parameters, connections, biased
+):
     module = build("lenet5").get_submodule(layer)
     assert sum(p.numel() for p in module.parameters()) == parameters
-    assert macs_of("lenet5")[layer] + (biased or 0) == connections
+    assert macs_by_path("lenet5")[layer] + (biased or 0) == connections
 
 
 def test_the_network_has_60000_parameters_and_340908_connections(parameters_of, macs_of):
     assert parameters_of("lenet5") == 60_000
     biases = sum(biased for *_, biased in PRINTED if biased)
-    assert macs_of("lenet5")[""] + biases == 340_908
+    assert macs_of("lenet5") + biases == 340_908
 
 
 def test_each_map_of_s2_feeds_ten_maps_of_c3():

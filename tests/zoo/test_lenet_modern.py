@@ -18,9 +18,9 @@ def test_parameters_are_those_published(parameters_of, name, parameters):
     assert parameters_of(name) == parameters
 
 
-def test_caffes_variant_costs_what_han_et_al_print(macs_of):
+def test_caffes_variant_costs_what_han_et_al_print(macs_by_path):
     # Table 3 prints 576K, 3200K, 800K and 10K operations, two for each multiply-accumulate.
-    macs = macs_of("lenet5_caffe")
+    macs = macs_by_path("lenet5_caffe")
     layers = [macs[f"features.{i}.conv"] for i in (0, 1)]
     layers += [macs[f"classifier.{i}"] for i in (0, 2)]
     assert [2 * m for m in layers] == [576_000, 3_200_000, 800_000, 10_000]

@@ -22,13 +22,13 @@ def test_the_default_has_these_parameters(parameters_of):
     ids=str,
 )
 def test_size_and_cost_of_the_convolution_follow_the_two_laws(
-    build, input_of, macs_of, settings, side
+    build, input_of, macs_by_path, settings, side
 ):
     kernel = settings.get("kernel", 5)
     model, x = build("shallow_cnn", **settings), input_of("shallow_cnn", **settings)
     assert model.conv(x).shape == (2, 16, side, side)
     assert model(x).shape == (2, 10)
-    assert macs_of("shallow_cnn", **settings)["conv"] == kernel * kernel * 3 * 16 * side * side
+    assert macs_by_path("shallow_cnn", **settings)["conv"] == kernel * kernel * 3 * 16 * side * side
 
 
 @pytest.mark.parametrize("settings", [{"channels": 7}, {"num_classes": 3}, {"in_channels": 1}])
