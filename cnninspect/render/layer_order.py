@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from cnninspect.records.layers import parent_of
@@ -35,12 +35,14 @@ SORT_KEYS: dict[str, Callable[[LayerSummary], Any]] = {
 """What a list can be sorted by: largest first, names from a to z; `order` is that of execution."""
 
 
-def flat(layers: Sequence[LayerSummary], *, sort: str) -> tuple[LayerSummary, ...]:
+def flat(
+    layers: Sequence[LayerSummary], *, sort: str, keep: Collection[str] = ()
+) -> tuple[LayerSummary, ...]:
     """The layers that have something of their own, or nothing under them, sorted.
 
-    Left out are those that only hold others, so the own counts still add up to the total.  Equals
-    stay in the order of execution.
+    Left out are those that only hold others, so the own counts still add up to the total; those
+    whose path is in `keep` stay.  Equals stay in the order of execution.
     """
     parents = {parent_of(layer.path) for layer in layers if layer.path}
-    kept = (x for x in layers if x.path not in parents or x.own != Counts())
+    kept = (x for x in layers if x.path not in parents or x.own != Counts() or x.path in keep)
     return tuple(sorted(kept, key=SORT_KEYS[sort]))

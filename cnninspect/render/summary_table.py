@@ -162,9 +162,9 @@ def _full_path(node: Node, report: Summary) -> str:
 
 
 def _flat_rows(report: Summary, marks: Marks, view: SummaryView) -> Iterator[Row]:
-    layers = flat(report.layers, sort=view.sort or "macs")
     shown = {layer.path for layer in report.layers}
     bounded = {_shown_ancestor(path, shown) for path in marks.unknown}
+    layers = flat(report.layers, sort=view.sort or "macs", keep=bounded)
     listed = layers if view.top is None else layers[: view.top]
     for layer in listed:
         name = Cell(layer.path or f"{report.model.name} {OWN}")

@@ -8,11 +8,15 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from hand_built import conv, plain, summary_of
+from hand_built import basic_block_explained, conv, plain, summary_of
 from hypothesis import given, settings
 from markdown_it import MarkdownIt
 from random_reports import any_names, summaries
 
+from cnninspect.records.costs import CostState
+from cnninspect.records.entries import ModelEntry, Setting
+from cnninspect.records.explanation import ExplainedOperation, ExplainedTensor, Explanation
+from cnninspect.records.listing import Listing
 from cnninspect.records.models import ModelInfo
 from cnninspect.records.summary import Coverage, EngineInfo, Uncounted
 from cnninspect.render import render
@@ -157,6 +161,36 @@ def test_json_keeps_names_and_is_safe_to_print(name):
     text = render(hostile_summary(name), format="json")
     assert json.loads(text)["layers"][1]["path"] == name
     assert not UNSAFE.search(text.replace("\n", ""))
+
+
+def hostile_listing(name: str) -> Listing:
+    setting = Setting(name, name, name, choices=(name,))
+    entries = (ModelEntry(name, name, name, 1, 2000, name, (setting,)),)
+    return Listing(entries)
+
+
+def hostile_explanation(name: str) -> Explanation:
+    report = basic_block_explained()
+    operation = ExplainedOperation(name, name, 1, CostState.COUNTED, 1, name, name)
+    tensor = ExplainedTensor(name, (1,), name, 1, trainable=True, shared_with=name)
+    return replace(
+        report,
+        layer=replace(report.layer, path=name, type=name),
+        operations=(operation,),
+        parameters=(tensor,),
+    )
+
+
+@pytest.mark.parametrize("make", [hostile_listing, hostile_explanation])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_other_reports_are_as_safe(make, name):
+    report = make(name)
+    for written_as in ("table", "markdown", "html", "csv", "json"):
+        text = render(report, format=written_as)
+        assert not UNSAFE.search(text.replace("\n", ""))
+    tags = as_github_shows(render(report, format="markdown")).tags
+    assert not tags & {"script", "img", "a", "em", "pre", "h1", "b"}
+    assert not Cells(render(report, format="html")).tags & {"script", "img", "a", "em", "h1"}
 
 
 @pytest.mark.parametrize("written_as", ["table", "markdown", "html", "csv", "json"])

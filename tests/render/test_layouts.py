@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hand_built import resnet10, summary_of
+from hand_built import plain, resnet10, summary_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_reports import summaries
@@ -16,6 +16,9 @@ from cnninspect.render.fitting import cut_end, cut_front, fit, flowed, wrapped
 from cnninspect.render.layer_columns import COLUMNS
 from cnninspect.render.layer_order import SORT_KEYS
 from cnninspect.render.pages import Cell, Column, Kind, Table
+from cnninspect.render.quantities import ZERO
+from cnninspect.render.summary_table import table_of
+from cnninspect.render.summary_view import SummaryView
 
 columns = st.lists(st.sampled_from(list(COLUMNS)), unique=True, max_size=8).map(tuple)
 views = st.one_of(
@@ -63,9 +66,9 @@ def test_no_column_is_missing_where_there_is_room():
 
 
 def test_columns_asked_for_go_from_the_right():
-    text = render(resnet10(), width=50, columns=("macs", "output", "type", "parameters"))
-    header = text.splitlines()[2].split()
-    assert header == ["layer", "MACs", "output"]
+    table = table_of(resnet10(), SummaryView(columns=("macs", "output", "type", "parameters")))
+    shown = [table.columns[i].name for i in fit(table, 50).shown]
+    assert shown == ["path", "macs", "output"]
 
 
 def test_branches_become_narrow_before_a_column_goes():
@@ -99,27 +102,57 @@ def test_wrapped_text_fits_and_loses_no_word(text, width):
     assert "".join("".join(wrapped(text, width)).split()) == "".join(text.split())
 
 
-def test_shares_of_a_list_add_up_to_all():
-    summary = resnet10()
-    for level in (1, 2, None):
-        rows = list_rows(render(summary, sort="macs", level=level, width=None))
-        assert sum(int(row[-2].replace(",", "")) for row in rows) == summary.totals.macs
+def column_of(table: Table, name: str) -> list[str]:
+    (position,) = (i for i, column in enumerate(table.columns) if column.name == name)
+    return [row[position].text for row in table.rows]
 
 
-def list_rows(text: str) -> list[list[str]]:
-    """The cells of the rows that have MACs."""
-    body = text.split("\n\n")[1].splitlines()[2:]
-    rows = [re.split(r"  +", line) for line in body]
-    return [row for row in rows if re.fullmatch(r"<?[\d.]+", row[-1])]
+def added_up(texts: list[str]) -> int:
+    return sum(int(text.replace(",", "")) for text in texts if text != ZERO)
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, None])
+@pytest.mark.parametrize("top", [None, 1, 4])
+def test_shares_of_a_list_add_up_to_all(level, top):
+    report = resnet10()
+    table = table_of(report, SummaryView(sort="macs", level=level, top=top))
+    assert added_up(column_of(table, "macs")) == report.totals.macs
+    assert added_up(column_of(table, "parameters")) == report.totals.parameters
+
+
+@given(summaries(), st.sampled_from([0, 1, 2, None]), st.integers(1, 9))
+@settings(max_examples=50, deadline=None)
+def test_lists_of_any_network_add_up(summary, level, top):
+    view = SummaryView(top=top, level=level, columns=("parameters", "activation_bytes"))
+    table = table_of(replace(summary, uncounted=()), view)
+    assert added_up(column_of(table, "parameters")) == summary.totals.parameters
+    assert added_up(column_of(table, "activation_bytes")) == summary.totals.activation_bytes
 
 
 def test_rest_of_a_topped_list_is_in_its_last_row():
-    summary = resnet10()
-    rows = list_rows(render(summary, top=3, width=None))
-    assert [row[0] for row in rows] == [
+    table = table_of(resnet10(), SummaryView(top=3))
+    assert column_of(table, "path") == [
         "layer2.0.conv2", "layer2.0.conv1", "conv1", "(24 others)",
     ]  # fmt: skip
-    assert sum(int(row[-2].replace(",", "")) for row in rows) == summary.totals.macs
+
+
+@pytest.mark.parametrize("sort", SORT_KEYS)
+def test_every_order_holds_every_layer_once(sort):
+    in_order = table_of(resnet10(), SummaryView(sort="order", level=None))
+    table = table_of(resnet10(), SummaryView(sort=sort, level=None))
+    assert sorted(column_of(table, "path")) == sorted(column_of(in_order, "path"))
+
+
+def test_paths_are_sorted_by_number():
+    layers = [plain(path, "ReLU", (1,), (1,)) for path in ("", "b.10", "b.9", "a", "b.9.x")]
+    table = table_of(summary_of(layers), SummaryView(sort="path", level=None))
+    assert column_of(table, "path") == ["a", "b.9.x", "b.10"]
+
+
+def test_sorting_by_a_column_shows_it():
+    for sort in ("activations", "macs"):
+        table = table_of(resnet10(), SummaryView(sort=sort))
+        assert [column.name for column in table.columns].count(sort) == 1
 
 
 def test_a_model_without_layers_or_work_can_be_shown():
