@@ -1,0 +1,62 @@
+"""What a convention is, and the two ways to write one: call by call, or layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cnninspect.records.layers import Layer
+from cnninspect.records.operations import Operation
+from cnninspect.records.traces import Trace
+
+CountCall = Callable[[Operation, Layer], int]
+"""What one call counts, made within this layer."""
+CountLayer = Callable[[Layer, Sequence[Operation]], int]
+"""What a layer counts by itself, given its calls in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """Somebody's rules for the size of a network's work, over the same trace as all others."""
+
+    name: str
+    """What one types after `--count-as`."""
+    unit: str
+    """What its authors call the number."""
+    source: str
+    """Where the rules are written down."""
+    counts: str
+    """What goes into the number, in a sentence."""
+    caution: str
+    """Where the number is not what one would think."""
+    count_layers: Callable[[Trace], dict[str, int]]
+    """Counts by layer path, each layer's own."""
+
+    def count(self, trace: Trace) -> dict[str, int]:
+        """What every layer counts by itself, by path; the sum is the network's count."""
+        return self.count_layers(trace)
+
+    def total(self, trace: Trace) -> int:
+        """The network's count."""
+        return sum(self.count_layers(trace).values())
+
+
+def by_layer(count: CountLayer) -> Callable[[Trace], dict[str, int]]:
+    """Counts layer by layer."""
+
+    def count_layers(trace: Trace) -> dict[str, int]:
+        made_in: dict[str, list[Operation]] = {layer.path: [] for layer in trace.layers}
+        for call in trace.calls:
+            made_in[call.layer].append(call.operation)
+        return {layer.path: count(layer, made_in[layer.path]) for layer in trace.layers}
+
+    return count_layers
+
+
+def by_call(count: CountCall) -> Callable[[Trace], dict[str, int]]:
+    """Counts call by call, wherever it was made."""
+
+    def count_layer(layer: Layer, operations: Sequence[Operation]) -> int:
+        return sum(count(operation, layer) for operation in operations)
+
+    return by_layer(count_layer)

@@ -1,0 +1,138 @@
+"""How ptflops counts with its `pytorch` backend, the default (version 0.7.5).
+
+It has a rule for each class of module that it knows, and replaces some functions of
+`torch.nn.functional` by ones that count.  Where a module calls such a function, as ReLU and pooling
+do, the work is counted twice.
+
+A trace does not tell whether `torch.matmul(a, b)`, which ptflops sees, or `a @ b`, which it does
+not, led to a product.  Products of stacks of matrices are taken to be the former; products of two
+matrices outside of modules are taken to be functional linear layers, and sums and products element
+by element to be written with operators, neither of which it sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cnninspect.costs.conventions.convention import Convention, by_layer
+from cnninspect.costs.conventions.kinds import (
+    ATTENTION,
+    CONVOLUTIONS,
+    NORMS,
+    PRODUCTS,
+    has_weight,
+    is_one_of,
+    is_pooling,
+    macs,
+    read,
+    written,
+)
+from cnninspect.costs.conventions.recurrence import Network, cell_of, network_of
+from cnninspect.records.layers import Layer
+from cnninspect.records.operations import Operation
+
+CONVOLUTION_CLASSES = frozenset(
+    f"Conv{transposed}{d}d" for transposed in ("", "Transpose") for d in (1, 2, 3)
+)
+ACTIVATION_CLASSES = frozenset(("ReLU", "PReLU", "ELU", "LeakyReLU", "ReLU6", "GELU"))
+POOLING_CLASSES = frozenset(
+    f"{kind}Pool{d}d" for kind in ("Max", "Avg", "AdaptiveMax", "AdaptiveAvg") for d in (1, 2, 3)
+)
+AFFINE_NORM_CLASSES = frozenset(
+    (*(f"{kind}Norm{d}d" for kind in ("Batch", "Instance") for d in (1, 2, 3)), "GroupNorm")
+)
+NORM_CLASSES = AFFINE_NORM_CLASSES | {"LayerNorm"}
+
+ACTIVATIONS = frozenset(
+    f"aten.{n}"
+    for n in ("relu", "prelu", "_prelu_kernel", "elu", "hardtanh", "relu6", "gelu", "leaky_relu")
+)
+COUNTED_FUNCTIONS = frozenset(
+    f"aten.{n}" for n in ("relu", "prelu", "_prelu_kernel", "elu", "gelu", "silu", "_softmax")
+)
+"""Functions that are replaced by counting ones; the elements that they read."""
+
+BETWEEN_STATES = {1: 1, 3: 7, 4: 10}
+"""By gates: operations per hidden unit and step besides the products and biases."""
+
+
+def _ptflops(layer: Layer, operations: Sequence[Operation]) -> int:
+    functions = sum(_function(operation, layer) for operation in operations)
+    return functions + _module(layer, operations)
+
+
+def _function(operation: Operation, layer: Layer) -> int:
+    """What a replaced function counts."""
+    if is_one_of(operation, COUNTED_FUNCTIONS) or is_pooling(operation):
+        return read(operation)
+    if operation.name.startswith("aten.upsample_"):
+        return written(operation)
+    if operation.name in ("aten.bmm", "aten.baddbmm") and layer.type != "MultiheadAttention":
+        bias = written(operation) if operation.name == "aten.baddbmm" else 0
+        return macs(operation) + bias
+    return 0
+
+
+def _module(layer: Layer, operations: Sequence[Operation]) -> int:
+    """What the rule of the module's class counts."""
+    if layer.type in ("LSTM", "GRU", "RNN"):
+        networks = [network_of(operation) for operation in operations]
+        return sum(_recurrent(network) for network in networks if network)
+    cell = cell_of(layer)
+    if cell:
+        return _recurrent(cell)
+    if layer.type == "MultiheadAttention":
+        return sum(_multi_head(operation) for operation in operations)
+    return sum(_hook(operation, layer) for operation in operations)
+
+
+def _hook(operation: Operation, layer: Layer) -> int:
+    if layer.type in CONVOLUTION_CLASSES | {"Linear"}:
+        if operation.name not in CONVOLUTIONS | PRODUCTS:
+            return 0
+        has_bias = any(parameter.name == "bias" for parameter in layer.parameters)
+        return macs(operation) + (written(operation) if has_bias else 0)
+    if layer.type in ACTIVATION_CLASSES:
+        return written(operation) if is_one_of(operation, ACTIVATIONS) else 0
+    if layer.type in POOLING_CLASSES:
+        return read(operation) if is_pooling(operation) else 0
+    if layer.type in NORM_CLASSES:
+        if operation.name not in NORMS:
+            return 0
+        doubled = layer.type in AFFINE_NORM_CLASSES and has_weight(operation)
+        return read(operation) * (2 if doubled else 1)
+    if layer.type == "Upsample":
+        return written(operation) if operation.name.startswith("aten.upsample_") else 0
+    return 0
+
+
+def _multi_head(operation: Operation) -> int:
+    """Projections with their biases, scaling of the query, softmax, and the two products."""
+    if operation.name == "aten.addmm":
+        return macs(operation) + written(operation)
+    if operation.name in ATTENTION:
+        query, key = operation.tensor("query"), operation.tensor("key")
+        softmax = query.numel // query.shape[-1] * key.shape[-2] if query.shape[-1] else 0
+        return macs(operation) + softmax + query.numel
+    return macs(operation) if operation.name in PRODUCTS else 0
+
+
+def _recurrent(network: Network) -> int:
+    weights = sum(rows * columns for rows, columns in network.weights)
+    layers = len(network.inputs_of_layers)
+    biases = 2 * network.gates * network.hidden * network.has_biases
+    others = BETWEEN_STATES[network.gates] * network.hidden + biases
+    return network.padded_tokens * network.directions * (weights + layers * others)
+
+
+PTFLOPS = Convention(
+    name="ptflops",
+    unit="MACs",
+    source="https://github.com/sovrasov/flops-counter.pytorch, ptflops/pytorch_ops.py",
+    counts="multiply-accumulates and biases of convolutions and linear layers; 2 for each element "
+    "of a batch norm; activations and pooling",
+    caution="the modules ReLU, GELU, pooling and some more count twice, since they call functions "
+    "that count as well; fused attention outside of MultiheadAttention counts nothing; of a batch "
+    "it reports what modules do for one input, where this is for all",
+    count_layers=by_layer(_ptflops),
+)
