@@ -14,13 +14,13 @@ import pytest
 import typer
 
 import cnninspect
-from cnninspect import cli
+from cnninspect.cli.application import app
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(cnninspect.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"torch", "onnx", "onnxscript", "onnxruntime", "fvcore", "numpy", "torchvision", "timm"}
-COMMAND = typer.main.get_command(cli.app)
+COMMAND = typer.main.get_command(app)
 COMMANDS = sorted(COMMAND.commands)
 
 
