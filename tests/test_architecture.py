@@ -167,3 +167,9 @@ def test_the_gate_runs_the_commands_of_the_readme():
     assert f'step user "{main_job}"\n' in gate
     assert f'step developer "{install}"\n' in gate
     assert f'step developer "{test}"\n' in gate
+
+
+@pytest.mark.parametrize("name", [n for n in cnninspect.__all__ if not n.startswith("_")])
+def test_every_public_name_stands_in_the_docs(name):
+    pages = "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
+    assert f"cnninspect.{name}" in pages

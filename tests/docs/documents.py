@@ -75,10 +75,16 @@ def run_console(body: str, session: Session) -> str:
         elif line.split()[:1] == ["cnninspect"]:
             run = run_in_shell if SHELL.search(line) else run_here
             session.exit_code, output = run(line)
-            written.append("".join(f"{row.rstrip()}\n" for row in output.splitlines()))
+            written.append(portable(output))
         else:
             written.append(old_output)
     return "".join(written)
+
+
+def portable(output: str) -> str:
+    """The output without spaces at line ends, and without the build in torch's version."""
+    lines = "".join(f"{line.rstrip()}\n" for line in output.splitlines())
+    return re.sub(r'("torch": "[0-9.]+)\+\w+"', r'\1"', lines)
 
 
 def commands(body: str) -> Iterator[tuple[str, str]]:
