@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cnninspect.records.layers import Layer
-from cnninspect.records.operations import Operation
+from cnninspect.records.operations import Call, Operation
 from cnninspect.records.traces import Trace
 
-CountCall = Callable[[Operation, Layer], int]
-"""What one call counts, made within this layer."""
+CountCall = Callable[[Call], int]
+"""What one call counts."""
 CountLayer = Callable[[Layer, Sequence[Operation]], int]
-"""What a layer counts by itself, given its calls in order."""
+"""What a layer counts by itself, given what it ran, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +45,21 @@ def by_layer(count: CountLayer) -> Callable[[Trace], dict[str, int]]:
     """Counts layer by layer."""
 
     def count_layers(trace: Trace) -> dict[str, int]:
-        made_in: dict[str, list[Operation]] = {layer.path: [] for layer in trace.layers}
+        ran_in: dict[str, list[Operation]] = {layer.path: [] for layer in trace.layers}
         for call in trace.calls:
-            made_in[call.layer].append(call.operation)
-        return {layer.path: count(layer, made_in[layer.path]) for layer in trace.layers}
+            ran_in[call.layer].append(call.operation)
+        return {layer.path: count(layer, ran_in[layer.path]) for layer in trace.layers}
 
     return count_layers
 
 
 def by_call(count: CountCall) -> Callable[[Trace], dict[str, int]]:
-    """Counts call by call, wherever it was made."""
+    """Counts call by call, in whatever layer it was made."""
 
-    def count_layer(layer: Layer, operations: Sequence[Operation]) -> int:
-        return sum(count(operation, layer) for operation in operations)
+    def count_layers(trace: Trace) -> dict[str, int]:
+        counts = {layer.path: 0 for layer in trace.layers}
+        for call in trace.calls:
+            counts[call.layer] += count(call)
+        return counts
 
-    return by_layer(count_layer)
+    return count_layers

@@ -6,7 +6,9 @@ well as modules.
 
 from __future__ import annotations
 
-from cnninspect.costs.conventions.convention import Convention, by_call
+from collections.abc import Sequence
+
+from cnninspect.costs.conventions.convention import Convention, by_layer
 from cnninspect.costs.conventions.kinds import (
     BATCH_NORMS,
     CONVOLUTIONS,
@@ -31,7 +33,11 @@ PER_OUTPUT = {
 """Operations per element written."""
 
 
-def _fvcore(operation: Operation, layer: Layer) -> int:
+def _fvcore(layer: Layer, operations: Sequence[Operation]) -> int:
+    return sum(_operator(operation, layer) for operation in operations)
+
+
+def _operator(operation: Operation, layer: Layer) -> int:
     name = operation.name
     if name in CONVOLUTIONS | PRODUCTS:
         return macs(operation)
@@ -42,9 +48,14 @@ def _fvcore(operation: Operation, layer: Layer) -> int:
         return read(operation) * (5 if has_weight(operation) else 4)
     if name in LAYER_NORMS | GROUP_NORMS:
         return read(operation) * (5 if has_weight(operation) else 4)
-    if is_adaptive_average(operation):
+    if is_adaptive_average(operation) and not _is_of_lines_or_volumes(operation, layer):
         return read(operation)
     return PER_OUTPUT.get(name, 0) * written(operation)
+
+
+def _is_of_lines_or_volumes(operation: Operation, layer: Layer) -> bool:
+    # It knows adaptive pooling of pictures only; that of lines is the same operator here.
+    return layer.type == "AdaptiveAvgPool1d" or len(operation.inputs[0].shape) == 5
 
 
 def _uses_running_statistics(operation: Operation) -> bool:
@@ -59,5 +70,5 @@ FVCORE = Convention(
     "5 for each element; adaptive average pooling, and interpolation of pictures",
     caution="the products within fused attention, and recurrent layers, count nothing; other "
     "pooling and activations count nothing either",
-    count_layers=by_call(_fvcore),
+    count_layers=by_layer(_fvcore),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnninspect.costs import aten
 from cnninspect.costs.registry import cost_of, names_of
-from cnninspect.records.operations import Operation
+from cnninspect.records.operations import Argument, Call, Operation
 from cnninspect.records.tensors import TensorSpec
 
 CONVOLUTIONS = frozenset(aten.CONVOLUTIONS) - {"torchvision.deform_conv2d"} | {"onnx.Conv"}
@@ -39,6 +39,9 @@ ADAPTIVE_AVERAGE_POOLS = frozenset(
     f"aten.{prefix}adaptive_avg_pool{d}d" for d in (1, 2, 3) for prefix in ("", "_")
 )
 
+POSITIONS = ((-1, -2), (-1, -2, -3))
+"""The dimensions of positions, as PyTorch's own pooling writes them."""
+
 
 def is_one_of(operation: Operation, names: frozenset[str]) -> bool:
     """Whether its name, or the one that is not in place, is among these."""
@@ -48,11 +51,11 @@ def is_one_of(operation: Operation, names: frozenset[str]) -> bool:
 def is_adaptive_average(operation: Operation) -> bool:
     """Whether it averages over adaptive windows.
 
-    Pooling to a single position reaches dispatch as a mean over the last two dimensions, counted
-    from the end and kept, which is not how people write a mean themselves.
+    Pooling to a single position reaches dispatch as a mean over the last two or three dimensions,
+    counted from the end and kept, which is not how people write a mean themselves.
     """
     if operation.name == "aten.mean":
-        return operation.argument("dim") == (-1, -2) and bool(operation.argument("keepdim"))
+        return operation.argument("dim") in POSITIONS and bool(operation.argument("keepdim"))
     return operation.name in ADAPTIVE_AVERAGE_POOLS
 
 
@@ -82,16 +85,25 @@ def read(operation: Operation) -> int:
     return operation.inputs[0].numel if operation.inputs else 0
 
 
-def bias_elements(operation: Operation) -> int:
-    """Elements that a bias is added to, one by one: all that it writes, or 0 without a bias.
+def bias_elements(call: Call) -> int:
+    """Elements that a bias is added to, one by one: all that the call writes, or 0 without a bias.
 
-    The bias of a matrix product is the vector that `addmm` adds.
+    The bias of a matrix product is the vector that `addmm` adds, or a parameter called so that is
+    added right after it, as happens where a linear layer reads a tensor that is not contiguous.
     """
+    operation = call.operation
     if operation.name == "aten.addmm":
-        added = operation.argument("self")
-        has_bias = isinstance(added, TensorSpec) and len(added.shape) == 1
+        has_bias = _is_vector(operation.argument("self"))
     elif operation.name in CONVOLUTIONS | {"aten.linear"}:
         has_bias = isinstance(operation.argument("bias"), TensorSpec)
+    elif is_one_of(operation, frozenset({"aten.add"})):
+        has_bias = _is_vector(operation.argument("other")) and any(
+            name.endswith("bias") for name in call.parameters
+        )
     else:
         has_bias = False
     return written(operation) if has_bias else 0
+
+
+def _is_vector(value: Argument) -> bool:
+    return isinstance(value, TensorSpec) and len(value.shape) == 1

@@ -18,15 +18,15 @@ from cnninspect.costs.conventions.kinds import (
     read,
     written,
 )
-from cnninspect.records.layers import Layer
-from cnninspect.records.operations import Operation
+from cnninspect.records.operations import Call, Operation
 from cnninspect.records.tensors import TensorSpec
 
 
-def _connections(operation: Operation, _: Layer) -> int:
+def _connections(call: Call) -> int:
+    operation = call.operation
     if is_pooling(operation):
         return _subsampling(operation)
-    return macs(operation) + bias_elements(operation) + _recurrent_biases(operation)
+    return macs(operation) + bias_elements(call) + _recurrent_biases(operation)
 
 
 def _subsampling(operation: Operation) -> int:

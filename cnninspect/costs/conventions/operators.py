@@ -8,23 +8,22 @@ from cnninspect.costs.conventions.kinds import (
     CONVOLUTIONS,
     PRODUCTS,
     bias_elements,
-    is_one_of,
     macs,
 )
-from cnninspect.records.layers import Layer
-from cnninspect.records.operations import Operation
+from cnninspect.records.operations import Call
 
 
-def _macs(operation: Operation, _: Layer) -> int:
-    return macs(operation)
+def _macs(call: Call) -> int:
+    return macs(call.operation)
 
 
-def _torchvision(operation: Operation, _: Layer) -> int:
-    return macs(operation) if is_one_of(operation, CONVOLUTIONS | PRODUCTS | ATTENTION) else 0
+def _torchvision(call: Call) -> int:
+    known = call.operation.name in CONVOLUTIONS | PRODUCTS | ATTENTION
+    return macs(call.operation) if known else 0
 
 
-def _pycls(operation: Operation, _: Layer) -> int:
-    return macs(operation) + bias_elements(operation)
+def _pycls(call: Call) -> int:
+    return macs(call.operation) + bias_elements(call)
 
 
 MACS = Convention(

@@ -52,22 +52,24 @@ COUNTED_FUNCTIONS = frozenset(
 )
 """Functions that are replaced by counting ones; the elements that they read."""
 
+STACKS = frozenset(("aten.bmm", "aten.baddbmm"))
+"""Products of stacks of matrices."""
+
 BETWEEN_STATES = {1: 1, 3: 7, 4: 10}
 """By gates: operations per hidden unit and step besides the products and biases."""
 
 
 def _ptflops(layer: Layer, operations: Sequence[Operation]) -> int:
-    functions = sum(_function(operation, layer) for operation in operations)
-    return functions + _module(layer, operations)
+    return sum(map(_function, operations)) + _module(layer, operations)
 
 
-def _function(operation: Operation, layer: Layer) -> int:
+def _function(operation: Operation) -> int:
     """What a replaced function counts."""
     if is_one_of(operation, COUNTED_FUNCTIONS) or is_pooling(operation):
         return read(operation)
     if operation.name.startswith("aten.upsample_"):
         return written(operation)
-    if operation.name in ("aten.bmm", "aten.baddbmm") and layer.type != "MultiheadAttention":
+    if operation.name in STACKS:
         bias = written(operation) if operation.name == "aten.baddbmm" else 0
         return macs(operation) + bias
     return 0
@@ -82,7 +84,7 @@ def _module(layer: Layer, operations: Sequence[Operation]) -> int:
     if cell:
         return _recurrent(cell)
     if layer.type == "MultiheadAttention":
-        return sum(_multi_head(operation) for operation in operations)
+        return _multi_head(layer, operations)
     return sum(_hook(operation, layer) for operation in operations)
 
 
@@ -106,23 +108,34 @@ def _hook(operation: Operation, layer: Layer) -> int:
     return 0
 
 
-def _multi_head(operation: Operation) -> int:
+def _multi_head(layer: Layer, operations: Sequence[Operation]) -> int:
     """Projections with their biases, scaling of the query, softmax, and the two products."""
-    if operation.name == "aten.addmm":
-        return macs(operation) + written(operation)
-    if operation.name in ATTENTION:
-        query, key = operation.tensor("query"), operation.tensor("key")
-        softmax = query.numel // query.shape[-1] * key.shape[-2] if query.shape[-1] else 0
-        return macs(operation) + softmax + query.numel
-    return macs(operation) if operation.name in PRODUCTS else 0
+    has_biases = any(parameter.name == "in_proj_bias" for parameter in layer.parameters)
+    projections = [o for o in operations if o.name in ("aten.mm", "aten.addmm")]
+    total = 0
+    for projection in projections:
+        # The bias of the last one, the output's, is always counted.
+        has_bias = has_biases or projection is projections[-1]
+        total += macs(projection) + (written(projection) if has_bias else 0)
+    stacks = [o for o in operations if o.name in STACKS]
+    for first in stacks[::2]:
+        query = first.tensor("self" if first.name == "aten.bmm" else "batch1")
+        total += query.numel + written(first)
+    total += sum(map(macs, stacks))
+    return total + sum(_fused(o) for o in operations if o.name in ATTENTION)
+
+
+def _fused(operation: Operation) -> int:
+    query, key = operation.tensor("query"), operation.tensor("key")
+    scores = query.numel // query.shape[-1] * key.shape[-2] if query.shape[-1] else 0
+    return macs(operation) + scores + query.numel
 
 
 def _recurrent(network: Network) -> int:
     weights = sum(rows * columns for rows, columns in network.weights)
-    layers = len(network.inputs_of_layers)
     biases = 2 * network.gates * network.hidden * network.has_biases
     others = BETWEEN_STATES[network.gates] * network.hidden + biases
-    return network.padded_tokens * network.directions * (weights + layers * others)
+    return network.padded_tokens * network.directions * (weights + network.layers * others)
 
 
 PTFLOPS = Convention(

@@ -21,8 +21,10 @@ class Network:
     """4 for an LSTM, 3 for a GRU, 1 for a plain cell."""
     hidden: int
     """Hidden units."""
-    inputs_of_layers: tuple[int, ...]
-    """Width of what enters each layer, the first one first."""
+    inputs: int
+    """Width of what enters the first layer."""
+    layers: int
+    """Layers, one after the other."""
     directions: int
     """2 if it runs both ways."""
     has_biases: bool
@@ -47,7 +49,8 @@ def network_of(operation: Operation) -> Network | None:
     return Network(
         gates=gates,
         hidden=matrices[0][0] // gates,
-        inputs_of_layers=tuple(matrices[start][1] for start in starts),
+        inputs=matrices[0][1],
+        layers=layers,
         directions=directions,
         has_biases=len(matrices) < len(shapes),
         padded_tokens=_padded_tokens(operation),
@@ -68,7 +71,8 @@ def cell_of(layer: Layer) -> Network | None:
     return Network(
         gates=gates,
         hidden=rows // gates,
-        inputs_of_layers=(inputs,),
+        inputs=inputs,
+        layers=1,
         directions=1,
         has_biases="bias_ih" in shapes,
         padded_tokens=layer.calls * prod(layer.inputs[0].shape[:-1]),

@@ -11,7 +11,6 @@ from math import prod
 
 from cnninspect.costs.conventions.convention import Convention, by_layer
 from cnninspect.costs.conventions.kinds import (
-    ADAPTIVE_AVERAGE_POOLS,
     AVERAGE_POOLS,
     CONVOLUTIONS,
     NORMS,
@@ -70,7 +69,7 @@ def _average(operation: Operation) -> int:
 
 def _adaptive_average(operation: Operation) -> int:
     """Each output: additions over its window, and a division."""
-    if not is_adaptive_average(operation) and operation.name not in ADAPTIVE_AVERAGE_POOLS:
+    if not is_adaptive_average(operation):
         return 0
     channels = operation.inputs[0].shape[:2]
     positions = operation.inputs[0].shape[2:]
@@ -122,12 +121,15 @@ def _thop(layer: Layer, operations: Sequence[Operation]) -> int:
 
 
 def _recurrent(network: Network) -> int:
-    """Each gate: products, one addition, and one for each of two biases, per hidden unit."""
-    each = network.gates * (1 + 2 * network.has_biases) + OUTSIDE_THE_PRODUCTS[network.gates]
-    per_step = sum(
-        network.directions * network.hidden * (network.gates * (inputs + network.hidden) + each)
-        for inputs in network.inputs_of_layers
-    )
+    """Each gate: products, one addition, and one for each of two biases, per hidden unit.
+
+    A layer after the first is taken to read the hidden units of all directions, also where the
+    state is projected to fewer.
+    """
+    gates, hidden, directions = network.gates, network.hidden, network.directions
+    each = gates * (1 + 2 * network.has_biases) + OUTSIDE_THE_PRODUCTS[gates]
+    inputs = (network.inputs, *[hidden * directions] * (network.layers - 1))
+    per_step = sum(directions * hidden * (gates * (width + hidden) + each) for width in inputs)
     return network.padded_tokens * per_step
 
 
