@@ -6,7 +6,8 @@ value, so that code which looks at token ids, masks or schedules runs as it alwa
 partial evaluation.  An operation that mixes both kinds turns its real tensors abstract first.
 
 Tensors that were there before the trace never reach a kernel that could change them: an abstract
-or copied twin stands in for each.
+or copied twin stands in for each.  What an operation gave once is remembered by the layouts of its
+tensors and its plain arguments, in this process; a repeat is answered without asking PyTorch.
 """
 
 from __future__ import annotations
@@ -18,26 +19,40 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass_type
 
+from cnninspect.engine.arguments import Arguments
 from cnninspect.engine.arithmetic import ARITHMETIC
+from cnninspect.engine.layouts import LAYOUTS, MARK, META, layout_of
 from cnninspect.engine.operators import (
+    OPERATORS,
     WITHOUT_VALUES,
     Operator,
-    Remembered,
+    Outcome,
     operation_of,
     operator_of,
     remember,
 )
-from cnninspect.engine.recording import MARK, Recorder
+from cnninspect.engine.recording import Recorder
 from cnninspect.engine.values import known_outcome, with_known_indices
+from cnninspect.records.operations import Operation
 
-META = torch.device("meta")
 CPU = torch.device("cpu")
 MOST_REAL_BYTES = 8 * 2**20
 """Integer and boolean tensors up to this size keep their values."""
 MOST_REAL_FLOATS = 4096
 """Floating-point tensors of known value up to this many elements keep their values."""
+INDEXING = frozenset({"aten.index", "aten._unsafe_index", "aten.index_put", "aten.index_put_"})
 
-_empty_strided = torch.empty_strided
+
+class Twin:
+    """What stands in for a tensor that was there before the trace."""
+
+    __slots__ = ("layout", "original", "stand_in")
+
+    def __init__(self, original: Tensor, stand_in: Tensor) -> None:
+        self.original = original  # kept alive, so that its id stays its own
+        self.stand_in = stand_in
+        self.layout = layout_of(stand_in) if stand_in.is_meta else None
+        """The number of its layout, if it is abstract."""
 
 
 class Abstraction(TorchDispatchMode):
@@ -49,8 +64,8 @@ class Abstraction(TorchDispatchMode):
     def __init__(self, recorder: Recorder | None = None) -> None:
         super().__init__()
         self.recorder = recorder
-        self._twins: dict[int, tuple[Tensor, Tensor]] = {}
-        """What stands in for a tensor that was there before, by its `id`; both are kept alive."""
+        self._twins: dict[int, Twin] = {}
+        """By the `id` of the tensor that was there before."""
         self._spoiled: set[int] = set()
         """Storages of real tensors that something abstract was written into."""
 
@@ -59,7 +74,17 @@ class Abstraction(TorchDispatchMode):
         return False  # else the first operator imports the compiler, which takes a second
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        operator = operator_of(func)
+        operator = OPERATORS.get(func)
+        if operator is None:
+            operator = operator_of(func)
+        elif operator.is_plain and self.recorder is not None and not kwargs:
+            answer = self._repeat(operator, args)
+            if answer is not self:
+                return answer
+        elif operator.makes_from_nothing and self.recorder is not None:
+            answer = self._make_again(operator, args, kwargs or {})
+            if answer is not self:
+                return answer
         kwargs = kwargs or {}
         if operator.is_bookkeeping:
             return func(*args, **kwargs)
@@ -72,7 +97,77 @@ class Abstraction(TorchDispatchMode):
             return self._compute(operator, call)
         return self._abstract(operator, call)
 
-    # --- the three ways to answer ---
+    def _repeat(self, operator: Operator, args: Any) -> Any:
+        """The answer to a call on abstract tensors that was met before; `self` if there is none.
+
+        The short way through the rest of this class, for the calls that a network is full of.
+        """
+        key: list[Any] = []
+        given: list[Tensor] = []
+        stand_ins: list[Any] = []
+        twins = self._twins
+        for value in args:
+            if isinstance(value, Tensor):
+                mark = value.__dict__.get(MARK)
+                stand_in = value
+                if mark is not None and value.is_meta:
+                    key.append(mark[1])
+                else:
+                    twin = twins.get(id(value)) or self._twin_of(value)
+                    if twin.layout is None:
+                        return self
+                    key.append(twin.layout)
+                    stand_in = twin.stand_in
+                given.append(value)
+                stand_ins.append(stand_in)
+                continue
+            kind = value.__class__
+            if kind is list:
+                if value and isinstance(value[0], Tensor):
+                    for item in value:
+                        mark = item.__dict__.get(MARK)
+                        if mark is None or not item.is_meta:
+                            return self
+                        key.append(mark[1])
+                    given += value
+                else:
+                    key.append(tuple(value))
+            elif kind is float or kind is bool:
+                key.append((kind, value))
+            else:
+                key.append(value)
+            stand_ins.append(value)
+        outcome = operator.memory.get(tuple(key))
+        if outcome is None:
+            return self
+        recorder = self.recorder
+        assert recorder is not None
+        index = recorder.record(outcome.operation, given)
+        if operator.writes:
+            recorder.note_written([args[0]])
+            return args[0]
+        if not operator.always_runs:
+            return outcome.make(index)
+        result = operator.function(*stand_ins)
+        recorder.mark(result, index)
+        recorder.mark_shared(args[0], result)
+        return result
+
+    def _make_again(self, operator: Operator, args: Any, kwargs: dict[str, Any]) -> Any:
+        """A new tensor like one that was made before; `self` if there was none."""
+        outcome = operator.memory.get(_plain_key(args, kwargs))
+        if outcome is None:
+            return self
+        recorder = self.recorder
+        assert recorder is not None
+        index = recorder.record(outcome.operation, [])
+        if not _keeps_values(operator, outcome):
+            return outcome.make(index)
+        result = operator.function(*args, **(kwargs | {"device": CPU, "pin_memory": None}))
+        recorder.mark(result, index)
+        return result
+
+    # --- the three ways to answer a call that was not met before ---
 
     def _compute(self, operator: Operator, call: Arguments) -> Any:
         """Run an operator on real tensors."""
@@ -83,29 +178,23 @@ class Abstraction(TorchDispatchMode):
     def _abstract(self, operator: Operator, call: Arguments) -> Any:
         """Work out the layout of an operator's result, or remember it."""
         self._spoil(operator, call)
-        if operator.name in (
-            "aten.index",
-            "aten._unsafe_index",
-            "aten.index_put_",
-            "aten.index_put",
-        ):
+        if operator.name in INDEXING:
             call.args[1] = with_known_indices(call.args[1])
         outcome = known_outcome(operator.name, call.args) if operator.reads_values else None
         call.make_abstract()
+        if outcome is not None:
+            operation = operation_of(operator, call.args, call.kwargs, outcome)
+            return self._note(operator, operation, call, outcome)
         key = call.key()
-        if outcome is None:
-            remembered = operator.memory.get(key)
-            if remembered is not None and not operator.always_runs:
-                result = _make(remembered)
-            else:
-                result = self._work_out(operator, call)
+        remembered = operator.memory.get(key)
+        if remembered is not None and not operator.always_runs and not operator.writes:
+            result = remembered.make(None)
         else:
-            result, remembered = outcome, None
+            result = self._work_out(operator, call)
         if remembered is None:
             operation = operation_of(operator, call.args, call.kwargs, result)
-            remembered = Remembered(operation, result)
-            if outcome is None:
-                remember(operator, key, remembered)
+            remembered = Outcome(operation, result)
+            remember(operator, key, remembered)
         return self._note(operator, remembered.operation, call, result)
 
     def _create(self, operator: Operator, call: Arguments) -> Any:
@@ -113,20 +202,21 @@ class Abstraction(TorchDispatchMode):
         if "device" not in operator.argument_names:
             return self._compute(operator, call)
         call.kwargs["device"] = META
-        if call.kwargs.get("pin_memory"):
-            del call.kwargs["pin_memory"]
+        call.kwargs.pop("pin_memory", None)
         call.make_abstract()
         key = call.key()
         remembered = operator.memory.get(key)
         if remembered is None:
             result = operator.function(*call.args, **call.kwargs)
             operation = operation_of(operator, call.args, call.kwargs, result)
-            remembered = Remembered(operation, result)
+            remembered = Outcome(operation, result)
             remember(operator, key, remembered)
+            if operator.makes_from_nothing:
+                remember(operator, _plain_key(*call.given_arguments()), remembered)
         if _keeps_values(operator, remembered):
             result = operator.function(*call.args, **(call.kwargs | {"device": CPU}))
         else:
-            result = _make(remembered)
+            result = remembered.make(None)
         return self._note(operator, remembered.operation, call, result)
 
     # --- their parts ---
@@ -137,7 +227,7 @@ class Abstraction(TorchDispatchMode):
             layouts = arithmetic(*call.args, **call.kwargs)
             if layouts is not None:
                 made = tuple(
-                    _empty_strided(shape, strides, dtype=dtype, device=META)
+                    torch.empty_strided(shape, strides, dtype=dtype, device=META)
                     for shape, strides, dtype in layouts
                 )
                 return made if len(operator.return_targets) > 1 else made[0]
@@ -147,7 +237,7 @@ class Abstraction(TorchDispatchMode):
             return call.args[0]  # no other tensor that might not fit
         return operator.function(*call.args, **call.kwargs)
 
-    def _note(self, operator: Operator, operation: Any, call: Arguments, result: Any) -> Any:
+    def _note(self, operator: Operator, operation: Operation, call: Arguments, result: Any) -> Any:
         """Record the call, mark what it made, and give back changed tensors as they were given."""
         if self.recorder is not None:
             self.recorder.note(operator, operation, call.given, result)
@@ -164,98 +254,28 @@ class Abstraction(TorchDispatchMode):
                     self._spoiled.add(target.untyped_storage()._cdata)
 
     def stand_in(self, tensor: Tensor) -> Tensor:
-        """What operators get to see in place of a real tensor."""
+        """What operators get to see in place of a tensor."""
         if self.recorder is None or MARK in tensor.__dict__:
-            if self._spoiled and tensor.untyped_storage()._cdata in self._spoiled:
-                return abstract_twin(tensor)
-            return tensor
-        known = self._twins.get(id(tensor))
-        if known is None:
-            is_weight = id(tensor) in self.recorder.names and tensor.dtype.is_floating_point
-            twin = abstract_twin(tensor) if is_weight else _copy_if_small(tensor)
-            known = self._twins[id(tensor)] = (tensor, twin)
-        twin = known[1]
-        if self._spoiled and not twin.is_meta and twin.untyped_storage()._cdata in self._spoiled:
-            return abstract_twin(twin)
+            return self._unless_spoiled(tensor)
+        twin = self._twins.get(id(tensor)) or self._twin_of(tensor)
+        return self._unless_spoiled(twin.stand_in)
+
+    def _twin_of(self, tensor: Tensor) -> Twin:
+        names = self.recorder.names if self.recorder else {}
+        if tensor.is_meta:
+            stand_in = tensor
+        elif id(tensor) in names and tensor.dtype.is_floating_point:
+            stand_in = abstract_twin(tensor)
+        else:
+            stand_in = _copy_if_small(tensor)
+        twin = self._twins[id(tensor)] = Twin(tensor, stand_in)
         return twin
 
-
-class Arguments:
-    """The arguments of one call: as they were given, and with stand-ins for real tensors."""
-
-    __slots__ = (
-        "_mode",
-        "args",
-        "given",
-        "given_args",
-        "given_kwargs",
-        "has_abstract",
-        "kwargs",
-        "stand_ins",
-    )
-
-    def __init__(self, mode: Abstraction, args: Any, kwargs: dict[str, Any]) -> None:
-        self._mode = mode
-        self.given_args, self.given_kwargs = args, kwargs
-        self.given: list[Tensor] = []
-        """Every tensor, as given, in schema order."""
-        self.stand_ins: list[Tensor] = []
-        """What stands in for each."""
-        self.has_abstract = False
-        self.args: list[Any] = [self._replace(a) for a in args]
-        self.kwargs: dict[str, Any] = {k: self._replace(a) for k, a in kwargs.items()}
-
-    def _replace(self, value: Any) -> Any:
-        if isinstance(value, Tensor):
-            self.given.append(value)
-            if value.is_meta:
-                self.has_abstract = True
-                self.stand_ins.append(value)
-                return value
-            stand_in = self._mode.stand_in(value)
-            self.has_abstract = self.has_abstract or stand_in.is_meta
-            self.stand_ins.append(stand_in)
-            return stand_in
-        if isinstance(value, (list, tuple)):
-            return [self._replace(item) for item in value]
-        return value
-
-    def make_abstract(self) -> None:
-        """Replace the real tensors that are left, and forget the device."""
-        if any(not t.is_meta for t in self.stand_ins):
-            self.args = [_abstracted(a) for a in self.args]
-            self.kwargs = {k: _abstracted(a) for k, a in self.kwargs.items()}
-        if "device" in self.kwargs:
-            self.kwargs["device"] = META
-
-    def key(self) -> Any:
-        """What the layout of a result depends on, hashable."""
-        parts = tuple([_key_of(a) for a in self.args])
-        if not self.kwargs:
-            return parts
-        return parts, tuple([(k, _key_of(a)) for k, a in self.kwargs.items()])
-
-    def targets(self, operator: Operator) -> list[Tensor]:
-        """The tensors that the operator writes into, as they were given."""
-        found = [self._given_at(operator, position) for position in operator.writes]
-        return [target for target in found if isinstance(target, Tensor)]
-
-    def restore_targets(self, operator: Operator, result: Any) -> Any:
-        """The result, with each tensor that was changed in place as it was given."""
-        if not operator.writes:
-            return result
-        if not isinstance(result, (tuple, list)):
-            target = operator.return_targets[0] if operator.return_targets else None
-            return result if target is None else self._given_at(operator, target)
-        return tuple(
-            item if target is None else self._given_at(operator, target)
-            for item, target in zip(result, operator.return_targets)
-        )
-
-    def _given_at(self, operator: Operator, position: int) -> Any:
-        if position < len(self.given_args):
-            return self.given_args[position]
-        return self.given_kwargs.get(operator.argument_names[position])
+    def _unless_spoiled(self, tensor: Tensor) -> Tensor:
+        if not self._spoiled or tensor.is_meta:
+            return tensor
+        is_spoiled = tensor.untyped_storage()._cdata in self._spoiled
+        return abstract_twin(tensor) if is_spoiled else tensor
 
 
 class ValueNeeded(RuntimeError):
@@ -270,7 +290,7 @@ def abstract_twin(tensor: Tensor) -> Tensor:
     """An abstract tensor of the same shape, strides and dtype."""
     if tensor.layout != torch.strided or tensor.is_quantized:
         return torch.empty_like(tensor, device=META)
-    return _empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
 
 
 def _copy_if_small(tensor: Tensor) -> Tensor:
@@ -293,43 +313,20 @@ def _fits(tensors: list[Tensor]) -> bool:
     return together * largest <= MOST_REAL_BYTES
 
 
-def _keeps_values(operator: Operator, outcome: Remembered) -> bool:
-    shape, _, dtype = outcome.layouts[0]
+def _plain_key(args: Any, kwargs: dict[str, Any]) -> Any:
+    """What a call without tensors depends on."""
+    plain = [
+        tuple(a) if a.__class__ is list else (a.__class__, a) if isinstance(a, (bool, float)) else a
+        for a in args
+    ]
+    return "plain", tuple(plain), tuple(kwargs.items())
+
+
+def _keeps_values(operator: Operator, outcome: Outcome) -> bool:
+    shape, _, dtype = LAYOUTS[outcome.results[0][1]]
     numel = math.prod(shape)
     if not (dtype.is_floating_point or dtype.is_complex):
-        return bool(numel * dtype.itemsize <= MOST_REAL_BYTES)
+        return numel * dtype.itemsize <= MOST_REAL_BYTES
     if operator.name in WITHOUT_VALUES:
         return False
     return numel <= (1 if operator.is_random else MOST_REAL_FLOATS)
-
-
-def _make(outcome: Remembered) -> Any:
-    if not outcome.is_tuple:
-        layout = outcome.layouts[0]
-        if type(layout) is not tuple:
-            return layout
-        return _empty_strided(layout[0], layout[1], dtype=layout[2], device=META)
-    return tuple(
-        _empty_strided(layout[0], layout[1], dtype=layout[2], device=META)
-        if type(layout) is tuple
-        else layout
-        for layout in outcome.layouts
-    )
-
-
-def _abstracted(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value if value.is_meta else abstract_twin(value)
-    if isinstance(value, list):
-        return [_abstracted(item) for item in value]
-    return value
-
-
-def _key_of(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value.shape, value.stride(), value.dtype
-    if isinstance(value, list):
-        return tuple([_key_of(item) for item in value])
-    if isinstance(value, (float, bool)):
-        return type(value), value  # 1, 1.0 and True are equal, and promote differently
-    return value

@@ -15,8 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-Layout = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
-"""Shape, strides in elements, dtype."""
+from cnninspect.engine.layouts import Layout
 
 
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:

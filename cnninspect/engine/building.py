@@ -9,7 +9,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnninspect.engine.abstraction import Abstraction
-from cnninspect.engine.guarding import copy_of_lazy, is_lazy, without_wrappers
+from cnninspect.engine.guarding import copy_of_lazy, without_wrappers
+from cnninspect.engine.structure import Structure
 from cnninspect.errors import BuildFailed, CnnInspectError
 from cnninspect.records.models import LoadedModel
 
@@ -27,7 +28,7 @@ FILLERS = frozenset(
 class Built:
     """A model that is ready to run."""
 
-    module: nn.Module
+    structure: Structure
     """The model, out of its wrappers."""
     rung: str
     """`meta` or `real`."""
@@ -51,10 +52,9 @@ def build(loaded: LoadedModel) -> Built:
     except Exception as problem:  # whatever a constructor raises, a real build may do without
         reason = first_line(problem)
         with Unfilled():
-            return Built(
-                build_really(loaded), "real", (f"built with real weights, because {reason}",)
-            )
-    return Built(_module_of(loaded, module), "meta")
+            structure = Structure(build_really(loaded))
+        return Built(structure, "real", (f"built with real weights, because {reason}",))
+    return Built(Structure(_module_of(loaded, module)), "meta")
 
 
 def build_really(loaded: LoadedModel) -> nn.Module:
@@ -92,11 +92,11 @@ def first_line(problem: BaseException) -> str:
 
 
 def _take(loaded: LoadedModel) -> Built:
-    module = without_wrappers(loaded.build())
-    if is_lazy(module):
-        module = copy_of_lazy(module)
-    on_meta = all(p.is_meta for p in module.parameters())
-    return Built(module, "meta" if on_meta else "real")
+    structure = Structure(without_wrappers(loaded.build()))
+    if structure.is_lazy():
+        structure = Structure(copy_of_lazy(structure.model))
+    is_abstract = all(tensor.is_meta for tensor in structure.tensors)
+    return Built(structure, "meta" if is_abstract else "real")
 
 
 def _module_of(loaded: LoadedModel, made: Any) -> nn.Module:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from torch import nn
 
 from cnninspect.engine.building import first_line
-from cnninspect.engine.watching import Watch, type_name
+from cnninspect.engine.structure import type_name
+from cnninspect.engine.watching import Watch
 from cnninspect.errors import RunFailed, ShapeMismatch
 from cnninspect.records.tensors import TensorSpec
 from cnninspect.records.traces import Trace

@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes
 
-from cnninspect.engine.operators import plain_argument, spec_of
+from cnninspect.engine.layouts import spec_of
+from cnninspect.engine.operators import plain_argument
 from cnninspect.engine.recording import Recorder, tensors_in
 from cnninspect.records.operations import Operation
 

@@ -7,28 +7,31 @@ lazy layers.  None of that may stay behind in a module that belongs to somebody.
 from __future__ import annotations
 
 import copy
+import gc
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from operator import is_
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch import nn
+
+from cnninspect.engine.structure import is_uninitialised
 
 CONTAINERS = (list, dict, set)
 
 
 @contextmanager
-def unchanged(model: nn.Module) -> Iterator[None]:
-    """Put back every attribute of every module: training flags, buffers, caches, hooks."""
-    kept = [(module, _attributes_of(module)) for module in model.modules()]
+def unchanged(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Put back every attribute of these modules: training flags, buffers, caches, hooks."""
+    kept = [(module, *_attributes_of(module)) for module in modules]
     try:
         yield
     finally:
-        for module, attributes in kept:
-            _restore(module, attributes)
+        for module, attributes, contents in kept:
+            _restore(module, attributes, contents)
 
 
 @contextmanager
@@ -58,10 +61,24 @@ def unchanged_random_state() -> Iterator[None]:
             numpy_random.set_state(numpy_state)
 
 
-def set_mode(model: nn.Module, mode: str) -> None:
+@contextmanager
+def paused_garbage_collection() -> Iterator[None]:
+    """Keep Python from looking for garbage: a trace makes many small objects and few cycles."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def set_mode(modules: Iterable[nn.Module], mode: str) -> None:
     """Set the training flags without calling `train()`, which a module may have overridden."""
-    for module in model.modules():
-        module.training = mode == "train"
+    wanted = mode == "train"
+    for module in modules:
+        if module.training is not wanted:
+            module.training = wanted
 
 
 def without_wrappers(model: nn.Module) -> nn.Module:
@@ -77,16 +94,11 @@ def without_wrappers(model: nn.Module) -> nn.Module:
         model = inner
 
 
-def is_lazy(model: nn.Module) -> bool:
-    """Whether some parameters get their shape in the first forward pass."""
-    return any(_is_uninitialised(t) for t in (*model.parameters(), *model.buffers()))
-
-
 def copy_of_lazy(model: nn.Module) -> nn.Module:
     """A copy that may materialise: it shares all weights that exist, and has its own lazy ones."""
     memo: dict[int, Any] = {}
     for tensor in (*model.parameters(), *model.buffers()):
-        if _is_uninitialised(tensor):
+        if is_uninitialised(tensor):
             fresh: Any = type(tensor)
             memo[id(tensor)] = fresh(device="meta", dtype=tensor.dtype)
         else:
@@ -94,26 +106,26 @@ def copy_of_lazy(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, memo)
 
 
-def _is_uninitialised(tensor: Tensor) -> bool:
-    return isinstance(tensor, UninitializedTensorMixin)
+def _attributes_of(module: nn.Module) -> tuple[dict[str, Any], list[tuple[Any, Any]]]:
+    """The attributes of a module, and each container among them with a copy of its content."""
+    attributes = dict(vars(module))
+    contents = [
+        (value, value.copy() if value else ())
+        for value in attributes.values()
+        if isinstance(value, CONTAINERS)
+    ]
+    return attributes, contents
 
 
-def _attributes_of(module: nn.Module) -> dict[str, tuple[Any, Any]]:
-    """Each attribute with a copy of its content, where it is a container."""
-    return {
-        name: (value, value.copy() if isinstance(value, CONTAINERS) else None)
-        for name, value in vars(module).items()
-    }
-
-
-def _restore(module: nn.Module, attributes: dict[str, tuple[Any, Any]]) -> None:
+def _restore(
+    module: nn.Module, attributes: dict[str, Any], contents: list[tuple[Any, Any]]
+) -> None:
+    for container, content in contents:
+        if (container or content) and not _same_items(container, content):
+            _refill(container, content)
     current = vars(module)
-    for name in current.keys() - attributes.keys():
-        del current[name]
-    for name, (value, content) in attributes.items():
-        if content is not None and not _same_items(value, content):
-            _refill(value, content)
-        current[name] = value
+    if len(current) != len(attributes) or not _same_items(current, attributes):
+        _refill(current, attributes)
 
 
 def _same_items(container: Any, content: Any) -> bool:
@@ -121,8 +133,9 @@ def _same_items(container: Any, content: Any) -> bool:
     if len(container) != len(content):
         return False
     if isinstance(container, dict):
-        return all(a is b and container[a] is content[b] for a, b in zip(container, content))
-    return all(a is b for a, b in zip(container, content))
+        values = all(map(is_, container.values(), content.values()))
+        return values and all(map(is_, container, content))
+    return all(map(is_, container, content))
 
 
 def _refill(container: Any, content: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnninspect.engine.operators import DTYPE_NAMES, spec_of
+from cnninspect.engine.layouts import DTYPE_NAMES, spec_of
 from cnninspect.errors import BadInput
 from cnninspect.records.models import InputRequest
 from cnninspect.records.tensors import NamedTensor
@@ -105,14 +105,6 @@ def make(request: InputRequest, *, device: str, dtype: torch.dtype) -> Tensor:
     count = torch.Size(request.shape).numel()
     high = request.high if request.high is not None else 2
     return (torch.arange(count) % max(high, 1)).reshape(request.shape).to(wanted)
-
-
-def float_dtype_of(model: nn.Module) -> torch.dtype:
-    """The floating-point dtype that a model's weights have: what its inputs should have."""
-    for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.dtype.is_floating_point and tensor.dtype.itemsize > 1:
-            return tensor.dtype
-    return torch.get_default_dtype()
 
 
 def converted(value: Any, convert: Callable[[Tensor], Tensor]) -> Any:

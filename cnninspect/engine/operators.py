@@ -7,14 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cnninspect.engine.layouts import DTYPE_NAMES, abstract, layout_of, spec_of
 from cnninspect.records.operations import Argument, Operation
-from cnninspect.records.tensors import TensorSpec
-
-DTYPE_NAMES = {
-    value: str(value).removeprefix("torch.")
-    for value in vars(torch).values()
-    if isinstance(value, torch.dtype)
-}
 
 VALUE_READERS = frozenset(
     "aten." + name
@@ -42,6 +36,20 @@ WITHOUT_VALUES = frozenset({"aten.empty", "aten.empty_strided", "aten.empty_like
 RANDOM = frozenset({"aten.rand", "aten.randn", "aten.rand_like", "aten.randn_like", "aten.normal"})
 
 
+SPECIAL = frozenset(
+    "aten." + name
+    for name in (
+        "_to_copy",
+        "copy",
+        "index",
+        "_unsafe_index",
+        "index_put",
+        "index_put_",
+        "lift_fresh",
+    )
+)
+"""Operators that ask for care, beyond layouts: with devices, masks or constants."""
+
 RELAYERS = frozenset(
     "aten." + name
     for name in (
@@ -56,8 +64,21 @@ class Operator:
     """One operator of PyTorch, as the engine sees it."""
 
     __slots__ = (
-        "always_runs", "argument_names", "creates", "fills", "function", "is_bookkeeping",
-        "is_random", "is_view", "memory", "name", "reads_values", "return_targets", "writes",
+        "always_runs",
+        "argument_names",
+        "creates",
+        "fills",
+        "function",
+        "is_bookkeeping",
+        "is_plain",
+        "is_random",
+        "is_view",
+        "makes_from_nothing",
+        "memory",
+        "name",
+        "reads_values",
+        "return_targets",
+        "writes",
     )  # fmt: skip
 
     def __init__(self, function: Any) -> None:
@@ -81,26 +102,42 @@ class Operator:
         self.fills = self.return_targets == (0,) and not self.always_runs
         """Whether all it does is to write new values into its first argument."""
         takes_tensors = any("Tensor" in str(a.type) for a in schema.arguments)
+        self.makes_from_nothing = not takes_tensors and "device" in self.argument_names
+        """Whether it makes a tensor out of plain values alone."""
         self.creates = not takes_tensors or self.name in CREATORS
         """Whether it makes a tensor without reading the values of another."""
         self.is_random = self.name in RANDOM
         self.reads_values = self.name in VALUE_READERS
         """Whether its result, or its shape, depends on values."""
-        self.memory: dict[Any, Remembered] = {}
+        self.is_plain = not (
+            self.creates or self.is_bookkeeping or self.reads_values or self.name in SPECIAL
+        ) and (not self.writes or self.fills)
+        """Whether its outcome depends on nothing but the layouts of tensors and plain values."""
+        self.memory: dict[Any, Outcome] = {}
         """Outcomes by shapes and plain arguments."""
 
 
-class Remembered:
-    """The outcome of an operation on abstract tensors: enough to answer it again."""
+class Outcome:
+    """What an operation on abstract tensors gave: enough to answer it again."""
 
-    __slots__ = ("is_tuple", "layouts", "operation")
+    __slots__ = ("is_tuple", "operation", "results")
 
     def __init__(self, operation: Operation, result: Any) -> None:
         self.operation = operation
         self.is_tuple = isinstance(result, (tuple, list))
-        self.layouts = tuple(
-            (tuple(t.shape), t.stride(), t.dtype) if isinstance(t, Tensor) else t
-            for t in (result if self.is_tuple else (result,))
+        self.results = tuple(
+            (True, layout_of(item)) if isinstance(item, Tensor) else (False, item)
+            for item in (result if self.is_tuple else (result,))
+        )
+        """For each result: whether it is a tensor, and the number of its layout or the value."""
+
+    def make(self, made_by: int | None) -> Any:
+        """The same result anew, marked as made by that call if there is one."""
+        if not self.is_tuple:
+            is_tensor, value = self.results[0]
+            return abstract(value, made_by) if is_tensor else value
+        return tuple(
+            [abstract(value, made_by) if is_tensor else value for is_tensor, value in self.results]
         )
 
 
@@ -118,7 +155,7 @@ def operator_of(function: Any) -> Operator:
     return operator
 
 
-def remember(operator: Operator, key: Any, outcome: Remembered) -> None:
+def remember(operator: Operator, key: Any, outcome: Outcome) -> None:
     """Keep an outcome for the next call with the same key."""
     global _remembered
     if _remembered >= MOST_REMEMBERED:
@@ -136,11 +173,6 @@ def operation_of(operator: Operator, args: Any, kwargs: Any, result: Any) -> Ope
     results = result if isinstance(result, (tuple, list)) else (result,)
     outputs = tuple(spec_of(t) for t in results if isinstance(t, Tensor))
     return Operation(operator.name, tuple(named), outputs)
-
-
-def spec_of(tensor: Tensor) -> TensorSpec:
-    """Shape and dtype of a tensor."""
-    return TensorSpec(tuple(tensor.shape), DTYPE_NAMES[tensor.dtype])
 
 
 def plain_argument(value: Any) -> Argument:

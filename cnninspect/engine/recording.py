@@ -7,11 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
+from cnninspect.engine.layouts import MARK, layout_of
 from cnninspect.engine.operators import Operator
 from cnninspect.records.operations import Call, Operation
 
-MARK = "_cnninspect_call"
-"""Attribute of a tensor made during a trace: the call that made it, or -1 - i for input i."""
 SHARED = "_cnninspect_shared"
 """Attribute of a tensor that shares its memory with another one made during the trace."""
 
@@ -33,49 +32,49 @@ class Recorder:
         index = len(self.calls)
         inputs, parameters = [], []
         for tensor in tensors:
-            origin = getattr(tensor, MARK, None)
-            if origin is None:
+            mark = tensor.__dict__.get(MARK)
+            if mark is None:
                 name = self.names.get(id(tensor))
                 if name is not None:
                     parameters.append(name)
-                continue
-            if self._writers:
-                origin = max(origin, self._writers.get(_storage(tensor), origin))
-            inputs.append(origin)
+            elif self._writers:
+                inputs.append(max(mark[0], self._writers.get(_storage(tensor), mark[0])))
+            else:
+                inputs.append(mark[0])
         self.calls.append(Call(index, self.layers[-1], operation, tuple(inputs), tuple(parameters)))
         return index
 
     def note(
         self, operator: Operator, operation: Operation, given: list[Tensor], result: Any
     ) -> None:
-        """Record a call of an operator on `given`, and mark the tensors that it made or changed."""
-        index = self.record(operation, given)
-        if isinstance(result, Tensor):
-            result.__dict__[MARK] = index
-        else:
-            self.mark(result, index)
+        """Record a call of an operator on `given`, and mark the tensors that it made."""
+        self.mark(result, self.record(operation, given))
         if operator.is_view:
-            given[0].__dict__[SHARED] = True
-            for tensor in tensors_in(result):
-                tensor.__dict__[SHARED] = True
+            self.mark_shared(given[0], result)
+
+    def mark(self, result: Any, index: int) -> None:
+        """Note that these tensors were made by call `index`."""
+        for tensor in tensors_in(result):
+            tensor.__dict__[MARK] = (index, layout_of(tensor))
+
+    def mark_shared(self, source: Tensor, result: Any) -> None:
+        """Note that these tensors share their memory with `source`."""
+        source.__dict__[SHARED] = True
+        for tensor in tensors_in(result):
+            tensor.__dict__[SHARED] = True
 
     def note_written(self, targets: list[Tensor]) -> None:
         """Note that the last call changed these tensors in place."""
         index = len(self.calls) - 1
         for target in targets:
             if MARK in target.__dict__:
-                target.__dict__[MARK] = index
+                target.__dict__[MARK] = (index, layout_of(target))
                 if SHARED in target.__dict__:
                     self._writers[_storage(target)] = index
 
-    def mark(self, result: Any, index: int) -> None:
-        """Note that these tensors were made by call `index`."""
-        for tensor in tensors_in(result):
-            tensor.__dict__[MARK] = index
-
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """Every tensor in nested tuples, lists, dictionaries and objects that look like them."""
+    """Every tensor in nested tuples, lists, dictionaries and dataclasses."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, (tuple, list, set, frozenset)):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnninspect.engine import guarding
-from cnninspect.engine.abstraction import META, Abstraction, abstract_twin
+from cnninspect.engine.abstraction import Abstraction, abstract_twin
 from cnninspect.engine.building import Built, build, build_really, first_line
 from cnninspect.engine.computation import Computation
 from cnninspect.engine.diagnosis import explain_failure
@@ -20,13 +20,14 @@ from cnninspect.engine.fusion import Fusion, whole_modules
 from cnninspect.engine.inputs import (
     argument_names,
     converted,
-    float_dtype_of,
     make,
     named,
     requests_for,
 )
-from cnninspect.engine.recording import MARK, Recorder, tensors_in
-from cnninspect.engine.watching import Watch, tensor_names
+from cnninspect.engine.layouts import MARK, META, layout_of
+from cnninspect.engine.recording import Recorder, tensors_in
+from cnninspect.engine.structure import Structure
+from cnninspect.engine.watching import Watch
 from cnninspect.errors import CnnInspectError, ShapeMismatch
 from cnninspect.records.models import InputRequest, LoadedModel
 from cnninspect.records.tensors import NamedTensor
@@ -64,12 +65,14 @@ def trace(
         ShapeMismatch: a layer got a shape that it does not take.
         RunFailed: the model raised, also when really run.
     """
-    with guarding.unchanged_random_state():
+    with guarding.unchanged_random_state(), guarding.paused_garbage_collection():
         built = build(loaded)
-        with guarding.unchanged(built.module) if loaded.live else nullcontext():
-            guarding.set_mode(built.module, mode)
-            given, notes = _given(built.module, loaded, inputs, kwargs, batch)
-            run = Run(loaded, built.module, given, mode=mode)
+        structure = built.structure
+        modules = structure.distinct_modules()
+        with guarding.unchanged(modules) if loaded.live else nullcontext():
+            guarding.set_mode(modules, mode)
+            given, notes = _given(structure, loaded, inputs, kwargs, batch)
+            run = Run(loaded, structure, given, mode=mode)
             notes = (*loaded.notes, *built.notes, *notes)
             try:
                 return run.abstractly(HowTraced(built.rung, "abstract", notes))
@@ -88,13 +91,15 @@ def _trace_really(
 ) -> Trace:
     """The lower rung: compute on the CPU, with weights from the model's own initialisation."""
     if loaded.live:
-        module = built.module
+        module = built.structure.model
     else:
         torch.manual_seed(0)
         module = build_really(loaded)
-    with guarding.unchanged(module), guarding.unchanged_buffers(module):
-        guarding.set_mode(module, mode)
-        run = Run(loaded, module, given, mode=mode)
+    structure = Structure(module)
+    modules = structure.distinct_modules()
+    with guarding.unchanged(modules), guarding.unchanged_buffers(module):
+        guarding.set_mode(modules, mode)
+        run = Run(loaded, structure, given, mode=mode)
         try:
             return run.really(HowTraced("real", "real", notes))
         except CnnInspectError:
@@ -106,13 +111,15 @@ def _trace_really(
 class Run:
     """One run of a model that is being written down."""
 
-    def __init__(self, loaded: LoadedModel, model: nn.Module, given: Given, *, mode: str) -> None:
+    def __init__(
+        self, loaded: LoadedModel, structure: Structure, given: Given, *, mode: str
+    ) -> None:
         self.loaded = loaded
-        self.model = model
+        self.model = structure.model
         self.given = given
         self.mode = mode
-        self.recorder = Recorder(tensor_names(model))
-        self.watch = Watch(model, self.recorder)
+        self.recorder = Recorder(structure.tensor_names)
+        self.watch = Watch(structure, self.recorder)
 
     def abstractly(self, how: HowTraced) -> Trace:
         """Run on abstract tensors; nothing is computed."""
@@ -136,7 +143,7 @@ class Run:
         self, given: Given, mode: TorchDispatchMode, how: HowTraced, *, computes: bool
     ) -> Trace:
         for i, tensor in enumerate(given.tensors()):
-            tensor.__dict__[MARK] = -1 - i
+            tensor.__dict__[MARK] = (-1 - i, layout_of(tensor))
         with ExitStack() as stack:
             stack.enter_context(torch.no_grad())
             stack.enter_context(whole_modules())
@@ -174,7 +181,7 @@ class Run:
 
 
 def _given(
-    model: nn.Module,
+    structure: Structure,
     loaded: LoadedModel,
     inputs: Sequence[Any] | None,
     kwargs: Mapping[str, Any] | None,
@@ -187,8 +194,9 @@ def _given(
         return Given(tuple(inputs), keywords), ()
     if inputs is None and kwargs:
         return Given((), keywords), ()
+    model = structure.model
     requests, notes = requests_for(model, typed=typed, known=loaded.inputs, batch=batch)
-    dtype = float_dtype_of(model)
+    dtype = structure.float_dtype()
     made = iter([(request, make(request, device="meta", dtype=dtype)) for request in requests])
     names = argument_names(model)
     args: list[Any] = []

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
-from torch.nn.parameter import UninitializedTensorMixin
 
-from cnninspect.engine.operators import spec_of
+from cnninspect.engine.layouts import MARK, SPECS, spec_of
 from cnninspect.engine.recording import Recorder, tensors_in
-from cnninspect.records.layers import Buffer, Layer, Parameter, parent_of
+from cnninspect.engine.structure import Ownership, Structure, Visit
+from cnninspect.records.layers import Layer, parent_of
 from cnninspect.records.tensors import TensorSpec
 
-
-class Visit:
-    """What is known of a module that ran."""
-
-    __slots__ = ("calls", "inputs", "order", "outputs")
-
-    def __init__(self, order: int) -> None:
-        self.order = order
-        self.calls = 0
-        self.inputs: tuple[TensorSpec, ...] | None = None
-        self.outputs: tuple[TensorSpec, ...] | None = None
+NO_VISIT = Visit(-1)
 
 
 class Watch:
@@ -34,16 +23,14 @@ class Watch:
     module has the path that it was called through.
     """
 
-    def __init__(self, model: nn.Module, recorder: Recorder) -> None:
-        self.model = model
+    def __init__(self, structure: Structure, recorder: Recorder) -> None:
+        self.structure = structure
         self.recorder = recorder
         self.visits: dict[str, Visit] = {}
-        self._running: list[nn.Module] = []
-        self._names: dict[int, dict[int, str]] = {}
-        """For a module's `id`: names below it, by the `id` of the module that has them."""
-        self._handles: list[Any] = []
         self.failed: tuple[str, tuple[TensorSpec, ...]] | None = None
         """Path and inputs of the innermost module that did not return."""
+        self._running: list[nn.Module] = []
+        self._handles: list[Any] = []
 
     def __enter__(self) -> Watch:
         self._handles = [
@@ -57,13 +44,14 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         for handle in self._handles:
             handle.remove()
-        self.recorder.layers[1:] = []
+        del self.recorder.layers[1:]
         self._running.clear()
 
     def _enter_module(self, module: nn.Module, _: Any) -> None:
         self.failed = None
-        path = self._path_of(module)
-        self.recorder.layers.append(path)
+        layers = self.recorder.layers
+        path = self.structure.path_under(module, layers[-1]) if self._running else ""
+        layers.append(path)
         self._running.append(module)
         visit = self.visits.get(path)
         if visit is None:
@@ -75,148 +63,51 @@ class Watch:
         *kwargs, output = rest
         if not self._running or self._running[-1] is not module:
             return
-        path = self.recorder.layers.pop()
         self._running.pop()
+        path = self.recorder.layers.pop()
         visit = self.visits[path]
-        if visit.inputs is None:
-            visit.inputs = tuple(spec_of(t) for t in tensors_in((args, kwargs)))
+        if visit.calls == 1:
+            visit.inputs = specs_in(args if not any(kwargs) else (args, kwargs))
+            visit.outputs = specs_in(output)
         if output is None and self.failed is None:
-            self.failed = path, tuple(spec_of(t) for t in tensors_in((args, kwargs)))
-        if visit.outputs is None:
-            visit.outputs = tuple(spec_of(t) for t in tensors_in(output))
-
-    def _path_of(self, module: nn.Module) -> str:
-        if not self._running:
-            return ""
-        parent, path = self._running[-1], self.recorder.layers[-1]
-        names = self._names.get(id(parent))
-        if names is None:
-            names = self._names[id(parent)] = _names_below(parent)
-        name = names.get(id(module))
-        if name is None:
-            return self._path_from_root(module, path)
-        return f"{path}.{name}" if path else name
-
-    def _path_from_root(self, module: nn.Module, default: str) -> str:
-        """The path of a module that was called by one which does not hold it."""
-        for path, known in self.model.named_modules():
-            if known is module:
-                return path
-        return default
-
-    # --- the tree ---
+            self.failed = path, specs_in((args, kwargs))
 
     def layers(self) -> tuple[Layer, ...]:
         """Every module, parents first, siblings in first-call order, unused ones last."""
-        types: dict[str, nn.Module] = dict(walk(self.model))
+        paths = list(self.structure.modules)
         last = len(self.visits)
-        first_call = {path: visit.order for path, visit in self.visits.items()}
-        for path in reversed(types):  # a container that never runs itself stands where its parts do
+        order = dict.fromkeys(paths, last)
+        order.update((path, visit.order) for path, visit in self.visits.items())
+        children: dict[str, list[str]] = {}
+        for path in reversed(paths):  # a container that never runs stands where its parts do
             if path:
                 parent = parent_of(path)
-                order = first_call.get(path, last)
-                first_call[path] = order
-                first_call[parent] = min(first_call.get(parent, last), order)
-        children: dict[str, list[str]] = {}
-        for path in types:
-            if path:
-                children.setdefault(parent_of(path), []).append(path)
+                order[parent] = min(order[parent], order[path])
+                children.setdefault(parent, []).append(path)
         owned = Ownership()
-        unordered = {path: self._layer(path, module, owned) for path, module in types.items()}
+        layers = {
+            path: owned.layer(path, module, self.visits.get(path, NO_VISIT))
+            for path, module in self.structure.modules.items()
+        }
         result, pending = [], [""]
         while pending:
             path = pending.pop()
-            result.append(unordered[path])
-            pending += sorted(children.get(path, ()), key=first_call.__getitem__, reverse=True)
+            result.append(layers[path])
+            below = children.get(path, [])
+            below.reverse()
+            pending += sorted(below, key=order.__getitem__)[::-1]
         return tuple(result)
 
-    def _layer(self, path: str, module: nn.Module, owned: Ownership) -> Layer:
-        visit = self.visits.get(path)
-        return Layer(
-            path=path,
-            type=type_name(module),
-            calls=visit.calls if visit else 0,
-            inputs=(visit.inputs or ()) if visit else (),
-            outputs=(visit.outputs or ()) if visit else (),
-            parameters=owned.parameters(path, module),
-            buffers=owned.buffers(path, module),
-        )
+
+def specs_in(value: Any) -> tuple[TensorSpec, ...]:
+    """Shape and dtype of every tensor in a nested value."""
+    if isinstance(value, Tensor):
+        return (_spec(value),)
+    if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], Tensor):
+        return (_spec(value[0]),)
+    return tuple([_spec(tensor) for tensor in tensors_in(value)])
 
 
-class Ownership:
-    """Says of each tensor under which name it was met first."""
-
-    def __init__(self) -> None:
-        self._first: dict[int, str] = {}
-
-    def parameters(self, path: str, module: nn.Module) -> tuple[Parameter, ...]:
-        """The parameters that a module owns itself."""
-        return tuple(
-            Parameter(
-                name, _stored_spec(tensor), tensor.requires_grad, self._met(path, name, tensor)
-            )
-            for name, tensor in module._parameters.items()
-            if tensor is not None
-        )
-
-    def buffers(self, path: str, module: nn.Module) -> tuple[Buffer, ...]:
-        """The buffers that a module owns itself."""
-        return tuple(
-            Buffer(
-                name,
-                _stored_spec(tensor),
-                name not in module._non_persistent_buffers_set,
-                self._met(path, name, tensor),
-            )
-            for name, tensor in module._buffers.items()
-            if tensor is not None
-        )
-
-    def _met(self, path: str, name: str, tensor: Tensor) -> str | None:
-        full = f"{path}.{name}" if path else name
-        first = self._first.setdefault(id(tensor), full)
-        return None if first == full else first
-
-
-def walk(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Every module with its path, parents first; one that has two names comes under both."""
-    pending: list[tuple[str, nn.Module, frozenset[int]]] = [("", model, frozenset())]
-    while pending:
-        path, module, above = pending.pop()
-        yield path, module
-        above |= {id(module)}
-        pending += [
-            (f"{path}.{name}" if path else name, child, above)
-            for name, child in reversed(module._modules.items())
-            if child is not None and id(child) not in above
-        ]
-
-
-def tensor_names(model: nn.Module) -> dict[int, str]:
-    """Full names of parameters and buffers by `id`, each under the first name it has."""
-    names: dict[int, str] = {}
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        names.setdefault(id(tensor), name)
-    return names
-
-
-def type_name(module: nn.Module) -> str:
-    """The class name of a module, of the original one where it was scripted or parametrised."""
-    original = getattr(module, "original_name", None)
-    if isinstance(original, str):
-        return original
-    return type(module).__name__
-
-
-def _names_below(parent: nn.Module) -> dict[int, str]:
-    names: dict[int, str] = {}
-    for path, module in parent.named_modules():
-        if path:
-            names.setdefault(id(module), path)
-    return names
-
-
-def _stored_spec(tensor: Tensor) -> TensorSpec:
-    if isinstance(tensor, UninitializedTensorMixin):
-        return TensorSpec((0,), str(tensor.dtype).removeprefix("torch."))
-    return spec_of(tensor)
+def _spec(tensor: Tensor) -> TensorSpec:
+    mark = tensor.__dict__.get(MARK)
+    return spec_of(tensor) if mark is None else SPECS[mark[1]]

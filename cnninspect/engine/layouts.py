@@ -1,0 +1,74 @@
+"""Layouts of tensors (shape, strides, dtype), numbered, so that comparing them is cheap."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cnninspect.records.tensors import TensorSpec
+
+Layout = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
+"""Shape, strides in elements, dtype."""
+
+META = torch.device("meta")
+
+DTYPE_NAMES = {
+    value: str(value).removeprefix("torch.")
+    for value in vars(torch).values()
+    if isinstance(value, torch.dtype)
+}
+
+MARK = "_cnninspect"
+"""Attribute of a tensor that was made during a trace: the call that made it, or -1 - i for input
+number i, and the number of its layout."""
+
+LAYOUTS: list[Layout] = []
+"""By number."""
+SPECS: list[TensorSpec] = []
+"""What a record says of each, by number."""
+_numbers: dict[Layout, int] = {}
+
+
+def number_of(layout: Layout) -> int:
+    """The number of a layout; equal layouts have the same one as long as the process lives."""
+    number = _numbers.get(layout)
+    if number is None:
+        number = _numbers[layout] = len(LAYOUTS)
+        LAYOUTS.append(layout)
+        SPECS.append(TensorSpec(tuple(layout[0]), DTYPE_NAMES[layout[2]]))
+    return number
+
+
+def layout_of(tensor: Tensor) -> int:
+    """The number of a tensor's layout."""
+    return number_of((shape_of(tensor), strides_of(tensor), tensor.dtype))
+
+
+def spec_of(tensor: Tensor) -> TensorSpec:
+    """Shape and dtype of a tensor."""
+    return TensorSpec(tuple(shape_of(tensor)), DTYPE_NAMES[tensor.dtype])
+
+
+def shape_of(tensor: Tensor) -> tuple[int, ...]:
+    """The sizes of a tensor; one of nothing for a lazy parameter, which has no shape yet."""
+    try:
+        return tensor.shape
+    except RuntimeError:
+        return (0,)
+
+
+def strides_of(tensor: Tensor) -> tuple[int, ...]:
+    """The strides of a tensor in elements; none where it is not laid out in strides."""
+    try:
+        return tensor.stride()
+    except RuntimeError:
+        return ()
+
+
+def abstract(number: int, made_by: int | None = None) -> Tensor:
+    """A new abstract tensor of that layout, marked as made by a call if there is one."""
+    shape, strides, dtype = LAYOUTS[number]
+    tensor = torch.empty_strided(shape, strides, dtype=dtype, device=META)
+    if made_by is not None:
+        tensor.__dict__[MARK] = (made_by, number)
+    return tensor
