@@ -92,6 +92,10 @@ def test_auxiliary_classifiers_act_in_training_only(build, input_of):
     assert isinstance(build("googlenet").train()(x), torch.Tensor)
 
 
+def test_auxiliary_classifiers_cost_nothing_in_testing(macs_of):
+    assert macs_of("googlenet", aux=True) == macs_of("googlenet")
+
+
 def test_an_image_too_small_is_refused(build, input_of):
     for head in ("gap", "flatten"):
         fits = {"resolution": 15, "head": head}
