@@ -16,7 +16,7 @@ from operator import is_
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cnninspect.engine.structure import is_uninitialised
 
@@ -25,13 +25,19 @@ CONTAINERS = (list, dict, set)
 
 @contextmanager
 def unchanged(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Put back every attribute of these modules: training flags, buffers, caches, hooks."""
+    """Put back every attribute of these modules: training flags, buffers, caches, hooks.
+
+    Even the version counters of their tensors, by which autograd tells whether one was changed.
+    """
     kept = [(module, *_attributes_of(module)) for module in modules]
+    tensors = [t for _, attributes, _ in kept for t in _tensors_of(attributes)]
+    versions = [tensor._version for tensor in tensors]
     try:
         yield
     finally:
         for module, attributes, contents in kept:
             _restore(module, attributes, contents)
+        torch._C._autograd._unsafe_set_version_counter(tensors, versions)
 
 
 @contextmanager
@@ -115,6 +121,12 @@ def _attributes_of(module: nn.Module) -> tuple[dict[str, Any], list[tuple[Any, A
         if isinstance(value, CONTAINERS)
     ]
     return attributes, contents
+
+
+def _tensors_of(attributes: dict[str, Any]) -> list[Tensor]:
+    tensors = (*attributes["_parameters"].values(), *attributes["_buffers"].values())
+    held = [t for t in tensors if t is not None and not is_uninitialised(t)]
+    return [t for t in held if not t.is_inference()]
 
 
 def _restore(

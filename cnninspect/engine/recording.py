@@ -59,7 +59,8 @@ class Recorder:
 
     def mark_shared(self, source: Tensor, result: Any) -> None:
         """Note that these tensors share their memory with `source`."""
-        source.__dict__[SHARED] = True
+        if MARK in source.__dict__:
+            source.__dict__[SHARED] = True
         for tensor in tensors_in(result):
             tensor.__dict__[SHARED] = True
 
