@@ -211,10 +211,20 @@ class GoogLeNet(nn.Module):
         self.initialise()
 
     def initialise(self) -> None:
-        """Deviation 0.01 everywhere, as in torchvision."""
+        """Deviation 0.01, as in torchvision.
+
+        Without batch normalisation nothing would come through such small weights: then they are
+        uniform with the deviation 1/√inputs and have biases of 0.2, as in Caffe's file of the net.
+        """
         for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
+            if not isinstance(module, (nn.Conv2d, nn.Linear)):
+                continue
+            if self.conv1.bn is not None:
                 nn.init.normal_(module.weight, std=0.01)
+            else:
+                nn.init.kaiming_uniform_(module.weight, nonlinearity="linear")
+                if module.bias is not None:
+                    nn.init.constant_(module.bias, 0.2)
 
     def forward(self, x: Tensor) -> Tensor | TrainingOutput:  # (N, in_channels, 224, 224)
         if self.transform_input is not None:

@@ -84,6 +84,15 @@ def test_the_paper_normalises_contrast_twice_and_no_batches(build):
     assert nn.BatchNorm2d not in kinds
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_first_weights_let_the_gradient_through(build, name):
+    torch.manual_seed(0)
+    model = build(name, device="cpu", num_classes=10).train()
+    model(torch.randn(4, 3, 64, 64)).square().mean().backward()
+    norms = [float(p.grad.norm()) for p in model.parameters() if p.ndim == 4]
+    assert max(norms) < 1e4 * min(norms)
+
+
 def test_auxiliary_classifiers_act_in_training_only(build, input_of):
     model, x = build("googlenet", aux=True), input_of("googlenet")
     assert isinstance(model(x), torch.Tensor)
