@@ -67,14 +67,12 @@ class Block(nn.Module):
     """The residual sum around a branch, which the two kinds of block define."""
 
     relu: nn.Module
+    downsample: nn.Module | None
 
-    def __init__(
-        self, inputs: int, outputs: int, *, stride: int, style: Style, drop_path: float
-    ) -> None:
+    def __init__(self, *, style: Style, drop_path: float) -> None:
         super().__init__()
         self.skip = style.skip
         self.drop_path = drop_path
-        self.downsample = style.shortcut(inputs, outputs, stride)
 
     def branch(self, x: Tensor) -> Tensor:
         """What is added to the input, or replaces it in a plain network."""
@@ -105,12 +103,13 @@ class BasicBlock(Block):
     def __init__(
         self, inputs: int, width: int, *, stride: int, style: Style, drop_path: float
     ) -> None:
-        super().__init__(inputs, width, stride=stride, style=style, drop_path=drop_path)
+        super().__init__(style=style, drop_path=drop_path)
         self.conv1 = style.conv(inputs, width, 3, stride)
         self.bn1 = style.norm(width)
         self.relu = style.activation()
         self.conv2 = style.conv(width, width, 3)
         self.bn2 = style.norm(width)
+        self.downsample = style.shortcut(inputs, width, stride)
 
     def branch(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))  # (N, width, H/stride, W/stride)
@@ -127,7 +126,7 @@ class Bottleneck(Block):
         self, inputs: int, width: int, *, stride: int, style: Style, drop_path: float
     ) -> None:
         outputs = self.expansion * width
-        super().__init__(inputs, outputs, stride=stride, style=style, drop_path=drop_path)
+        super().__init__(style=style, drop_path=drop_path)
         self.conv1 = style.conv(inputs, width, 1)
         self.bn1 = style.norm(width)
         self.conv2 = style.conv(width, width, 3, stride)
@@ -135,6 +134,7 @@ class Bottleneck(Block):
         self.conv3 = style.conv(width, outputs, 1)
         self.bn3 = style.norm(outputs)
         self.relu = style.activation()
+        self.downsample = style.shortcut(inputs, outputs, stride)
 
     def branch(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))  # (N, width, H, W)

@@ -53,15 +53,12 @@ class Block(nn.Module):
     """The residual sum around a branch, which the two kinds of block define."""
 
     relu: nn.Module
+    downsample: nn.Module | None
 
-    def __init__(
-        self, inputs: int, outputs: int, *, stride: int, style: Style, drop_path: float
-    ) -> None:
+    def __init__(self, *, style: Style, drop_path: float) -> None:
         super().__init__()
-        self.outputs = outputs
         self.skip = style.skip
         self.drop_path = drop_path
-        self.downsample = style.shortcut(inputs, outputs, stride)
 
     def branch(self, x: Tensor) -> Tensor:
         """What is added to the input, or replaces it in a plain network."""
@@ -90,12 +87,14 @@ class BasicBlock(Block):
         self, inputs: int, width: int, *, stride: int, style: Style, drop_path: float
     ) -> None:
         width = int(style.width * width)
-        super().__init__(inputs, width, stride=stride, style=style, drop_path=drop_path)
+        super().__init__(style=style, drop_path=drop_path)
         self.conv1 = style.conv(inputs, width, 3, stride)
         self.bn1 = style.norm(width)
         self.relu = style.activation()
         self.conv2 = style.conv(width, width, 3)
         self.bn2 = style.norm(width)
+        self.downsample = style.shortcut(inputs, width, stride)
+        self.outputs = width
 
     def branch(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))  # (N, width, H/stride, W/stride)
@@ -110,7 +109,7 @@ class Bottleneck(Block):
     ) -> None:
         outputs = 4 * width
         width = int(style.width * width)
-        super().__init__(inputs, outputs, stride=stride, style=style, drop_path=drop_path)
+        super().__init__(style=style, drop_path=drop_path)
         stride_1x1, stride_3x3 = (stride, 1) if style.stride_in == "1x1" else (1, stride)
         self.conv1 = style.conv(inputs, width, 1, stride_1x1)
         self.bn1 = style.norm(width)
@@ -119,6 +118,8 @@ class Bottleneck(Block):
         self.conv3 = style.conv(width, outputs, 1)
         self.bn3 = style.norm(outputs)
         self.relu = style.activation()
+        self.downsample = style.shortcut(inputs, outputs, stride)
+        self.outputs = outputs
 
     def branch(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))  # (N, width, H, W)

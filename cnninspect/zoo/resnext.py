@@ -41,6 +41,12 @@ class Style:
     def conv3x3(self, inputs: int, outputs: int, stride: int, *, groups: int = 1) -> nn.Conv2d:
         return nn.Conv2d(inputs, outputs, 3, stride, 1, groups=groups, bias=self.bias)
 
+    def shortcut(self, inputs: int, outputs: int, stride: int) -> nn.Module | None:
+        """A projection where a block changes the shape, else None: the identity."""
+        if stride == 1 and inputs == outputs:
+            return None
+        return nn.Sequential(self.conv1x1(inputs, outputs, stride), self.norm(outputs))
+
     def strides(self, stride: int) -> tuple[int, int]:
         """Of the first 1×1 and of the 3×3 convolution."""
         return (stride, 1) if self.stride_in == "1x1" else (1, stride)
@@ -50,17 +56,11 @@ class Block(nn.Module):
     """The residual sum around a branch, which the three forms define."""
 
     relu: nn.Module
+    downsample: nn.Module | None
 
-    def __init__(
-        self, inputs: int, outputs: int, *, stride: int, style: Style, drop_path: float
-    ) -> None:
+    def __init__(self, *, drop_path: float) -> None:
         super().__init__()
         self.drop_path = drop_path
-        self.downsample = (
-            None
-            if stride == 1 and inputs == outputs
-            else nn.Sequential(style.conv1x1(inputs, outputs, stride), style.norm(outputs))
-        )
 
     def branch(self, x: Tensor) -> Tensor:
         """What is added to the input."""
@@ -86,7 +86,7 @@ class GroupedBlock(Block):
     def __init__(
         self, inputs: int, width: int, outputs: int, *, stride: int, style: Style, drop_path: float
     ) -> None:
-        super().__init__(inputs, outputs, stride=stride, style=style, drop_path=drop_path)
+        super().__init__(drop_path=drop_path)
         first, second = style.strides(stride)
         channels = style.cardinality * width
         self.conv1 = style.conv1x1(inputs, channels, first)
@@ -96,6 +96,7 @@ class GroupedBlock(Block):
         self.conv3 = style.conv1x1(channels, outputs)
         self.bn3 = style.norm(outputs)
         self.relu = style.activation()
+        self.downsample = style.shortcut(inputs, outputs, stride)
 
     def branch(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))  # (N, C·width, H, W)
@@ -133,13 +134,14 @@ class ConcatenatedBlock(Block):
     def __init__(
         self, inputs: int, width: int, outputs: int, *, stride: int, style: Style, drop_path: float
     ) -> None:
-        super().__init__(inputs, outputs, stride=stride, style=style, drop_path=drop_path)
+        super().__init__(drop_path=drop_path)
         self.paths = nn.ModuleList(
             Path(inputs, width, stride=stride, style=style) for _ in range(style.cardinality)
         )
         self.conv3 = style.conv1x1(style.cardinality * width, outputs)
         self.bn3 = style.norm(outputs)
         self.relu = style.activation()
+        self.downsample = style.shortcut(inputs, outputs, stride)
 
     def branch(self, x: Tensor) -> Tensor:
         x = torch.cat([path(x) for path in self.paths], 1)  # (N, C·width, H/stride, W/stride)
@@ -152,7 +154,7 @@ class SplitBlock(Block):
     def __init__(
         self, inputs: int, width: int, outputs: int, *, stride: int, style: Style, drop_path: float
     ) -> None:
-        super().__init__(inputs, outputs, stride=stride, style=style, drop_path=drop_path)
+        super().__init__(drop_path=drop_path)
         self.paths = nn.ModuleList(
             nn.Sequential(
                 Path(inputs, width, stride=stride, style=style),
@@ -163,6 +165,7 @@ class SplitBlock(Block):
         )
         self.bn3 = style.norm(outputs)
         self.relu = style.activation()
+        self.downsample = style.shortcut(inputs, outputs, stride)
 
     def branch(self, x: Tensor) -> Tensor:
         first, *others = self.paths

@@ -84,6 +84,12 @@ class Style:
     def activate(self) -> nn.Module:
         return ACTIVATIONS[self.activation]()
 
+    def shortcut(self, inputs: int, outputs: int, stride: int) -> nn.Module | None:
+        """A projection where a block changes the shape, else None: the identity."""
+        if stride == 1 and inputs == outputs:
+            return None
+        return nn.Sequential(self.conv(inputs, outputs, 1, stride), self.normalise(outputs))
+
     def se(self, *, inputs: int, width: int, outputs: int) -> SqueezeExcitation | None:
         """For a block of these channels, wherever it stands in it."""
         if self.reduction is None:
@@ -99,19 +105,12 @@ class Block(nn.Module):
 
     relu: nn.Module
     se: SqueezeExcitation | None
+    downsample: nn.Module | None
 
-    def __init__(
-        self, inputs: int, outputs: int, *, stride: int, style: Style, drop_path: float
-    ) -> None:
+    def __init__(self, *, style: Style, drop_path: float) -> None:
         super().__init__()
-        self.outputs = outputs
         self.drop_path = drop_path
         self.se_position = style.se_position
-        self.downsample = (
-            None
-            if stride == 1 and inputs == outputs
-            else nn.Sequential(style.conv(inputs, outputs, 1, stride), style.normalise(outputs))
-        )
 
     def weigh(self, x: Tensor, position: str) -> Tensor:
         """The signal at `position` of the block, weighed if the SE stands there."""
@@ -141,13 +140,15 @@ class BasicBlock(Block):
     def __init__(
         self, inputs: int, width: int, *, stride: int, style: Style, drop_path: float
     ) -> None:
-        super().__init__(inputs, width, stride=stride, style=style, drop_path=drop_path)
+        super().__init__(style=style, drop_path=drop_path)
         self.conv1 = style.conv(inputs, width, 3, stride)
         self.bn1 = style.normalise(width)
         self.relu = style.activate()
         self.conv2 = style.conv(width, width, 3)
         self.bn2 = style.normalise(width)
         self.se = style.se(inputs=inputs, width=width, outputs=width)
+        self.downsample = style.shortcut(inputs, width, stride)
+        self.outputs = width
 
     def branch(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))  # (N, width, H/stride, W/stride)
@@ -162,7 +163,7 @@ class Bottleneck(Block):
         self, inputs: int, width: int, *, stride: int, style: Style, drop_path: float
     ) -> None:
         inner, outputs = style.inner(width), 4 * width
-        super().__init__(inputs, outputs, stride=stride, style=style, drop_path=drop_path)
+        super().__init__(style=style, drop_path=drop_path)
         stride_1x1, stride_3x3 = (stride, 1) if style.stride_in == "1x1" else (1, stride)
         self.conv1 = style.conv(inputs, inner, 1, stride_1x1)
         self.bn1 = style.normalise(inner)
@@ -172,6 +173,8 @@ class Bottleneck(Block):
         self.bn3 = style.normalise(outputs)
         self.relu = style.activate()
         self.se = style.se(inputs=inputs, width=inner, outputs=outputs)
+        self.downsample = style.shortcut(inputs, outputs, stride)
+        self.outputs = outputs
 
     def branch(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))  # (N, inner, H, W)

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 import torch
@@ -72,7 +73,9 @@ def input_of() -> Callable[..., Tensor]:
 @pytest.fixture(scope="session")
 def parameters_of(build) -> Callable[..., int]:
     """`parameters_of(name, **settings)`: how many parameters that network has."""
-    return lambda name, **settings: sum(p.numel() for p in build(name, **settings).parameters())
+    return cache(
+        lambda name, **settings: sum(p.numel() for p in build(name, **settings).parameters())
+    )
 
 
 @pytest.fixture(scope="session")
@@ -131,4 +134,4 @@ def differences() -> Callable[..., list[float]]:
 @pytest.fixture(scope="session")
 def macs_of(macs_by_path) -> Callable[..., int]:
     """`macs_of(name, **settings)`: its MACs on one input, as PyTorch's own counter has them."""
-    return lambda name, **settings: macs_by_path(name, **settings)[""]
+    return cache(lambda name, **settings: macs_by_path(name, **settings)[""])
