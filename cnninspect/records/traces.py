@@ -45,6 +45,9 @@ class Trace:
     """How it was obtained."""
     mode: str = "eval"
     """`eval` or `train`."""
+    origins: tuple[int, ...] = ()
+    """Which call each output comes from, or `-1 - i` where it is input `i`, as in `Call.inputs`;
+    constants are left out."""
 
     @property
     def operations(self) -> tuple[Operation, ...]:
