@@ -22,12 +22,12 @@ def convolution(operation: Operation) -> Terms:
     """
     if operation.argument("transposed"):
         return transposed_convolution(operation)
-    return _forward(_input(operation), operation.tensor("weight"), operation.output)
+    return convolution_of(_input(operation), operation.tensor("weight"), operation.output)
 
 
 def transposed_convolution(operation: Operation) -> Terms:
     """A transposed convolution."""
-    return _transposed(_input(operation), operation.tensor("weight"))
+    return transposed_of(_input(operation), operation.tensor("weight"))
 
 
 def time_first_convolution(operation: Operation) -> Terms:
@@ -50,15 +50,41 @@ def convolution_backward(operation: Operation) -> Terms:
     """
     weight, grad = operation.tensor("weight"), operation.tensor("grad_output")
     if operation.argument("transposed"):
-        forward = _transposed(_input(operation), weight)
+        forward = transposed_of(_input(operation), weight)
     else:
-        forward = _forward(_input(operation), weight, grad)
+        forward = convolution_of(_input(operation), weight, grad)
     return forward * _wanted(operation)
 
 
 def transposed_convolution_backward(operation: Operation) -> Terms:
     """The same for operators that are always transposed."""
-    return _transposed(_input(operation), operation.tensor("weight")) * _wanted(operation)
+    return transposed_of(_input(operation), operation.tensor("weight")) * _wanted(operation)
+
+
+def convolution_of(given: TensorSpec, weight: TensorSpec, output: TensorSpec) -> Terms:
+    """A convolution of these tensors."""
+    out_channels, in_channels_per_group, *window = weight.shape
+    spatial = len(window)
+    return laws.convolution(
+        batch=prod(given.shape[: -spatial - 1]),
+        positions=prod(output.shape[-spatial:]),
+        out_channels=out_channels,
+        in_channels_per_group=in_channels_per_group,
+        kernel=prod(window),
+    )
+
+
+def transposed_of(given: TensorSpec, weight: TensorSpec) -> Terms:
+    """A transposed convolution of these tensors."""
+    in_channels, out_channels_per_group, *window = weight.shape
+    spatial = len(window)
+    return laws.transposed_convolution(
+        batch=prod(given.shape[: -spatial - 1]),
+        in_positions=prod(given.shape[-spatial:]),
+        in_channels=in_channels,
+        out_channels_per_group=out_channels_per_group,
+        kernel=prod(window),
+    )
 
 
 def _input(operation: Operation) -> TensorSpec:
@@ -71,27 +97,3 @@ def _wanted(operation: Operation) -> int:
     if not isinstance(mask, tuple):
         raise TypeError("output_mask is not a tuple")
     return sum(bool(wanted) for wanted in mask[:2])
-
-
-def _forward(given: TensorSpec, weight: TensorSpec, output: TensorSpec) -> Terms:
-    out_channels, in_channels_per_group, *window = weight.shape
-    spatial = len(window)
-    return laws.convolution(
-        batch=prod(given.shape[: -spatial - 1]),
-        positions=prod(output.shape[-spatial:]),
-        out_channels=out_channels,
-        in_channels_per_group=in_channels_per_group,
-        kernel=prod(window),
-    )
-
-
-def _transposed(given: TensorSpec, weight: TensorSpec) -> Terms:
-    in_channels, out_channels_per_group, *window = weight.shape
-    spatial = len(window)
-    return laws.transposed_convolution(
-        batch=prod(given.shape[: -spatial - 1]),
-        in_positions=prod(given.shape[-spatial:]),
-        in_channels=in_channels,
-        out_channels_per_group=out_channels_per_group,
-        kernel=prod(window),
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from math import prod
 
 from cnninspect.costs.laws import Term, Terms
@@ -22,14 +23,19 @@ def einsum(operation: Operation) -> Terms:
     equation, given = operation.argument("equation"), operation.argument("tensors")
     if not isinstance(equation, str) or not isinstance(given, tuple):
         raise TypeError("an equation and a list of tensors are needed")
-    specs = [spec for spec in given if isinstance(spec, TensorSpec)]
-    labels, result = parse(equation, [len(spec.shape) for spec in specs])
-    operands = [
-        {label: size for label, size in zip(names, spec.shape) if size != 1}
-        for names, spec in zip(labels, specs)
+    shapes = [spec.shape for spec in given if isinstance(spec, TensorSpec)]
+    return einsum_of(equation, shapes, operation.argument("path"))
+
+
+def einsum_of(equation: str, shapes: Sequence[tuple[int, ...]], path: Argument = None) -> Terms:
+    """An Einstein sum over tensors of these shapes."""
+    labels, result = parse(equation, [len(shape) for shape in shapes])
+    operands: list[Sizes] = [
+        {label: size for label, size in zip(names, shape) if size != 1}
+        for names, shape in zip(labels, shapes)
     ]
     terms = []
-    for i, j in _pairs(operation.argument("path"), len(operands)):
+    for i, j in _pairs(path, len(operands)):
         left, right = operands[i], operands[j]
         operands = [o for k, o in enumerate(operands) if k not in (i, j)]
         needed = set(result).union(*operands)

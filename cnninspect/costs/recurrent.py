@@ -48,7 +48,7 @@ def onednn_layer(operation: Operation) -> Terms:
     if not isinstance(mode, int):
         raise TypeError("the mode is not a number")
     shapes = [operation.tensor(name).shape for name in ("weight0", "weight1")]
-    return _layer(prod(operation.tensor("input").shape[:-1]), CUDNN_GATES[mode], shapes, 1)
+    return layer_of(prod(operation.tensor("input").shape[:-1]), CUDNN_GATES[mode], shapes, 1)
 
 
 def cell_of(gates: int) -> Formula:
@@ -56,7 +56,7 @@ def cell_of(gates: int) -> Formula:
 
     def cell(operation: Operation) -> Terms:
         shapes = [operation.tensor(name).shape for name in ("w_ih", "w_hh")]
-        return _layer(prod(operation.tensor("input").shape[:-1]), gates, shapes, 1)
+        return layer_of(prod(operation.tensor("input").shape[:-1]), gates, shapes, 1)
 
     return cell
 
@@ -79,11 +79,11 @@ def _network(operation: Operation, gates: int, weights: str) -> Terms:
     return tuple(
         term
         for i in range(layers)
-        for term in _layer(tokens, gates, shapes[i * each : (i + 1) * each], directions)
+        for term in layer_of(tokens, gates, shapes[i * each : (i + 1) * each], directions)
     )
 
 
-def _layer(tokens: int, gates: int, shapes: Sequence[tuple[int, ...]], directions: int) -> Terms:
+def layer_of(tokens: int, gates: int, shapes: Sequence[tuple[int, ...]], directions: int) -> Terms:
     """One layer from its matrices: those of the first direction tell all, the others are alike."""
     (rows, inputs), (_, fed_back), *projected = shapes[: len(shapes) // directions]
     return laws.recurrent(

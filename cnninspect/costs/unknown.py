@@ -15,7 +15,7 @@ REASONS: dict[str, str] = {
         aten.fft_hfft aten.fft_hfft2 aten.fft_hfftn aten.fft_ifft aten.fft_ifft2 aten.fft_ifftn
         aten.fft_ihfft aten.fft_ihfft2 aten.fft_ihfftn aten.fft_irfft aten.fft_irfft2
         aten.fft_irfftn aten.fft_rfft aten.fft_rfft2 aten.fft_rfftn aten.stft aten.istft
-        prims.fft_c2c prims.fft_c2r prims.fft_r2c""",
+        prims.fft_c2c prims.fft_c2r prims.fft_r2c onnx.DFT onnx.STFT""",
     "a matrix decomposition or solver: its work depends on the algorithm": """
         aten._cholesky_solve_helper aten._linalg_det aten._linalg_eigh aten._linalg_eigvals
         aten._linalg_slogdet aten._linalg_solve_ex aten._linalg_svd aten._lu_with_info
@@ -29,7 +29,8 @@ REASONS: dict[str, str] = {
         aten.linalg_qr aten.linalg_slogdet aten.linalg_solve aten.linalg_solve_ex
         aten.linalg_solve_triangular aten.linalg_svd aten.linalg_svdvals aten.linalg_tensorinv
         aten.linalg_tensorsolve aten.logdet aten.lu_solve aten.nuclear_norm aten.orgqr aten.ormqr
-        aten.pinverse aten.qr aten.slogdet aten.svd aten.triangular_solve prims.svd""",
+        aten.pinverse aten.qr aten.slogdet aten.svd aten.triangular_solve prims.svd
+        onnx.Det""",
     "a product or power of matrices in an order that it chooses itself": """
         aten.chain_matmul aten.linalg_multi_dot aten.linalg_matrix_power aten.matrix_power
         aten.linalg_matrix_exp aten.matrix_exp aten.matrix_exp_backward
@@ -46,6 +47,8 @@ REASONS: dict[str, str] = {
         aten._sparse_semi_structured_linear aten._sparse_semi_structured_mm
         aten._sparse_semi_structured_addmm sparse.qlinear sparse.qlinear_dynamic
         sparse.qlinear_relu sparse.qlinear_relu_dynamic""",
+    "a recurrence over the sequence: its work depends on how it is cut into chunks": """
+        onnx.LinearAttention onnx.CausalConvWithState""",
     "attention over packed sequences: their lengths are values, not shapes": """
         aten._cudnn_attention_forward aten._cudnn_attention_backward""",
     "a kernel that no release of PyTorch calls": """
@@ -72,7 +75,7 @@ REASONS: dict[str, str] = {
         onednn.qconv3d_pointwise mkldnn_prepacked.conv2d_run""",
     "control flow: which branch runs, and how often, depends on values": """
         higher_order.cond higher_order.while_loop higher_order.scan higher_order.map_impl
-        higher_order.associative_scan""",
+        higher_order.associative_scan onnx.If onnx.Loop onnx.Scan onnx.SequenceMap""",
 }
 
 UNKNOWN: dict[str, str] = {op: why for why, ops in REASONS.items() for op in ops.split()}

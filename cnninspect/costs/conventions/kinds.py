@@ -7,12 +7,15 @@ from cnninspect.costs.registry import cost_of, names_of
 from cnninspect.records.operations import Argument, Call, Operation
 from cnninspect.records.tensors import TensorSpec
 
-CONVOLUTIONS = frozenset(aten.CONVOLUTIONS) - {"torchvision.deform_conv2d"} | {"onnx.Conv"}
+CONVOLUTIONS = frozenset(aten.CONVOLUTIONS) - {"torchvision.deform_conv2d"} | {
+    "onnx.Conv",
+    "onnx.ConvTranspose",
+}
 PRODUCTS = frozenset(
     {"aten.mm", "aten.addmm", "aten.bmm", "aten.matmul", "aten.linear", "onnx.MatMul", "onnx.Gemm"}
 )
 """Matrix products that all counters of operators know."""
-ATTENTION = frozenset(aten.ATTENTION)
+ATTENTION = frozenset(aten.ATTENTION) | {"onnx.Attention"}
 
 BATCH_NORMS = frozenset(
     f"aten.{name}"
@@ -85,23 +88,28 @@ def read(operation: Operation) -> int:
     return operation.inputs[0].numel if operation.inputs else 0
 
 
+BIASES = {
+    **dict.fromkeys(CONVOLUTIONS | {"aten.linear"}, "bias"),
+    "aten.addmm": "self",
+    "onnx.Conv": "B",
+    "onnx.ConvTranspose": "B",
+    "onnx.Gemm": "C",
+}
+"""The argument that is a bias, by operator."""
+
+
 def bias_elements(call: Call) -> int:
     """Elements that a bias is added to, one by one: all that the call writes, or 0 without a bias.
 
-    The bias of a matrix product is the vector that `addmm` adds, or a parameter called so that is
-    added right after it, as happens where a linear layer reads a tensor that is not contiguous.
+    A parameter called so that is added by itself counts too: that is what a linear layer does with
+    a tensor that is not contiguous.
     """
     operation = call.operation
-    if operation.name == "aten.addmm":
-        has_bias = _is_vector(operation.argument("self"))
-    elif operation.name in CONVOLUTIONS | {"aten.linear"}:
-        has_bias = isinstance(operation.argument("bias"), TensorSpec)
-    elif is_one_of(operation, frozenset({"aten.add"})):
-        has_bias = _is_vector(operation.argument("other")) and any(
-            name.endswith("bias") for name in call.parameters
-        )
+    if is_one_of(operation, frozenset({"aten.add"})):
+        named = any(name.endswith("bias") for name in call.parameters)
+        has_bias = named and _is_vector(operation.argument("other"))
     else:
-        has_bias = False
+        has_bias = _is_vector(operation.argument(BIASES.get(operation.name, "")))
     return written(operation) if has_bias else 0
 
 

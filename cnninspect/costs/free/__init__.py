@@ -15,17 +15,26 @@ network computes or learns.  So these are free although they multiply or add:
 The matrix product that a network writes out as `(a * b).sum()` is therefore not seen.  Where
 leaving out might be disputed, the operation is not here but among the unknown.
 
-The tables name operators without the namespace and without the underscore of in-place variants.
+The tables name operators without the underscore of in-place variants.
 """
 
 from __future__ import annotations
 
-from cnninspect.costs.free import arithmetic, layers, libraries, tensors
+from cnninspect.costs.free import arithmetic, layers, libraries, onnx, tensors
+
+TABLES = (
+    ("aten.", arithmetic.REASONS),
+    ("aten.", layers.REASONS),
+    ("aten.", tensors.REASONS),
+    ("onnx.", onnx.REASONS),
+    ("", libraries.REASONS),
+)
+"""Namespace and table."""
 
 FREE: dict[str, str] = {
-    f"aten.{op}": reason
-    for table in (arithmetic.REASONS, layers.REASONS, tensors.REASONS)
+    namespace + op: reason
+    for namespace, table in TABLES
     for reason, ops in table.items()
     for op in ops.split()
-} | {op: reason for reason, ops in libraries.REASONS.items() for op in ops.split()}
+}
 """Reason by operation name."""

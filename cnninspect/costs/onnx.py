@@ -1,0 +1,107 @@
+"""What is counted, free or unknown among the operators of ONNX.
+
+Arguments go by ONNX's own names: the inputs of the schema (`X`, `W`, `B`; a variadic one is a
+tuple), then the attributes (`group`, `transB`).  An input that is left out is None or missing, and
+so is an attribute at its default.  Names are those of the domain `ai.onnx`; operators of other
+domains are unknown until somebody registers them.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from cnninspect.costs import laws
+from cnninspect.costs.convolutions import convolution_of, transposed_of
+from cnninspect.costs.einsum import einsum_of
+from cnninspect.costs.laws import Terms
+from cnninspect.costs.products import Formula, affine_grid, multiply, product_of
+from cnninspect.costs.recurrent import layer_of
+from cnninspect.records.operations import Operation
+from cnninspect.records.tensors import TensorSpec
+
+
+def convolution(given: str, weight: str) -> Formula:
+    """A formula: the convolution of the inputs of these names."""
+
+    def formula(operation: Operation) -> Terms:
+        return convolution_of(operation.tensor(given), operation.tensor(weight), operation.output)
+
+    return formula
+
+
+def transposed_convolution(operation: Operation) -> Terms:
+    """Every input position is multiplied with the window."""
+    return transposed_of(operation.tensor("X"), operation.tensor("W"))
+
+
+def gemm(operation: Operation) -> Terms:
+    """A product of two matrices, either of them transposed if `transA` or `transB` says so."""
+    left, right = operation.tensor("A").shape, operation.tensor("B").shape
+    return multiply(
+        left[::-1] if operation.argument("transA") else left,
+        right[::-1] if operation.argument("transB") else right,
+    )
+
+
+def einsum(operation: Operation) -> Terms:
+    """An Einstein sum of all inputs, from the left."""
+    equation = operation.argument("equation")
+    if not isinstance(equation, str):
+        raise TypeError("the equation is missing")
+    return einsum_of(equation, [spec.shape for spec in operation.inputs])
+
+
+def recurrent(gates: int) -> Formula:
+    """A formula: one layer; `W` is (directions, gates·hidden, inputs), `R` the state's weight."""
+
+    def layer(operation: Operation) -> Terms:
+        directions, *inputs = operation.tensor("W").shape
+        _, *state = operation.tensor("R").shape
+        shapes = [tuple(inputs), tuple(state)] * directions
+        return layer_of(prod(operation.tensor("X").shape[:-1]), gates, shapes, directions)
+
+    return layer
+
+
+def attention(operation: Operation) -> Terms:
+    """Attention on (batch, heads, length, width), or (batch, length, heads · width)."""
+    query, key, value = (operation.tensor(name).shape for name in ("Q", "K", "V"))
+    heads, queries, key_width = _heads(query, operation.argument("q_num_heads"))
+    _, keys, _ = _heads(key, operation.argument("kv_num_heads"))
+    _, _, value_width = _heads(value, operation.argument("kv_num_heads"))
+    past = operation.argument("past_key")
+    return laws.attention(
+        heads=query[0] * heads,
+        queries=queries,
+        keys=keys + (past.shape[-2] if isinstance(past, TensorSpec) else 0),
+        key_width=key_width,
+        value_width=value_width,
+    )
+
+
+def _heads(shape: tuple[int, ...], heads: object) -> tuple[int, int, int]:
+    """Heads, length and width of one head."""
+    if len(shape) == 4:
+        return shape[1:]
+    if not isinstance(heads, int):
+        raise TypeError("the number of heads is missing")
+    return heads, shape[1], shape[2] // heads
+
+
+COUNTED: dict[str, Formula] = {
+    "onnx.Conv": convolution("X", "W"),
+    "onnx.ConvInteger": convolution("x", "w"),
+    "onnx.QLinearConv": convolution("x", "w"),
+    "onnx.DeformConv": convolution("X", "W"),
+    "onnx.ConvTranspose": transposed_convolution,
+    "onnx.Gemm": gemm,
+    "onnx.MatMul": product_of("A", "B"),
+    "onnx.MatMulInteger": product_of("A", "B"),
+    "onnx.QLinearMatMul": product_of("a", "b"),
+    "onnx.Einsum": einsum,
+    "onnx.Attention": attention,
+    "onnx.AffineGrid": affine_grid,
+    "onnx.LSTM": recurrent(4),
+    "onnx.GRU": recurrent(3),
+    "onnx.RNN": recurrent(1),
+}
