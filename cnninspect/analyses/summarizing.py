@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from cnninspect.analyses.costing import costed_calls, coverage_of, uncounted_in
 from cnninspect.analyses.published import published_for
+from cnninspect.analyses.receptive_field import receptive_fields
 from cnninspect.analyses.windows import kernel_of, matrix_form, stride_of
+from cnninspect.costs.conventions import find
+from cnninspect.costs.conventions.operators import MACS
 from cnninspect.records.costs import Costed
 from cnninspect.records.layers import Layer, parent_of
 from cnninspect.records.operations import Call
@@ -20,14 +23,23 @@ from cnninspect.records.traces import Trace
 
 
 def summarize_trace(trace: Trace, convention: str) -> Summary:
-    """Every layer's own and total costs, and those of the whole network."""
+    """Every layer's own and total costs, and those of the whole network.
+
+    Raises:
+        UnknownChoice: there is no convention of that name.
+    """
+    rules = find(convention)
     costed = tuple(costed_calls(trace))
     calls_of: dict[str, list[tuple[Call, Costed]]] = {layer.path: [] for layer in trace.layers}
     for call, cost in costed:
         calls_of[call.layer].append((call, cost))
-    own = {layer.path: _own(layer, calls_of[layer.path]) for layer in trace.layers}
+    by_convention = {} if rules is MACS else rules.count(trace)
+    own = {
+        layer.path: _own(layer, calls_of[layer.path], by_convention.get(layer.path))
+        for layer in trace.layers
+    }
     total = totals_of(own)
-    fields: dict[str, tuple[int, ...]] = {}
+    fields = receptive_fields(trace)
     layers = tuple(
         _row(layer, calls_of[layer.path], own[layer.path], total[layer.path], fields)
         for layer in trace.layers
@@ -45,7 +57,7 @@ def summarize_trace(trace: Trace, convention: str) -> Summary:
         ),
         mode=trace.mode,
         totals=_totals(trace, total[""]),
-        convention=ConventionTotal(convention, total[""].convention, "docs/counting.md"),
+        convention=ConventionTotal(rules.name, total[""].convention, rules.source, rules.unit),
         coverage=coverage_of(costed),
         layers=layers,
         uncounted=uncounted_in(costed),
@@ -66,20 +78,21 @@ def totals_of(own: dict[str, Counts]) -> dict[str, Counts]:
     return total
 
 
-def _own(layer: Layer, calls: list[tuple[Call, Costed]]) -> Counts:
+def _own(layer: Layer, calls: list[tuple[Call, Costed]], by_convention: int | None) -> Counts:
     held = [parameter for parameter in layer.parameters if parameter.shared_with is None]
+    macs = sum(cost.cost.macs for _, cost in calls)
     written = [(call, cost) for call, cost in calls if cost.cost.activations]
     return Counts(
         parameters=sum(p.spec.numel for p in held),
         trainable_parameters=sum(p.spec.numel for p in held if p.trainable),
         parameter_bytes=sum(p.spec.nbytes for p in held),
-        macs=sum(cost.cost.macs for _, cost in calls),
+        macs=macs,
         activations=sum(cost.cost.activations for _, cost in written),
         activation_bytes=sum(
             cost.cost.activations * call.operation.output.nbytes // call.operation.output.numel
             for call, cost in written
         ),
-        convention=sum(cost.cost.macs for _, cost in calls),
+        convention=macs if by_convention is None else by_convention,
     )
 
 

@@ -30,8 +30,8 @@ def unchanged(modules: Iterable[nn.Module]) -> Iterator[None]:
     Even the version counters of their tensors, by which autograd tells whether one was changed.
     """
     kept = [(module, *_attributes_of(module)) for module in modules]
-    tensors = [t for _, attributes, _ in kept for t in _tensors_of(attributes)]
-    versions = [tensor._version for tensor in tensors]
+    tensors = tuple(t for module, _, _ in kept for t in _tensors_of(module))
+    versions = tuple(tensor._version for tensor in tensors)
     try:
         yield
     finally:
@@ -123,8 +123,8 @@ def _attributes_of(module: nn.Module) -> tuple[dict[str, Any], list[tuple[Any, A
     return attributes, contents
 
 
-def _tensors_of(attributes: dict[str, Any]) -> list[Tensor]:
-    tensors = (*attributes["_parameters"].values(), *attributes["_buffers"].values())
+def _tensors_of(module: nn.Module) -> list[Tensor]:
+    tensors = (*module._parameters.values(), *module._buffers.values())
     held = [t for t in tensors if t is not None and not is_uninitialised(t)]
     return [t for t in held if not t.is_inference()]
 
