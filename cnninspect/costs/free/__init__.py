@@ -10,7 +10,7 @@ network computes or learns.  So these are free although they multiply or add:
 * pooling, and resampling by interpolation: the weights follow from positions by a fixed rule, as
   other counters have it too, though a bilinear sample is a weighted sum of four;
 * outer products: all products and no sum;
-* looking up, moving, creating and describing data.
+* looking up (also `embedding_bag`, which adds up rows), moving, creating and describing data.
 
 The matrix product that a network writes out as `(a * b).sum()` is therefore not seen.  Where
 leaving out might be disputed, the operation is not here but among the unknown.
