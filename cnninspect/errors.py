@@ -14,6 +14,7 @@
     │   ├── FileMissing             there is no such file
     │   └── FileExists              the output is there already
     ├── Failure                     1: what failed
+    │   ├── LibraryBroken           a library is there and cannot be imported
     │   ├── BuildFailed             the model could not be built
     │   ├── RunFailed               the model could not be run
     │   │   └── ShapeMismatch       the input does not fit: which layer, got, wanted
@@ -100,10 +101,11 @@ class BadSetting(UsageError):
 class BadReference(UsageError):
     """A reference cannot be read."""
 
-    def __init__(self, text: str, problem: str) -> None:
+    def __init__(self, text: str, problem: str, hint: str = "") -> None:
         super().__init__(
             f"cannot read the reference {text!r}: {problem}",
-            "a reference looks like resnet34, resnet34@num_classes=10 or torchvision:resnet50",
+            hint
+            or "a reference looks like resnet34, resnet34@num_classes=10 or torchvision:resnet50",
         )
 
 
@@ -182,6 +184,16 @@ class FileUnwritable(Failure):
 
     def __init__(self, path: object, problem: str) -> None:
         super().__init__(f"cannot write {path}: {problem}", "choose another place with -o")
+
+
+class LibraryBroken(Failure):
+    """A library is installed and cannot be imported."""
+
+    def __init__(self, library: str, extra: str, problem: str) -> None:
+        super().__init__(
+            f"{library} is installed and cannot be imported: {problem}",
+            f"pip install --upgrade --force-reinstall 'cnninspect[{extra}]'",
+        )
 
 
 class BuildFailed(Failure):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnninspect.engine.abstraction import Abstraction
 from cnninspect.engine.guarding import copy_of_lazy, without_wrappers
+from cnninspect.engine.layouts import spec_of
 from cnninspect.engine.structure import Structure
-from cnninspect.errors import BuildFailed, CnnInspectError
+from cnninspect.errors import BuildFailed, CnnInspectError, RunFailed
 from cnninspect.records.models import LoadedModel
 
 FILLERS = frozenset(
@@ -70,6 +72,23 @@ def build_really(loaded: LoadedModel) -> nn.Module:
     except Exception as problem:
         raise BuildFailed(loaded.info.reference, first_line(problem)) from problem
     return _module_of(loaded, module)
+
+
+def check_memory(structure: Structure, reason: str) -> None:
+    """See that the weights of a model fit into this machine's memory, before they are allocated.
+
+    Raises:
+        RunFailed: they do not; `reason` says what they would be needed for.
+    """
+    if not hasattr(os, "sysconf"):  # Windows does not say
+        return
+    needed = sum(spec_of(tensor).nbytes for tensor in structure.tensors)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise RunFailed(
+            f"{reason}; its weights take {needed:,} bytes and this machine has {memory:,}",
+            hint="a smaller one of its kind, by the settings after @, may fit",
+        )
 
 
 class Unfilled(TorchDispatchMode):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,38 +11,21 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnninspect.engine import guarding
-from cnninspect.engine.abstraction import Abstraction, abstract_twin
-from cnninspect.engine.building import Built, build, build_really, first_line
+from cnninspect.engine.abstraction import Abstraction, ValueNeeded, abstract_twin
+from cnninspect.engine.binding import Given, given_for
+from cnninspect.engine.building import Built, build, build_really, check_memory, first_line
 from cnninspect.engine.computation import Computation
 from cnninspect.engine.diagnosis import explain_failure
 from cnninspect.engine.fusion import Fusion, whole_modules
-from cnninspect.engine.inputs import (
-    argument_names,
-    converted,
-    make,
-    named,
-    requests_for,
-)
+from cnninspect.engine.inputs import converted, named
 from cnninspect.engine.layouts import MARK, META, layout_of
 from cnninspect.engine.recording import Recorder, tensors_in
 from cnninspect.engine.structure import Structure
 from cnninspect.engine.watching import Watch
 from cnninspect.errors import CnnInspectError, ShapeMismatch
-from cnninspect.records.models import InputRequest, LoadedModel
+from cnninspect.records.models import LoadedModel
 from cnninspect.records.tensors import NamedTensor
 from cnninspect.records.traces import HowTraced, Trace
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What `forward` is called with."""
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-    def tensors(self) -> list[Tensor]:
-        """Every tensor among them, in order."""
-        return list(tensors_in((self.args, self.kwargs)))
 
 
 def trace(
@@ -71,19 +53,35 @@ def trace(
         modules = structure.distinct_modules()
         with guarding.unchanged(modules) if loaded.live else nullcontext():
             guarding.set_mode(modules, mode)
-            given, notes = _given(structure, loaded, inputs, kwargs, batch)
-            run = Run(loaded, structure, given, mode=mode)
-            notes = (*loaded.notes, *built.notes, *notes)
-            try:
-                return run.abstractly(HowTraced(built.rung, "abstract", notes))
-            except CnnInspectError:
-                raise
-            except Exception as problem:  # what forward raises; a real run may do without
-                explained = explain_failure(problem, run.model, run.watch, run.trace_so_far)
-                if isinstance(explained, ShapeMismatch):
-                    raise explained from problem
-                reason = f"run for real, because {first_line(problem)}"
-        return _trace_really(loaded, built, given, mode, (*notes, reason))
+            attempts = given_for(structure, loaded, inputs, kwargs=kwargs, batch=batch)
+            failed: tuple[Run, Exception] | None = None
+            for given in attempts:
+                run = Run(loaded, structure, given, mode=mode)
+                notes = (*loaded.notes, *built.notes, *given.notes)
+                try:
+                    return run.abstractly(HowTraced(built.rung, "abstract", notes))
+                except CnnInspectError:
+                    raise
+                except Exception as problem:  # what forward raises; a real run may do without
+                    failed = failed or (run, problem)
+                    if isinstance(problem, ValueNeeded):
+                        break  # other sizes would not help
+            assert failed is not None
+            run, reason = failed[0], _reason(*failed)
+        notes = (*loaded.notes, *built.notes, *run.given.notes, reason)
+        return _trace_really(loaded, built, run.given, mode, notes)
+
+
+def _reason(run: Run, problem: Exception) -> str:
+    """Why a run without computing failed, where a real one may succeed.
+
+    Raises:
+        ShapeMismatch: a layer got a shape that it does not take, which it would then get as well.
+    """
+    explained = explain_failure(problem, run.model, run.watch, run.trace_so_far)
+    if isinstance(explained, ShapeMismatch):
+        raise explained from problem
+    return f"run for real, because {first_line(problem)}"
 
 
 def _trace_really(
@@ -93,6 +91,7 @@ def _trace_really(
     if loaded.live:
         module = built.structure.model
     else:
+        check_memory(built.structure, notes[-1])
         torch.manual_seed(0)
         module = build_really(loaded)
     structure = Structure(module)
@@ -152,14 +151,16 @@ class Run:
             stack.enter_context(mode)
             outputs = self.model(*given.args, **given.kwargs)
         return self._written(
-            how, named("", outputs) if not isinstance(outputs, Tensor) else named("output", outputs)
+            how,
+            named("", outputs) if not isinstance(outputs, Tensor) else named("output", outputs),
+            tensors_in(outputs),
         )
 
     def trace_so_far(self) -> Trace:
         """What had run when it failed."""
         return self._written(HowTraced("", ""), ())
 
-    def _written(self, how: HowTraced, outputs: Any) -> Trace:
+    def _written(self, how: HowTraced, outputs: Any, made: Iterable[Tensor] = ()) -> Trace:
         return Trace(
             model=self.loaded.info,
             inputs=self._input_names(),
@@ -168,53 +169,17 @@ class Run:
             calls=tuple(self.recorder.calls),
             how=how,
             mode=self.mode,
+            origins=tuple(t.__dict__[MARK][0] for t in made if MARK in t.__dict__),
         )
 
     def _input_names(self) -> tuple[NamedTensor, ...]:
-        names = argument_names(self.model)
+        names = self.given.names
         positional = [
             tensor
             for i, value in enumerate(self.given.args)
             for tensor in named(names[i] if i < len(names) else f"input{i}", value)
         ]
         return (*positional, *named("", self.given.kwargs))
-
-
-def _given(
-    structure: Structure,
-    loaded: LoadedModel,
-    inputs: Sequence[Any] | None,
-    kwargs: Mapping[str, Any] | None,
-    batch: int,
-) -> tuple[Given, tuple[str, ...]]:
-    """The arguments of `forward`, with a tensor made for each that was only described."""
-    typed = [item for item in inputs or () if isinstance(item, InputRequest)]
-    keywords = {**loaded.keywords, **(kwargs or {})}
-    if inputs and not typed:
-        return Given(tuple(inputs), keywords), ()
-    if inputs is None and kwargs:
-        return Given((), keywords), ()
-    model = structure.model
-    requests, notes = requests_for(model, typed=typed, known=loaded.inputs, batch=batch)
-    dtype = structure.float_dtype()
-    made = iter([(request, make(request, device="meta", dtype=dtype)) for request in requests])
-    names = argument_names(model)
-    args: list[Any] = []
-    for item in inputs or requests:
-        if not isinstance(item, InputRequest):
-            args.append(item)
-            continue
-        request, tensor = next(made)
-        if (
-            request.name
-            and names
-            and request.name in names
-            and request.name != names[min(len(args), len(names) - 1)]
-        ):
-            keywords[request.name] = tensor
-        else:
-            args.append(tensor)
-    return Given(tuple(args), keywords), notes
 
 
 def _to_abstract(tensor: Tensor) -> Tensor:

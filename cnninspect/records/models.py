@@ -47,6 +47,8 @@ class InputRequest:
     """Whether `shape` begins with the batch; None: not known, to be told from the rank."""
     high: int | None = None
     """For integers: values lie under this."""
+    batch_dim: int = 0
+    """Where in `shape` the batch is: 1 for sequences with their steps first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,9 @@ class LoadedModel:
     """The source's own default inputs, in the order of `forward`; empty: to be worked out."""
     keywords: Mapping[str, Any] = field(default_factory=dict)
     """Further keyword arguments of `forward` that are not tensors."""
+    example: tuple[tuple[Any, ...], Mapping[str, Any]] | None = None
+    """Positional and keyword arguments of `forward` with an `InputRequest` for each tensor, for
+    inputs that are nested or lie between other values; None: `inputs` says it all."""
     live: bool = False
     """Whether `build` returns a module that belongs to somebody and must not change."""
     notes: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ SUFFIXES = {
     ".bin": "checkpoint",
     ".ckpt": "checkpoint",
     ".pt": "pt",
+    ".py": "python",
 }
 """Source by file suffix; `.pt` may be TorchScript or a checkpoint, which its content tells."""
 
@@ -51,7 +52,7 @@ def parse_reference(text: str, schemes: tuple[str, ...]) -> Reference:
 
 def _settings(text: str, typed: str) -> tuple[tuple[str, str], ...]:
     pairs = []
-    for item in typed.split(","):
+    for item in _items(typed):
         key, equals, value = item.partition("=")
         if not equals or not key.strip() or not value.strip():
             raise BadReference(text, f"{item!r} is not key=value")
@@ -61,3 +62,15 @@ def _settings(text: str, typed: str) -> tuple[tuple[str, str], ...]:
         if keys.count(key) > 1:
             raise BadReference(text, f"{key} is set twice")
     return tuple(pairs)
+
+
+def _items(typed: str) -> list[str]:
+    """The text between commas, those in brackets left alone: `a=1,b=(2,3)` has two items."""
+    items, depth = [""], 0
+    for sign in typed:
+        depth += (sign in "([{") - (sign in ")]}")
+        if sign == "," and depth <= 0:
+            items.append("")
+        else:
+            items[-1] += sign
+    return items

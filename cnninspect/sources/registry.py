@@ -1,24 +1,51 @@
 """The sources by scheme, as text: each is imported when it is asked for something.
 
-To add one, write a module with `load(reference) -> LoadedModel` and, if its names can be listed,
-`entries() -> tuple[ModelEntry, ...]`, and name it here.
+A source is a module with `load(reference) -> LoadedModel` and, if its names can be listed,
+`entries() -> tuple[ModelEntry, ...]`.  To add one here, name it in `SOURCES`; other packages add
+theirs by an entry point of the group `cnninspect.sources`, whose name is the scheme and whose value
+is the module.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib import import_module
-from types import ModuleType
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
+from cnninspect.errors import Failure, UnknownChoice
 from cnninspect.records.entries import ModelEntry
 from cnninspect.records.models import LoadedModel, Reference
 from cnninspect.sources.references import parse_reference
 
 SOURCES = {
     "zoo": "cnninspect.sources.zoo",
+    "torchvision": "cnninspect.sources.torchvision",  # the extra `vision`
+    "timm": "cnninspect.sources.timm",  # the extra `vision`
+    "hf": "cnninspect.sources.hf",  # the extra `transformers`
+    "python": "cnninspect.sources.python",
+    "pt2": "cnninspect.sources.pt2",
+    "pt": "cnninspect.sources.pt",
+    "checkpoint": "cnninspect.sources.checkpoint",
 }
-"""Module by scheme."""
+"""Module by scheme, with what must be installed for it beyond this package."""
 LISTED = ("zoo",)
 """Sources whose names are listed unless others are asked for: they need no library."""
+LISTABLE = ("zoo", "torchvision", "timm")
+"""Sources of this package that have names to list."""
+GROUP = "cnninspect.sources"
+"""Group of the entry points by which other packages add sources."""
+
+
+class SourceBroken(Failure):
+    """Another package's source cannot be used."""
+
+    def __init__(self, scheme: str, offered_by: str, problem: str) -> None:
+        super().__init__(
+            f"the source {scheme}: of {offered_by} cannot be used: {problem}",
+            "this is a matter of that package, not of cnninspect",
+        )
 
 
 def load(text: str) -> LoadedModel:
@@ -28,17 +55,77 @@ def load(text: str) -> LoadedModel:
         BadReference: it cannot be read.
         UnknownModel: its source has no such name.
         UnknownSetting, BadSetting: its settings do not fit the model.
+        SourceBroken: its source is of another package, and cannot be imported.
     """
-    reference = parse_reference(text, tuple(SOURCES))
-    loaded: LoadedModel = source(reference).load(reference)
+    reference = parse_reference(text, schemes(text))
+    loaded: LoadedModel = source(reference.source).load(reference)
     return loaded
 
 
-def source(reference: Reference) -> ModuleType:
-    """The module that loads a reference."""
-    return import_module(SOURCES[reference.source])
+def reference_of(text: str) -> Reference:
+    """A reference taken apart, with the schemes of this package and of others.
+
+    Raises:
+        BadReference: it cannot be read.
+    """
+    return parse_reference(text, schemes(text))
 
 
-def entries(schemes: tuple[str, ...] = LISTED) -> tuple[ModelEntry, ...]:
-    """Everything that can be named in these sources."""
-    return tuple(entry for scheme in schemes for entry in import_module(SOURCES[scheme]).entries())
+def schemes(text: str = "") -> tuple[str, ...]:
+    """The schemes that are known, those of other packages where `text` needs them."""
+    scheme, colon, _ = text.partition(":")
+    if text and (not colon or scheme in SOURCES):
+        return tuple(SOURCES)
+    return (*SOURCES, *offered())
+
+
+def source(scheme: str) -> Any:
+    """The module that loads references of a scheme.
+
+    Raises:
+        SourceBroken: it is of another package, and cannot be imported.
+    """
+    if scheme in SOURCES:
+        return import_module(SOURCES[scheme])
+    entry_point = offered()[scheme]
+    package = entry_point.dist.name if entry_point.dist else "another package"
+    try:
+        found = entry_point.load()
+    except Exception as problem:  # whatever another package's code raises
+        raise SourceBroken(scheme, package, f"{type(problem).__name__}: {problem}") from problem
+    if not callable(getattr(found, "load", None)):
+        raise SourceBroken(scheme, package, f"{entry_point.value} has no function load")
+    return found
+
+
+@cache
+def offered() -> dict[str, EntryPoint]:
+    """The sources of other packages by scheme; ours cannot be replaced."""
+    return {
+        entry_point.name: entry_point
+        for entry_point in entry_points(group=GROUP)
+        if entry_point.name not in SOURCES
+    }
+
+
+def entries(wanted: Sequence[str] = LISTED) -> tuple[ModelEntry, ...]:
+    """Everything that can be named in these sources.
+
+    Raises:
+        UnknownChoice: there is no such source, or it has no names to list.
+    """
+    return tuple(entry for scheme in wanted for entry in _entries_of(scheme))
+
+
+def listable() -> tuple[str, ...]:
+    """The sources that have names to list."""
+    return (*LISTABLE, *offered())
+
+
+def _entries_of(scheme: str) -> Iterable[ModelEntry]:
+    if scheme not in listable():
+        raise UnknownChoice("--source", scheme, listable())
+    found = source(scheme)
+    if not hasattr(found, "entries"):
+        raise UnknownChoice("--source", scheme, LISTABLE)
+    return tuple(found.entries())

@@ -1,0 +1,196 @@
+"""transformers models from their configuration: `hf:DIR` or `hf:config.json`, without weights.
+
+The configuration is read as plain JSON.  Its class comes from transformers itself: code that a
+repository brings along (`auto_map`) is never run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from cnninspect.errors import (
+    BadReference,
+    BadSetting,
+    FileMissing,
+    FileUnreadable,
+    UnknownModel,
+    UnknownSetting,
+)
+from cnninspect.records.models import LoadedModel, ModelInfo, Reference
+from cnninspect.sources.construction import construct, other_peoples_code
+from cnninspect.sources.hf_inputs import TOKENS, default_inputs
+from cnninspect.sources.keywords import literal
+from cnninspect.sources.libraries import first_line, library
+from cnninspect.sources.torchvision_schemas import import_torchvision
+
+FILE = "config.json"
+LENGTH = "length"
+"""A setting that is not of the configuration: tokens in the default input."""
+MOST_BYTES = 32 * 2**20
+"""Configurations are small; a larger file is something else."""
+
+
+def load(reference: Reference) -> LoadedModel:
+    """The architecture that a configuration describes.
+
+    Raises:
+        FileMissing, FileUnreadable: there is no configuration, or it is not one.
+        MissingLibrary: transformers is not installed.
+        UnknownModel: transformers has no such architecture or model type.
+        BadReference: the architecture is code of its own repository.
+        UnknownSetting, BadSetting: the configuration has no such key, or not of that type.
+    """
+    path = _path(reference)
+    content = read_configuration(path)
+    if find_spec("torchvision") is not None:  # transformers imports it, and may trip over it
+        import_torchvision()
+    transformers = library("transformers", f"the reference {reference.text}")
+    with other_peoples_code(reference.text):
+        kind = _architecture(reference, transformers, content)
+        config = _configuration(transformers, kind, content, path)
+    typed = dict(reference.settings)
+    tokens = typed.pop(LENGTH, str(TOKENS)) if not hasattr(config, LENGTH) else str(TOKENS)
+    if not tokens.isdigit() or int(tokens) < 1:
+        raise BadSetting(reference.name, LENGTH, tokens, "a whole number of tokens")
+    _override(reference.name, config, typed.items())
+    _without_weights(config)
+    make = partial(getattr(kind, "_from_config", kind), config)
+    return LoadedModel(
+        ModelInfo(reference.text, "hf", reference.text),
+        lambda: construct(reference.text, make),
+        inputs=default_inputs(kind, config, int(tokens)),
+        notes=_notes(content, kind),
+    )
+
+
+def read_configuration(path: Path) -> dict[str, Any]:
+    """The content of a `config.json`.
+
+    Raises:
+        FileMissing, FileUnreadable: it is not there, or it is not a JSON object.
+    """
+    if not path.exists():
+        raise FileMissing(path)
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise FileUnreadable(path, "it is too large for a configuration")
+        content = json.loads(path.read_bytes())
+    except json.JSONDecodeError as problem:
+        raise FileUnreadable(
+            path, f"it is not JSON: {problem.msg} in line {problem.lineno}"
+        ) from problem
+    except (OSError, ValueError, RecursionError) as problem:
+        raise FileUnreadable(path, first_line(problem)) from problem
+    if not isinstance(content, dict):
+        raise FileUnreadable(path, f"it holds a {type(content).__name__}, not an object")
+    return content
+
+
+def _path(reference: Reference) -> Path:
+    path = Path(reference.name).expanduser()
+    if path.is_dir():
+        path /= FILE
+        if not path.exists():
+            raise FileMissing(path)
+    elif not path.exists():
+        raise FileMissing(
+            f"{path}; hf: takes a {FILE} or its folder, and downloads nothing from the hub"
+        )
+    return path
+
+
+def _architecture(reference: Reference, transformers: Any, content: dict[str, Any]) -> Any:
+    """The class of the model: the first of `architectures`, else the bare model of its type."""
+    names = content.get("architectures")
+    name = names[0] if isinstance(names, list) and names else None
+    if name is None:
+        name = _bare_model(transformers, content.get("model_type"))
+    if not isinstance(name, str):
+        raise FileUnreadable(
+            reference.name,
+            "it names neither an architecture nor a known model type",
+            'a configuration has "architectures": ["BertForMaskedLM"] or "model_type": "bert"',
+        )
+    try:
+        kind = getattr(transformers, name, None)
+    except ImportError as problem:  # a class that needs a library of its own
+        raise BadReference(reference.text, f"{name}: {first_line(problem)}") from problem
+    if isinstance(kind, type) and issubclass(kind, transformers.PreTrainedModel):
+        return kind
+    if content.get("auto_map"):
+        raise BadReference(
+            reference.text,
+            f"{name} is code of its own repository (auto_map), which is not run here",
+            "load it yourself and hand the module to cnninspect.summarize, or use file.py:callable",
+        )
+    known = [n for n in dir(transformers) if n.endswith(("Model", "Encoder")) or "For" in n]
+    raise UnknownModel(name, known, f"transformers {transformers.__version__}")
+
+
+def _bare_model(transformers: Any, model_type: object) -> object:
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
+
+    name = MODEL_MAPPING_NAMES.get(model_type) if isinstance(model_type, str) else None
+    if name is None and isinstance(model_type, str):
+        known = list(MODEL_MAPPING_NAMES)
+        raise UnknownModel(model_type, known, f"transformers {transformers.__version__}")
+    return name[0] if isinstance(name, (tuple, list)) else name
+
+
+def _configuration(transformers: Any, kind: Any, content: dict[str, Any], path: Path) -> Any:
+    model_type = content.get("model_type")
+    config_class = kind.config_class
+    if isinstance(model_type, str) and model_type in transformers.CONFIG_MAPPING:
+        config_class = transformers.CONFIG_MAPPING[model_type]
+    try:
+        return config_class.from_dict(content)
+    except Exception as problem:  # whatever a configuration's own checks raise
+        raise FileUnreadable(path, first_line(problem), "a value in it does not fit") from problem
+
+
+def _override(model: str, config: Any, typed: Iterable[tuple[str, str]]) -> None:
+    """Set keys of the configuration; `text_config.num_hidden_layers` is one of a part of it."""
+    for key, text in typed:
+        *parts, name = key.split(".")
+        holder = config
+        for part in parts:
+            holder = getattr(holder, part, None)
+        known = holder.to_dict() if hasattr(holder, "to_dict") else {}
+        if name not in known and not hasattr(holder, name):
+            raise UnknownSetting(model, key, sorted(config.to_dict()))
+        value, old = literal(text), known.get(name)
+        if isinstance(old, int) and type(value) is not type(old):
+            expected = "true or false" if isinstance(old, bool) else "a whole number"
+            raise BadSetting(model, key, text, expected)
+        try:
+            setattr(holder, name, list(value) if isinstance(old, list) else value)
+        except Exception as problem:  # configurations check what is set
+            raise BadSetting(
+                model, key, text, f"something else: {first_line(problem)}"
+            ) from problem
+
+
+def _without_weights(config: Any) -> None:
+    """Ask for backbones without weights, in the configuration and its parts."""
+    for part in (
+        config,
+        *(getattr(config, key, None) for key in getattr(config, "sub_configs", ())),
+    ):
+        if getattr(part, "use_pretrained_backbone", False):
+            part.use_pretrained_backbone = False
+
+
+def _notes(content: dict[str, Any], kind: Any) -> tuple[str, ...]:
+    notes = []
+    if not content.get("architectures"):
+        notes.append(f"the configuration names no architecture: {kind.__name__} by its model type")
+    if content.get("auto_map"):
+        notes.append("code of the configuration's repository (auto_map) is left aside")
+    if content.get("quantization_config"):
+        notes.append("quantization_config is left aside: weights as they were before it")
+    return tuple(notes)

@@ -1,0 +1,155 @@
+"""Keeps a model that is being built from the network: nothing is ever downloaded.
+
+Only the thread that builds is kept from it.  Unix sockets, which reach no other machine, stay open.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+"""What tells libraries to look for files on this machine only."""
+SWITCHES = (("huggingface_hub.constants", "HF_HUB_OFFLINE"),)
+"""The same where a library has read its environment already: module and name."""
+LOOK_UPS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex")
+"""Functions of `socket` that ask a name server."""
+CONNECTS = ("connect", "connect_ex")
+"""Methods of a socket that reach for another machine."""
+
+
+class NetworkRefused(RuntimeError):
+    """The model reached for the network while it was being built."""
+
+    def __init__(self, address: object) -> None:
+        super().__init__(f"it reaches for the network ({address})")
+        self.address = address
+
+
+class Refusals:
+    """What was refused: the addresses, as `host:port`."""
+
+    def __init__(self) -> None:
+        self.addresses: list[str] = []
+
+    def refuse(self, address: object) -> NetworkRefused:
+        """The error to raise for an address."""
+        where = ":".join(map(str, address[:2])) if isinstance(address, tuple) else str(address)
+        self.addresses.append(where)
+        return NetworkRefused(where)
+
+
+@contextmanager
+def no_network() -> Iterator[Refusals]:
+    """Refuse every connection that this thread asks for, and say which were refused."""
+    refusals, thread = Refusals(), threading.get_ident()
+    with _environment(), _switches():
+        outer = _guards.enter(thread, refusals)
+        try:
+            yield refusals
+        finally:
+            _guards.leave(thread, outer)
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    kept = {name: os.environ.get(name) for name in OFFLINE}
+    os.environ.update(OFFLINE)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _switches() -> Iterator[None]:
+    kept = []
+    for module_name, name in SWITCHES:
+        module = sys.modules.get(module_name)
+        if module is not None and hasattr(module, name):
+            kept.append((module, name, getattr(module, name)))
+            setattr(module, name, True)
+    try:
+        yield
+    finally:
+        for module, name, value in kept:
+            setattr(module, name, value)
+
+
+class _Guards:
+    """Stands between `socket` and the threads that are kept from it, while there are any."""
+
+    def __init__(self) -> None:
+        self.by_thread: dict[int, Refusals] = {}
+        self.lock = threading.Lock()
+        self.originals: list[tuple[Any, str, Any]] = []
+
+    def enter(self, thread: int, refusals: Refusals) -> Refusals | None:
+        """Keep a thread from the network; returns what kept it from there before."""
+        with self.lock:
+            if not self.by_thread:
+                self._patch()
+            outer = self.by_thread.get(thread)
+            self.by_thread[thread] = refusals
+            return outer
+
+    def leave(self, thread: int, outer: Refusals | None) -> None:
+        """Let a thread go, or leave it to what kept it from the network before."""
+        with self.lock:
+            if outer is not None:
+                self.by_thread[thread] = outer
+                return
+            del self.by_thread[thread]
+            if not self.by_thread:
+                for holder, name, original in self.originals:
+                    _restore(holder, name, original)
+
+    def check(self, address: object) -> None:
+        """Raise for a thread that is kept from the network."""
+        refusals = self.by_thread.get(threading.get_ident())
+        if refusals is not None:
+            raise refusals.refuse(address)
+
+    def _patch(self) -> None:
+        self.originals = [(socket, name, vars(socket)[name]) for name in LOOK_UPS]
+        self.originals += [
+            (socket.socket, name, vars(socket.socket).get(name)) for name in CONNECTS
+        ]
+        for name in LOOK_UPS:
+            setattr(socket, name, self._look_up(getattr(socket, name)))
+        for name in CONNECTS:
+            setattr(socket.socket, name, self._connect(getattr(socket.socket, name)))
+
+    def _look_up(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
+            self.check((host, *args[:1]))
+            return original(host, *args, **kwargs)
+
+        return look_up
+
+    def _connect(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def connect(itself: socket.socket, address: Any) -> Any:
+            if itself.family != getattr(socket, "AF_UNIX", None):
+                self.check(address)
+            return original(itself, address)
+
+        return connect
+
+
+def _restore(holder: Any, name: str, original: Any) -> None:
+    if original is None:  # a method that the class had inherited
+        delattr(holder, name)
+    else:
+        setattr(holder, name, original)
+
+
+_guards = _Guards()

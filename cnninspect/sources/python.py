@@ -1,0 +1,215 @@
+"""A person's own code: `path/to/file.py:make_model` and `package.module:Class`.
+
+This is the only source that runs code which a person names.  A file runs as a fresh module, and
+neither it nor what it imports from its own folder stays behind.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from cnninspect.errors import (
+    BadReference,
+    BuildFailed,
+    CnnInspectError,
+    FileMissing,
+    FileUnreadable,
+    UnknownModel,
+    UnknownSetting,
+    did_you_mean,
+)
+from cnninspect.records.models import LoadedModel, ModelInfo, Reference
+from cnninspect.sources.construction import construct, other_peoples_code
+from cnninspect.sources.keywords import arguments_of, keyword_arguments
+from cnninspect.sources.libraries import first_line
+from cnninspect.sources.torchvision_schemas import with_operators_defined
+
+
+def load(reference: Reference) -> LoadedModel:
+    """The model that a class, a function or a module of a person's own makes.
+
+    Raises:
+        FileMissing, FileUnreadable: there is no such file, or it is not Python.
+        BadReference: it names no class or function.
+        UnknownModel: the code has nothing of that name.
+        BuildFailed: the code fails when it is imported.
+        UnknownSetting, BadSetting: what it names takes no such argument, or lacks one.
+    """
+    where, _, name = reference.name.rpartition(":")
+    where, name = (where, name) if where else (name, "")
+    is_file = where.endswith(".py")
+    folder = Path(where).resolve().parent if is_file else Path.cwd()
+    if is_file:
+        _check_file(reference, Path(where), name)
+    with other_peoples_code(reference.text), importable_from(folder):
+        module = _imported(reference, where, is_file=is_file)
+    made_by = _attribute(reference, module, name)
+    info = ModelInfo(reference.text, "python", reference.text)
+    if _is_module(made_by):
+        if reference.settings:
+            raise UnknownSetting(reference.name, reference.settings[0][0], ())
+        return LoadedModel(info, lambda: made_by, live=True)
+    make = _with_settings(reference, made_by)
+
+    def build() -> Any:
+        with importable_from(folder), known_to_python(module):
+            return construct(reference.text, make)
+
+    return LoadedModel(info, build)
+
+
+@contextmanager
+def importable_from(folder: Path) -> Iterator[None]:
+    """Find modules in `folder`, and forget afterwards those that only this made importable."""
+    if str(folder) in (str(Path(entry).resolve()) for entry in sys.path):
+        yield
+        return
+    kept, before = list(sys.path), set(sys.modules)
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path[:] = kept
+        for name in set(sys.modules) - before:
+            if _is_top_of(folder, name.partition(".")[0]):
+                del sys.modules[name]
+
+
+def _is_top_of(folder: Path, package: str) -> bool:
+    """Whether a package lies in the folder itself, and is not this one."""
+    is_there = (folder / f"{package}.py").exists() or (folder / package).is_dir()
+    return is_there and package != __name__.partition(".")[0]
+
+
+@contextmanager
+def known_to_python(module: ModuleType) -> Iterator[None]:
+    """Let a module be found under its name, where dataclasses and pickles look for it."""
+    hidden = sys.modules.get(module.__name__)
+    sys.modules[module.__name__] = module
+    try:
+        yield
+    finally:
+        if hidden is None:
+            del sys.modules[module.__name__]
+        else:
+            sys.modules[module.__name__] = hidden
+
+
+def _check_file(reference: Reference, path: Path, name: str) -> None:
+    """Read the file as text, and say early what can be said without running it."""
+    if not path.exists():
+        raise FileMissing(path)
+    try:
+        tree = ast.parse(path.read_bytes(), str(path))
+    except SyntaxError as problem:
+        at = f"line {problem.lineno}: " if problem.lineno else ""
+        raise FileUnreadable(path, f"{at}{problem.msg}", "it must be Python") from problem
+    except (OSError, ValueError, RecursionError, MemoryError) as problem:
+        raise FileUnreadable(path, first_line(problem), "it must be Python") from problem
+    if not name:
+        defined = [
+            node.name
+            for node in tree.body
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_")
+        ]
+        choices = ", ".join(f"{path}:{found}" for found in defined[:5])
+        raise BadReference(
+            reference.text,
+            "it names no class or function of the file",
+            f"write {choices}" if choices else "",
+        )
+
+
+def _imported(reference: Reference, where: str, *, is_file: bool) -> Any:
+    def run() -> Any:
+        return _run_file(Path(where)) if is_file else importlib.import_module(where)
+
+    try:
+        return with_operators_defined(run)
+    except CnnInspectError:
+        raise
+    except ModuleNotFoundError as problem:
+        if not is_file and problem.name and f"{where}.".startswith(f"{problem.name}."):
+            raise _no_such_module(reference, where) from problem
+        raise BuildFailed(reference.text, first_line(problem)) from problem
+    except Exception as problem:
+        raise BuildFailed(reference.text, f"importing it raises {first_line(problem)}") from problem
+
+
+def _run_file(path: Path) -> ModuleType:
+    name = path.stem
+    if not name.isidentifier() or name in sys.modules or name in sys.stdlib_module_names:
+        name = f"file_{abs(hash(path))}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise FileUnreadable(path, "it is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    with known_to_python(module):
+        spec.loader.exec_module(module)
+    return module
+
+
+def _no_such_module(reference: Reference, where: str) -> BadReference:
+    from cnninspect.sources.registry import schemes
+
+    nearest = did_you_mean(where, schemes())
+    return BadReference(
+        reference.text,
+        f"there is neither a source nor a Python module called {where}",
+        nearest or "path/to/file.py:callable names a file",
+    )
+
+
+def _attribute(reference: Reference, module: Any, name: str) -> Any:
+    value = module
+    for part in name.split("."):
+        if not hasattr(value, part):
+            known = [key for key, item in vars(module).items() if callable(item)]
+            raise UnknownModel(name, known, reference.name.rpartition(":")[0])
+        value = getattr(value, part)
+    if not callable(value):
+        raise BadReference(
+            reference.text,
+            f"{name} is a {type(value).__name__}",
+            "name a class or a function that returns a module",
+        )
+    return value
+
+
+def _is_module(value: Any) -> bool:
+    from torch import nn
+
+    return isinstance(value, nn.Module)
+
+
+def _with_settings(reference: Reference, made_by: Callable[..., Any]) -> Callable[[], Any]:
+    """A call that needs no more arguments.
+
+    Raises:
+        UnknownSetting, BadSetting: the settings do not fit its arguments.
+        BadReference: an argument without a default was not set.
+    """
+    settings = keyword_arguments(reference.name, reference.settings, made_by)
+    missing = [
+        name
+        for name, argument in arguments_of(made_by)[0].items()
+        if argument.default is argument.empty and name not in settings
+    ]
+    if missing:
+        wanted = ",".join(f"{name}=…" for name in missing)
+        raise BadReference(
+            reference.text,
+            f"it must be told {' and '.join(missing)}",
+            f"write {reference.name}@{wanted}",
+        )
+    return partial(made_by, **settings)
