@@ -11,6 +11,8 @@
     │   ├── UnknownChoice           an option's value is not among those allowed
     │   ├── BadOption               an option's value is of no use
     │   ├── MissingLibrary          an extra is not installed
+    │   ├── CannotTrain             a model has nothing that gradients could reach
+    │   ├── LabelOutOfRange         a label names a class that the model does not have
     │   ├── FileMissing             there is no such file
     │   └── FileExists              the output is there already
     ├── Failure                     1: what failed
@@ -155,6 +157,24 @@ class MissingLibrary(UsageError):
         super().__init__(
             f"{needed_for} needs {library}, which is not installed",
             f"pip install 'cnninspect[{extra}]'",
+        )
+
+
+class CannotTrain(UsageError):
+    """A model has nothing that gradients could reach."""
+
+    def __init__(self, model: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"{model} cannot be trained: {problem}", hint)
+
+
+class LabelOutOfRange(UsageError):
+    """A label names a class that the model does not have."""
+
+    def __init__(self, label: int, classes: int) -> None:
+        super().__init__(
+            f"label {label} is out of range: the model tells {classes} classes apart, "
+            f"0 to {classes - 1}",
+            f"a model with more outputs fits, as MODEL@num_classes={max(label + 1, classes)}",
         )
 
 
