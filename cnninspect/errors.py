@@ -20,6 +20,7 @@
     │   ├── BuildFailed             the model could not be built
     │   ├── RunFailed               the model could not be run
     │   │   └── ShapeMismatch       the input does not fit: which layer, got, wanted
+    │   ├── WeightsMismatch         the weights of a file are not those of the network
     │   ├── FileUnreadable          a file is not what it should be
     │   └── FileUnwritable          a file could not be written
     └── AnswerIsNo                  3: the work was done and the answer is no
@@ -192,6 +193,27 @@ class FileExists(UsageError):
         super().__init__(f"{path} exists already", "add --force to overwrite it")
 
 
+class WeightsMismatch(Failure):
+    """The weights of a file are not those of the network."""
+
+    def __init__(
+        self,
+        path: object,
+        *,
+        missing: Sequence[str] = (),
+        unexpected: Sequence[str] = (),
+        misshaped: Sequence[str] = (),
+        hint: str = "",
+    ) -> None:
+        lists = (
+            ("not in the file", missing),
+            ("only in the file", unexpected),
+            ("of another shape", misshaped),
+        )
+        found = [f"{len(names)} {what} ({_some(names)})" for what, names in lists if names]
+        super().__init__(f"the weights in {path} do not fit the network: {'; '.join(found)}", hint)
+
+
 class FileUnreadable(Failure):
     """A file is not what it should be."""
 
@@ -276,3 +298,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return ""
     *first, last = nearest
     return f"did you mean {', '.join(first)} or {last}?" if first else f"did you mean {last}?"
+
+
+def _some(names: Sequence[str], shown: int = 3) -> str:
+    """The first few of the names, and how many more there are."""
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")

@@ -105,6 +105,8 @@ class WeightsReport:
     """In the file, not in the network."""
     misshaped: tuple[Misshaped, ...] = ()
     """In both, with different shapes."""
+    notes: tuple[str, ...] = ()
+    """What was done to make the names fit."""
 
     @property
     def fits(self) -> bool:

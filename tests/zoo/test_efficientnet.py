@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from cnninspect.engine.weights import load_weights
 from cnninspect.zoo import catalogue
 from cnninspect.zoo.efficientnet import (
     EfficientNet,
@@ -68,6 +69,15 @@ def test_torchvision_weights_give_torchvision_outputs(name, torchvision_models):
         expected = theirs(x)
         assert expected.abs().max() > 1e-3
         torch.testing.assert_close(ours(x), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_file_of_torchvisions_weights_loads(tmp_path, torchvision_models):
+    theirs = torchvision_models.efficientnet_b0()
+    torch.save(theirs.state_dict(), tmp_path / "b0.pth")
+    ours = build("efficientnet_b0")
+    assert load_weights(ours, tmp_path / "b0.pth").fits
+    for (name, mine), other in zip(ours.state_dict().items(), theirs.state_dict().values()):
+        assert torch.equal(mine, other), name
 
 
 def test_every_stage_of_b0_has_the_resolution_and_channels_of_table_1():
