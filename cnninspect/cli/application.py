@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from cnninspect.errors import CnnInspectError
+from cnninspect.cli.problems import report_problem
 from cnninspect.version import __version__
 
 COMMANDS = ("summary", "list", "explain")
@@ -60,36 +59,3 @@ def run(arguments: list[str] | None = None) -> None:
     except Exception as problem:
         code = report_problem(problem, debug=debug)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def report_problem(problem: Exception, *, debug: bool) -> int:
-    """Say on stderr what went wrong and what to type next; returns the exit code."""
-    if debug:
-        traceback.print_exception(problem)
-    if isinstance(problem, CnnInspectError):
-        message, hint, code = str(problem), problem.hint, problem.exit_code
-    elif hasattr(problem, "format_message") and hasattr(problem, "exit_code"):
-        # A usage error of the command-line library, whose class moved between its versions.
-        context = getattr(problem, "ctx", None)
-        message, code = problem.format_message(), problem.exit_code
-        hint = f"{context.command_path} --help" if context else "cnninspect --help"
-    else:
-        message = f"unexpected {type(problem).__name__}: {problem}"
-        hint, code = "this is a defect of cnninspect; --debug shows where", 1
-    _say("error", message, "31")
-    if hint:
-        _say("hint", hint, "36")
-    return code
-
-
-def _say(label: str, text: str, color: str) -> None:
-    colored = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    label = f"\x1b[{color}m{label}:\x1b[0m" if colored else f"{label}:"
-    print(label, _printable(text), file=sys.stderr)  # noqa: T201
-
-
-def _printable(text: str) -> str:
-    """The text without control characters, which could come from a model's names."""
-    return "".join(
-        sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in text
-    )

@@ -47,7 +47,7 @@ Input = Annotated[
     ),
 ]
 Batch = Annotated[
-    int, typer.Option("--batch", "-b", min=0, help="Size of the batch.", rich_help_panel=RUNS)
+    int, typer.Option("--batch", "-b", min=1, help="Size of the batch.", rich_help_panel=RUNS)
 ]
 RunMode = Annotated[
     Mode, typer.Option("--mode", help="Run as in testing or in training.", rich_help_panel=RUNS)
