@@ -3,8 +3,9 @@ from inspect import Parameter, signature
 
 import pytest
 
-from cnninspect.errors import UnknownModel
+from cnninspect.errors import UnknownModel, UnknownSetting
 from cnninspect.zoo import catalogue
+from cnninspect.zoo.settings import parse_settings
 
 
 @pytest.mark.parametrize("name", catalogue.names())
@@ -42,6 +43,25 @@ def test_every_network_names_its_paper_and_year():
     for entry in catalogue.entries():
         assert entry.paper
         assert 1940 < entry.year < 2100
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("plain18", "drop_path"),  # no shortcut to take
+        ("plain18", "stride_in"),
+        ("resnet34", "stride_in"),  # both convolutions are 3×3
+        ("preresnet18", "stride_in"),
+        ("preresnet110", "stride_in"),
+        ("se_resnet18", "stride_in"),
+        ("plain20", "drop_path"),
+        ("plain20", "shortcut"),
+    ],
+)
+def test_a_setting_without_effect_is_refused(name, setting):
+    family, variant = catalogue.find(name)
+    with pytest.raises(UnknownSetting):
+        parse_settings(name, [(setting, "0")], family.settings_of(variant))
 
 
 def test_an_unknown_name_is_an_error_with_the_nearest_names():

@@ -6,8 +6,8 @@ from cnninspect.errors import BadSetting
 from cnninspect.zoo import catalogue
 from cnninspect.zoo.preresnet import Block
 
-IMAGENET = [variant.name for variant in catalogue.PRERESNET.variants]
-CIFAR = [variant.name for variant in catalogue.CIFAR_PRERESNET.variants]
+IMAGENET = [entry.name for entry in catalogue.entries() if entry.family == "preresnet"]
+CIFAR = [entry.name for entry in catalogue.entries() if entry.family == "cifar_preresnet"]
 
 
 @pytest.mark.parametrize("name", [*IMAGENET, *CIFAR])

@@ -5,7 +5,7 @@ from torch import nn
 from cnninspect.zoo import catalogue
 from cnninspect.zoo.senet import Block, SqueezeExcitation
 
-NAMES = [variant.name for variant in catalogue.SENET.variants]
+NAMES = [entry.name for entry in catalogue.entries() if entry.family == "senet"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -172,7 +172,7 @@ def test_in_evaluation_an_se_branch_weighs_as_much_as_its_chance_to_survive(buil
 @pytest.mark.parametrize(
     "settings",
     [
-        {"num_classes": 12, "in_channels": 1, "resolution": 64, "stride_in": "1x1"},
+        {"num_classes": 12, "in_channels": 1, "resolution": 64},
         {"head": "flatten", "resolution": 70, "reduction": 100},
         {"activation": "tanh", "norm": "none", "dropout": 0.5, "drop_path": 0.5},
         {"squeeze": False, "se_stages": (4,), "se_bias": False},

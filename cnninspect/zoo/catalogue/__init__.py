@@ -21,10 +21,27 @@ from cnninspect.zoo.catalogue.densenet import CIFAR_DENSENET, DENSENET
 from cnninspect.zoo.catalogue.efficientnet import EFFICIENTNET, EFFICIENTNET_COMPOUND
 from cnninspect.zoo.catalogue.highway_and_fitnet import FITNET, HIGHWAY_CIFAR, HIGHWAY_MNIST
 from cnninspect.zoo.catalogue.mlp_to_lenet import LENET, LENET_MODERN, MLP, SHALLOW_CNN
-from cnninspect.zoo.catalogue.preresnet_and_wide import CIFAR_PRERESNET, PRERESNET, WIDE_RESNET
+from cnninspect.zoo.catalogue.preresnet_and_wide import (
+    BASIC_PRERESNET,
+    BOTTLENECK_PRERESNET,
+    CIFAR_BASIC_PRERESNET,
+    CIFAR_BOTTLENECK_PRERESNET,
+    WIDE_RESNET,
+)
 from cnninspect.zoo.catalogue.recurrent import GRU, LANGUAGE_MODEL, LSTM, RNN, TOKEN_CLASSIFIER
-from cnninspect.zoo.catalogue.resnet import CIFAR_PLAIN, CIFAR_RESNET, RESNET
-from cnninspect.zoo.catalogue.resnext_and_senet import CIFAR_RESNEXT, RESNEXT, SENET
+from cnninspect.zoo.catalogue.resnet import (
+    BASIC_RESNET,
+    BOTTLENECK_RESNET,
+    CIFAR_PLAIN,
+    CIFAR_RESNET,
+    PLAIN,
+)
+from cnninspect.zoo.catalogue.resnext_and_senet import (
+    BASIC_SENET,
+    BOTTLENECK_SENET,
+    CIFAR_RESNEXT,
+    RESNEXT,
+)
 from cnninspect.zoo.families import Family, Variant
 
 FAMILIES: tuple[Family, ...] = (
@@ -41,17 +58,22 @@ FAMILIES: tuple[Family, ...] = (
     HIGHWAY_MNIST,
     HIGHWAY_CIFAR,
     FITNET,
-    RESNET,
+    BASIC_RESNET,
+    BOTTLENECK_RESNET,
+    PLAIN,
     CIFAR_RESNET,
     CIFAR_PLAIN,
-    PRERESNET,
-    CIFAR_PRERESNET,
+    BASIC_PRERESNET,
+    BOTTLENECK_PRERESNET,
+    CIFAR_BASIC_PRERESNET,
+    CIFAR_BOTTLENECK_PRERESNET,
     WIDE_RESNET,
     DENSENET,
     CIFAR_DENSENET,
     RESNEXT,
     CIFAR_RESNEXT,
-    SENET,
+    BASIC_SENET,
+    BOTTLENECK_SENET,
     EFFICIENTNET,
     EFFICIENTNET_COMPOUND,
     RNN,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cnninspect.records.entries import Setting
 from cnninspect.zoo.catalogue.image_settings import (
     ACTIVATION,
@@ -18,38 +20,54 @@ from cnninspect.zoo.catalogue.image_settings import (
 from cnninspect.zoo.catalogue.resnet import CIFAR_RESNET_SETTINGS, PRERESNET_PAPER, WRN_PAPER
 from cnninspect.zoo.families import Family, Variant
 
-PRERESNET = Family(
+BASIC_PRERESNET = Family(
     name="preresnet",
     title="Pre-activation ResNet",
     paper=PRERESNET_PAPER,
     year=2016,
     builder="cnninspect.zoo.preresnet:PreResNet",
     settings=(
-        NUM_CLASSES, IN_CHANNELS, RESOLUTION, STRIDE_IN, HEAD, ACTIVATION, NORM, DROPOUT, DROP_PATH,
+        NUM_CLASSES, IN_CHANNELS, RESOLUTION, HEAD, ACTIVATION, NORM, DROPOUT, DROP_PATH,
     ),
     input_shape=("in_channels", "resolution", "resolution"),
+    extra={"block": "basic"},
     variants=(
-        Variant("preresnet18", {"block": "basic", "depths": (2, 2, 2, 2)}, 11_687_848),
-        Variant("preresnet34", {"block": "basic", "depths": (3, 4, 6, 3)}, 21_796_008),
-        Variant("preresnet50", {"block": "bottleneck", "depths": (3, 4, 6, 3)}, 25_549_480),
-        Variant("preresnet101", {"block": "bottleneck", "depths": (3, 4, 23, 3)}, 44_541_608),
-        Variant("preresnet152", {"block": "bottleneck", "depths": (3, 8, 36, 3)}, 60_185_256),
-        Variant("preresnet200", {"block": "bottleneck", "depths": (3, 24, 36, 3)}, 64_666_280),
+        Variant("preresnet18", {"depths": (2, 2, 2, 2)}, 11_687_848),
+        Variant("preresnet34", {"depths": (3, 4, 6, 3)}, 21_796_008),
     ),
 )  # fmt: skip
 
-CIFAR_PRERESNET = Family(
+BOTTLENECK_PRERESNET = replace(
+    BASIC_PRERESNET,
+    settings=(*BASIC_PRERESNET.settings, STRIDE_IN),
+    extra={"block": "bottleneck"},
+    variants=(
+        Variant("preresnet50", {"depths": (3, 4, 6, 3)}, 25_549_480),
+        Variant("preresnet101", {"depths": (3, 4, 23, 3)}, 44_541_608),
+        Variant("preresnet152", {"depths": (3, 8, 36, 3)}, 60_185_256),
+        Variant("preresnet200", {"depths": (3, 24, 36, 3)}, 64_666_280),
+    ),
+)
+
+CIFAR_BASIC_PRERESNET = Family(
     name="cifar_preresnet",
     title="Pre-activation ResNet for CIFAR",
     paper=PRERESNET_PAPER + ", Table 4",
     year=2016,
     builder="cnninspect.zoo.preresnet:CifarPreResNet",
-    settings=(*CIFAR_RESNET_SETTINGS, STRIDE_IN, DROP_PATH),
+    settings=(*CIFAR_RESNET_SETTINGS, DROP_PATH),
     input_shape=("in_channels", "resolution", "resolution"),
+    extra={"block": "basic"},
+    variants=(Variant("preresnet110", {"depth": 110}, 1_730_522),),
+)
+
+CIFAR_BOTTLENECK_PRERESNET = replace(
+    CIFAR_BASIC_PRERESNET,
+    settings=(*CIFAR_BASIC_PRERESNET.settings, STRIDE_IN),
+    extra={"block": "bottleneck"},
     variants=(
-        Variant("preresnet110", {"block": "basic", "depth": 110}, 1_730_522),
-        Variant("preresnet164", {"block": "bottleneck", "depth": 164}, 1_703_258),
-        Variant("preresnet1001", {"block": "bottleneck", "depth": 1001}, 10_327_706),
+        Variant("preresnet164", {"depth": 164}, 1_703_258),
+        Variant("preresnet1001", {"depth": 1001}, 10_327_706),
     ),
 )
 

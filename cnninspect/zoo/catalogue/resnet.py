@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cnninspect.records.entries import Setting
 from cnninspect.zoo.catalogue.image_settings import (
     ACTIVATION,
@@ -23,47 +25,59 @@ PRERESNET_PAPER = (
 
 WRN_PAPER = "Zagoruyko, Komodakis, Wide Residual Networks, arXiv:1605.07146"
 
-RESNET = Family(
+WIDTH = Setting("width", 1.0, "times the channels inside the blocks", minimum=1 / 64)
+
+BASIC_RESNET = Family(
     name="resnet",
     title="ResNet",
     paper="He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition, arXiv:1512.03385",
     year=2015,
     builder="cnninspect.zoo.resnet:ResNet",
     settings=(
-        NUM_CLASSES,
-        IN_CHANNELS,
-        RESOLUTION,
-        STRIDE_IN,
-        HEAD,
-        Setting("width", 1.0, "times the channels inside the blocks", minimum=1 / 64),
-        ACTIVATION,
-        NORM,
-        DROPOUT,
-        DROP_PATH,
+        NUM_CLASSES, IN_CHANNELS, RESOLUTION, WIDTH, HEAD, ACTIVATION, NORM, DROPOUT, DROP_PATH,
     ),
     input_shape=("in_channels", "resolution", "resolution"),
+    extra={"block": "basic"},
     variants=(  # Table 1 of the paper
-        Variant("resnet18", {"block": "basic", "depths": (2, 2, 2, 2)}, 11_689_512),
-        Variant("resnet34", {"block": "basic", "depths": (3, 4, 6, 3)}, 21_797_672),
-        Variant("resnet50", {"block": "bottleneck", "depths": (3, 4, 6, 3)}, 25_557_032),
-        Variant("resnet101", {"block": "bottleneck", "depths": (3, 4, 23, 3)}, 44_549_160),
-        Variant("resnet152", {"block": "bottleneck", "depths": (3, 8, 36, 3)}, 60_192_808),
-        Variant("plain18", {"block": "basic", "depths": (2, 2, 2, 2), "skip": False}, 11_515_688),
-        Variant("plain34", {"block": "basic", "depths": (3, 4, 6, 3), "skip": False}, 21_623_848),
+        Variant("resnet18", {"depths": (2, 2, 2, 2)}, 11_689_512),
+        Variant("resnet34", {"depths": (3, 4, 6, 3)}, 21_797_672),
+    ),
+)  # fmt: skip
+
+BOTTLENECK_RESNET = replace(
+    BASIC_RESNET,
+    settings=(*BASIC_RESNET.settings, STRIDE_IN),
+    extra={"block": "bottleneck"},
+    variants=(  # Table 1 of the paper
+        Variant("resnet50", {"depths": (3, 4, 6, 3)}, 25_557_032),
+        Variant("resnet101", {"depths": (3, 4, 23, 3)}, 44_549_160),
+        Variant("resnet152", {"depths": (3, 8, 36, 3)}, 60_192_808),
         Variant(
             "wide_resnet50_2",
-            {"block": "bottleneck", "depths": (3, 4, 6, 3), "width": 2.0},
+            {"depths": (3, 4, 6, 3), "width": 2.0},
             68_883_240,
             paper=WRN_PAPER + ", Table 8",
             year=2016,
         ),
         Variant(
             "wide_resnet101_2",
-            {"block": "bottleneck", "depths": (3, 4, 23, 3), "width": 2.0},
+            {"depths": (3, 4, 23, 3), "width": 2.0},
             126_886_696,
             paper="torchvision, after " + WRN_PAPER,
             year=2016,
         ),
+    ),
+)
+
+PLAIN = replace(
+    BASIC_RESNET,
+    name="plain",
+    title="Plain twins of the ResNets",
+    settings=tuple(setting for setting in BASIC_RESNET.settings if setting is not DROP_PATH),
+    extra={"block": "basic", "skip": False},
+    variants=(  # Table 1 of the paper
+        Variant("plain18", {"depths": (2, 2, 2, 2)}, 11_515_688),
+        Variant("plain34", {"depths": (3, 4, 6, 3)}, 21_623_848),
     ),
 )
 
@@ -79,7 +93,7 @@ CIFAR_RESNET_SETTINGS = (
 CIFAR_RESNET = Family(
     name="cifar_resnet",
     title="ResNet for CIFAR",
-    paper=RESNET.paper + ", section 4.2",
+    paper=BASIC_RESNET.paper + ", section 4.2",
     year=2015,
     builder="cnninspect.zoo.cifar_resnet:CifarResNet",
     settings=(

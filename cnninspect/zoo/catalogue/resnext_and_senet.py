@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cnninspect.records.entries import Setting
 from cnninspect.zoo.catalogue.image_settings import (
     ACTIVATION,
@@ -105,7 +107,7 @@ CIFAR_RESNEXT = Family(
 
 SENET_PAPER = "Hu, Shen, Albanie, Sun, Wu, Squeeze-and-Excitation Networks, arXiv:1709.01507"
 
-SENET = Family(
+BASIC_SENET = Family(
     name="senet",
     title="SENet",
     paper=SENET_PAPER,
@@ -128,7 +130,6 @@ SENET = Family(
         ),
         Setting("se_bias", True, "whether the two layers of SE have biases"),
         Setting("squeeze", True, "whether SE averages over the map before them"),
-        STRIDE_IN,
         HEAD,
         ACTIVATION,
         NORM,
@@ -136,20 +137,29 @@ SENET = Family(
         DROP_PATH,
     ),
     input_shape=("in_channels", "resolution", "resolution"),
+    extra={"block": "basic"},
     variants=(
-        Variant("se_resnet18", {"block": "basic", "depths": (2, 2, 2, 2)}, 11_778_592),
-        Variant("se_resnet34", {"block": "basic", "depths": (3, 4, 6, 3)}, 21_958_868),
-        Variant("se_resnet50", {"block": "bottleneck", "depths": (3, 4, 6, 3)}, 28_088_024),
-        Variant("se_resnet101", {"block": "bottleneck", "depths": (3, 4, 23, 3)}, 49_326_872),
-        Variant("se_resnet152", {"block": "bottleneck", "depths": (3, 8, 36, 3)}, 66_821_848),
+        Variant("se_resnet18", {"depths": (2, 2, 2, 2)}, 11_778_592),
+        Variant("se_resnet34", {"depths": (3, 4, 6, 3)}, 21_958_868),
+    ),
+)
+
+BOTTLENECK_SENET = replace(
+    BASIC_SENET,
+    settings=(*BASIC_SENET.settings, STRIDE_IN),
+    extra={"block": "bottleneck"},
+    variants=(
+        Variant("se_resnet50", {"depths": (3, 4, 6, 3)}, 28_088_024),
+        Variant("se_resnet101", {"depths": (3, 4, 23, 3)}, 49_326_872),
+        Variant("se_resnet152", {"depths": (3, 8, 36, 3)}, 66_821_848),
         Variant(
             "se_resnext50_32x4d",
-            {"block": "bottleneck", "depths": (3, 4, 6, 3), "cardinality": 32, "base_width": 4},
+            {"depths": (3, 4, 6, 3), "cardinality": 32, "base_width": 4},
             27_559_896,
         ),
         Variant(
             "se_resnext101_32x4d",
-            {"block": "bottleneck", "depths": (3, 4, 23, 3), "cardinality": 32, "base_width": 4},
+            {"depths": (3, 4, 23, 3), "cardinality": 32, "base_width": 4},
             48_955_416,
         ),
     ),
