@@ -33,7 +33,12 @@ class Report:
 
 
 def plain(value: Any) -> Any:
-    """A record as dictionaries, lists and scalars, field by field."""
+    """A record as dictionaries, lists and scalars, field by field.
+
+    A record with a method `as_plain` says itself what it is written as.
+    """
+    if hasattr(value, "as_plain"):
+        return value.as_plain()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, (tuple, list)):

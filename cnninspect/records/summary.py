@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from cnninspect.records.layers import level_of
 from cnninspect.records.models import ModelInfo
-from cnninspect.records.reports import Report, plain
+from cnninspect.records.reports import Report
 from cnninspect.records.tensors import NamedTensor
 
 
@@ -193,13 +193,6 @@ class Summary(Report):
     """The model itself first, then every layer, parents before children."""
     uncounted: tuple[Uncounted, ...] = ()
     published: tuple[Published, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as plain data, inputs and outputs flattened to name, shape and dtype."""
-        data = Report.to_dict(self)
-        for key, tensors in (("inputs", self.inputs), ("outputs", self.outputs)):
-            data[key] = [{"name": t.name, **plain(t.spec)} for t in tensors]
-        return data
 
 
 def limit_level(summary: Summary, level: int) -> Summary:

@@ -46,3 +46,7 @@ class NamedTensor:
     """The argument of `forward`, or the key or position in the result."""
     spec: TensorSpec
     """Its shape and dtype."""
+
+    def as_plain(self) -> dict[str, object]:
+        """Name, shape and dtype side by side: what a report writes."""
+        return {"name": self.name, "shape": list(self.spec.shape), "dtype": self.spec.dtype}
