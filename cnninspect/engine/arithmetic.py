@@ -15,16 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnninspect.engine.layouts import Layout
-
-
-def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Strides of a tensor laid out row by row."""
-    strides, step = [], 1
-    for size in reversed(shape):
-        strides.append(step)
-        step *= max(size, 1)
-    return tuple(reversed(strides))
+from cnninspect.engine.elementwise import ELEMENTWISE
+from cnninspect.engine.layouts import Layout, contiguous
+from cnninspect.engine.pooling import POOLING
 
 
 def convolution(
@@ -100,5 +93,7 @@ ARITHMETIC: dict[str, Callable[..., tuple[Layout, ...] | None]] = {
     "aten._native_batch_norm_legit_no_training": batch_norm_testing,
     "aten.native_batch_norm": batch_norm,
     "aten.addmm": addmm,
+    **ELEMENTWISE,
+    **POOLING,
 }
 """By operator; each takes the operator's own arguments."""

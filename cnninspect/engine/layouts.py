@@ -22,6 +22,16 @@ MARK = "_cnninspect"
 """Attribute of a tensor that was made during a trace: the call that made it, or -1 - i for input
 number i, and the number of its layout."""
 
+
+def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Strides of a tensor laid out row by row."""
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(strides))
+
+
 LAYOUTS: list[Layout] = []
 """By number."""
 SPECS: list[TensorSpec] = []

@@ -1,0 +1,89 @@
+"""Output layouts of what works element by element, as plain arithmetic.
+
+PyTorch 2.13 works many of these out in Python, and the first one imports its whole compiler: a
+second of time and 80 MB that nothing here needs.  As in `arithmetic`, a function returns None
+where the case is not the plain one, and PyTorch is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from cnninspect.engine.layouts import Layout, contiguous
+
+
+def of_one_tensor(x: Any, *others: Any, **options: Any) -> tuple[Layout, ...] | None:
+    """A function of each element: `aten.relu(x)`, `aten.clamp(x, 0, 6)`."""
+    if not is_plain(x) or any(isinstance(v, Tensor) for v in (*others, *options.values())):
+        return None
+    return (like(x),)
+
+
+def of_two_tensors(x: Any, y: Any, **_options: Any) -> tuple[Layout, ...] | None:
+    """A sum, product, … of two tensors, one of them as large as the result, or with a number."""
+    if not is_plain(x):
+        return None
+    if not isinstance(y, Tensor):
+        return (like(x),) if isinstance(y, (bool, int, float)) else None
+    if not is_plain(y) or x.dtype != y.dtype or x.dim() == 0 or y.dim() == 0:
+        return None  # a tensor without dimensions has its own rules for dtypes
+    if _covers(x.shape, y.shape):
+        return (like(x),)
+    return (like(y),) if _covers(y.shape, x.shape) else None
+
+
+def _covers(large: Sequence[int], small: Sequence[int]) -> bool:
+    """Whether the smaller shape stretches to the larger one."""
+    if len(small) > len(large):
+        return False
+    return all(a in (1, b) for a, b in zip(reversed(small), reversed(large)))
+
+
+def joined(tensors: Sequence[Tensor], dim: int = 0) -> tuple[Layout, ...] | None:
+    """`aten.cat`: tensors one after the other along a dimension."""
+    first = tensors[0]
+    rank = first.dim()
+    if rank == 0 or not -rank <= dim < rank:
+        return None
+    axis = dim % rank
+    length = 0
+    for tensor in tensors:
+        if not is_plain(tensor) or tensor.dtype != first.dtype or tensor.dim() != rank:
+            return None
+        if any(i != axis and tensor.shape[i] != first.shape[i] for i in range(rank)):
+            return None
+        length += tensor.shape[axis]
+    shape = (*first.shape[:axis], length, *first.shape[axis + 1 :])
+    return ((shape, contiguous(shape), first.dtype),)
+
+
+def is_plain(x: Any) -> bool:
+    """Whether this is a tensor of real floats, row by row in memory, with elements."""
+    return (
+        isinstance(x, Tensor)
+        and x.dtype.is_floating_point
+        and x.is_contiguous()
+        and 0 not in x.shape
+    )
+
+
+def like(x: Tensor) -> Layout:
+    """The layout of a new tensor of the same shape."""
+    shape = tuple(x.shape)
+    return shape, contiguous(shape), x.dtype
+
+
+OF_ONE = """abs celu clamp clamp_max clamp_min cos elu erf exp gelu hardsigmoid hardswish hardtanh
+    leaky_relu log log_sigmoid mish neg reciprocal relu rsqrt selu sigmoid silu sin softplus sqrt
+    tanh"""
+OF_TWO = "add div mul pow rsub sub"
+
+ELEMENTWISE: dict[str, Callable[..., tuple[Layout, ...] | None]] = {
+    **{f"aten.{name}": of_one_tensor for name in OF_ONE.split()},
+    **{f"aten.{name}": of_two_tensors for name in OF_TWO.split()},
+    "aten.cat": joined,
+}
+"""By operator."""
