@@ -32,7 +32,7 @@ from cnninspect.engine.operators import (
     remember,
 )
 from cnninspect.engine.recording import Recorder
-from cnninspect.engine.values import known_outcome, with_known_indices
+from cnninspect.engine.values import ValueNeeded, known_outcome, with_known_indices
 from cnninspect.records.operations import Operation
 
 CPU = torch.device("cpu")
@@ -41,6 +41,10 @@ MOST_REAL_BYTES = 8 * 2**20
 MOST_REAL_FLOATS = 4096
 """Floating-point tensors of known value up to this many elements keep their values."""
 INDEXING = frozenset({"aten.index", "aten._unsafe_index", "aten.index_put", "aten.index_put_"})
+
+
+SELECTING = frozenset({"aten.index", "aten._unsafe_index"})
+"""Those of them whose result has as many rows as a mask has true entries."""
 
 
 class Twin:
@@ -231,7 +235,7 @@ class Abstraction(TorchDispatchMode):
                     for shape, strides, dtype in layouts
                 )
                 return made if len(operator.return_targets) > 1 else made[0]
-        if operator.reads_values:
+        if operator.reads_values or (operator.name in SELECTING and _is_masked(call.args[1])):
             raise ValueNeeded(operator.name)
         if operator.fills and len(call.given) == 1:
             return call.args[0]  # no other tensor that might not fit
@@ -278,14 +282,6 @@ class Abstraction(TorchDispatchMode):
         return abstract_twin(tensor) if is_spoiled else tensor
 
 
-class ValueNeeded(RuntimeError):
-    """The network asked for a value that depends on weights or floating-point inputs."""
-
-    def __init__(self, operator: str) -> None:
-        super().__init__(f"{operator} asks for a value that depends on weights or float inputs")
-        self.operator = operator
-
-
 def abstract_twin(tensor: Tensor) -> Tensor:
     """An abstract tensor of the same shape, strides and dtype."""
     if tensor.layout != torch.strided or tensor.is_quantized:
@@ -311,6 +307,11 @@ def _fits(tensors: list[Tensor]) -> bool:
     )
     largest = max(t.element_size() for t in tensors)
     return together * largest <= MOST_REAL_BYTES
+
+
+def _is_masked(indices: list[Any]) -> bool:
+    """Whether a mask is among the indices, which can only be an abstract one."""
+    return any(isinstance(i, Tensor) and i.dtype in (torch.bool, torch.uint8) for i in indices)
 
 
 def _plain_key(args: Any, kwargs: dict[str, Any]) -> Any:

@@ -10,7 +10,7 @@ from torch import Tensor
 from cnninspect.engine.layouts import DTYPE_NAMES, abstract, layout_of, spec_of
 from cnninspect.records.operations import Argument, Operation
 
-VALUE_READERS = frozenset(
+VALUE_READERS = frozenset({"torchvision.nms", "torchvision.qnms"}) | frozenset(
     "aten." + name
     for name in (
         "_local_scalar_dense", "is_nonzero", "equal", "allclose", "nonzero", "masked_select",

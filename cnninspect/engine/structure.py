@@ -76,8 +76,7 @@ def walk(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             continue
         above = (*above, module)
         prefix = f"{path}." if path else ""
-        for name in reversed(children):
-            child = children[name]
+        for name, child in reversed(list(children.items())):
             if child is not None and not any(child is ancestor for ancestor in above):
                 pending.append((prefix + name, child, above))
 
@@ -135,7 +134,8 @@ class Ownership:
 
 def type_name(module: nn.Module) -> str:
     """The class name of a module: that of the original where it was scripted."""
-    original = module.__dict__.get("original_name")
+    is_script = isinstance(module, torch.jit.ScriptModule)
+    original = module.original_name if is_script else module.__dict__.get("original_name")
     return original if isinstance(original, str) else type(module).__name__
 
 

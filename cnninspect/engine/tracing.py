@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnninspect.engine import guarding
-from cnninspect.engine.abstraction import Abstraction, ValueNeeded, abstract_twin
+from cnninspect.engine.abstraction import Abstraction, abstract_twin
 from cnninspect.engine.binding import Given, given_for
 from cnninspect.engine.building import Built, build, build_really, check_memory, first_line
 from cnninspect.engine.computation import Computation
@@ -20,7 +20,9 @@ from cnninspect.engine.fusion import Fusion, whole_modules
 from cnninspect.engine.inputs import converted, named
 from cnninspect.engine.layouts import MARK, META, layout_of
 from cnninspect.engine.recording import Recorder, tensors_in
+from cnninspect.engine.scripted import by_weights
 from cnninspect.engine.structure import Structure
+from cnninspect.engine.values import ValueNeeded
 from cnninspect.engine.watching import Watch
 from cnninspect.errors import CnnInspectError, ShapeMismatch
 from cnninspect.records.models import LoadedModel
@@ -81,7 +83,8 @@ def _reason(run: Run, problem: Exception) -> str:
     explained = explain_failure(problem, run.model, run.watch, run.trace_so_far)
     if isinstance(explained, ShapeMismatch):
         raise explained from problem
-    return f"run for real, because {first_line(problem)}"
+    why = str(problem) if isinstance(problem, ValueNeeded) else first_line(problem)
+    return f"run for real, because {why}"
 
 
 def _trace_really(
@@ -161,7 +164,7 @@ class Run:
         return self._written(HowTraced("", ""), ())
 
     def _written(self, how: HowTraced, outputs: Any, made: Iterable[Tensor] = ()) -> Trace:
-        return Trace(
+        trace = Trace(
             model=self.loaded.info,
             inputs=self._input_names(),
             outputs=tuple(outputs),
@@ -171,6 +174,7 @@ class Run:
             mode=self.mode,
             origins=tuple(t.__dict__[MARK][0] for t in made if MARK in t.__dict__),
         )
+        return by_weights(trace) if isinstance(self.model, torch.jit.ScriptModule) else trace
 
     def _input_names(self) -> tuple[NamedTensor, ...]:
         names = self.given.names

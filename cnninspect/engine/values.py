@@ -8,6 +8,14 @@ import torch
 from torch import Tensor
 
 
+class ValueNeeded(RuntimeError):
+    """The network asked for a value that depends on weights or floating-point inputs."""
+
+    def __init__(self, operator: str) -> None:
+        super().__init__(f"{operator} asks for a value that depends on weights or float inputs")
+        self.operator = operator
+
+
 def with_known_indices(indices: Any) -> Any:
     """Indices with each real boolean mask turned into the integers it stands for.
 

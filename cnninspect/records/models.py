@@ -47,8 +47,9 @@ class InputRequest:
     """Whether `shape` begins with the batch; None: not known, to be told from the rank."""
     high: int | None = None
     """For integers: values lie under this."""
-    batch_dim: int = 0
-    """Where in `shape` the batch is: 1 for sequences with their steps first."""
+    batch_dim: int | None = 0
+    """Where in `shape` the batch is: 1 for sequences with their steps first; None: there is none,
+    whatever else is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,16 +67,15 @@ def _picture(kind: Any, config: Any) -> InputRequest:
     vision: Any = next(
         (part for part in _parts(config) if getattr(part, "image_size", None) is not None), config
     )
-    size: Any = getattr(vision, "image_size", None) or fallback
+    size = getattr(vision, "image_size", None) or fallback
     if isinstance(size, dict):
         size = (size.get("height", fallback), size.get("width", fallback))
-    height, width = size if isinstance(size, (tuple, list)) else (size, size)
-    channels: int = next(
-        (part.num_channels for part in _parts(config) if getattr(part, "num_channels", None)), 3
-    )
+    sizes: tuple[int, ...] = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
+    known = [getattr(part, "num_channels", None) for part in _parts(config)]
+    channels = [count for count in (*known, 3) if isinstance(count, int)][:1]
     frames = getattr(vision, "num_frames", None)
     clip: tuple[int, ...] = (frames,) if isinstance(frames, int) else ()
-    return InputRequest((1, *clip, channels, height, width), name="pixel_values")
+    return InputRequest((1, *clip, *channels, *sizes), name="pixel_values")
 
 
 def _video(config: Any, name: str) -> InputRequest:

@@ -7,6 +7,7 @@ have their names and types.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,46 +55,47 @@ def load(reference: Reference) -> LoadedModel:
 def example_of(program: Any) -> tuple[tuple[Any, ...] | None, dict[str, Any]]:
     """What the program was exported with, its tensors as requests; None where it does not say.
 
-    A size that may vary is 1 where that is allowed, so that a batch is one sample.
+    A batch whose size may vary is one sample.
     """
     if program.example_inputs is None:
         return None, {}
-    sizes = iter(list(_declared_sizes(program)))
-
-    def request(value: Any) -> Any:
-        import torch
-
-        if isinstance(value, torch.Tensor):
-            shape = next(sizes, tuple(value.shape))
-            dtype = str(value.dtype).removeprefix("torch.")
-            return InputRequest(shape, dtype, batched=bool(shape))
-        return value
-
+    import torch
     from torch.utils import _pytree
 
-    arguments, keywords = _pytree.tree_map(request, program.example_inputs)
+    declared = list(_declared(program))
+    arguments, keywords = program.example_inputs
+    is_flat = all(isinstance(value, torch.Tensor) for value in arguments)
+    shapes = iter([shape for _, shape in declared])
+    samples = declared[0][1][:1] if declared else ()
+
+    def request(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        shape = next(shapes, tuple(value.shape))
+        at = 0 if shape and shape[:1] == samples else None
+        return InputRequest(shape, str(value.dtype).removeprefix("torch."), batch_dim=at)
+
+    arguments, keywords = _pytree.tree_map(request, (arguments, keywords))
+    if is_flat:
+        names = [name for name, _ in declared]
+        arguments = [replace(value, name=name) for value, name in zip(arguments, names)]
     return tuple(arguments), dict(keywords)
 
 
-def _declared_sizes(program: Any) -> Iterator[tuple[int, ...]]:
-    """The shape of each tensor that goes in."""
+def _declared(program: Any) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Name and shape of each tensor that goes in."""
     taken = set(program.graph_signature.user_inputs)
     for node in program.graph.nodes:
         value = node.meta.get("val")
         if node.op == "placeholder" and node.name in taken and hasattr(value, "shape"):
-            yield tuple(_smallest(size, program.range_constraints) for size in value.shape)
+            yield node.name, tuple(_size(size, i) for i, size in enumerate(value.shape))
 
 
-def _smallest(size: Any, ranges: Any) -> int:
-    """A size itself, or the smallest of those that it may have."""
+def _size(size: Any, dimension: int) -> int:
+    """A size, that of the example where it may vary, 1 if it is the batch's."""
     if isinstance(size, int):
         return size
-    allowed = ranges.get(getattr(getattr(size, "node", None), "expr", None))
-    lower = getattr(allowed, "lower", None)
-    hint = int(size.node.hint) if getattr(size.node, "hint", None) is not None else 1
-    if lower is None:
-        return hint
-    return max(int(lower), 1) if int(lower) <= 2 else hint
+    return 1 if dimension == 0 else int(size.node.hint)
 
 
 def _module_of(program: Any) -> tuple[Any, tuple[str, ...]]:
