@@ -10,12 +10,21 @@
     │   ├── UnknownLayer            the model has no layer of that path
     │   ├── UnknownChoice           an option's value is not among those allowed
     │   ├── BadOption               an option's value is of no use
+    │   ├── BadQuantity             a number with its unit cannot be read
+    │   ├── Contradiction           limits that nothing can keep
+    │   ├── UnknownKey              a file of settings has a key that means nothing
+    │   ├── BadBudget               a budget file says something that cannot be
+    │   ├── PatternMatchesNothing   a pattern for layers fits none of the model's
+    │   ├── NothingToCheck          a gate without a limit
+    │   ├── CannotScale             a model has no such size, or not in a way that can be told
     │   ├── MissingLibrary          an extra is not installed
     │   ├── CannotTrain             a model has nothing that gradients could reach
     │   ├── LabelOutOfRange         a label names a class that the model does not have
     │   ├── FileMissing             there is no such file
     │   └── FileExists              the output is there already
     ├── Failure                     1: what failed
+    │   ├── NothingToTrain          no output depends on a parameter that may change
+    │   ├── SomeModelsFailed        of several models, some could not be measured
     │   ├── LibraryBroken           a library is there and cannot be imported
     │   ├── BuildFailed             the model could not be built
     │   ├── RunFailed               the model could not be run
@@ -24,7 +33,9 @@
     │   ├── FileUnreadable          a file is not what it should be
     │   └── FileUnwritable          a file could not be written
     └── AnswerIsNo                  3: the work was done and the answer is no
-        └── UnknownOperations       --strict met operations that nothing is known of
+        ├── UnknownOperations       --strict met operations that nothing is known of
+        ├── OverBudget              a model does not keep its limits
+        └── Moved                   a model is not what the lock file says, or another than before
 
 Each class takes the facts and writes its own sentence.
 """
@@ -151,6 +162,67 @@ class BadOption(UsageError):
         super().__init__(f"{option} {value} is not possible", f"{option} must be {expected}")
 
 
+class BadQuantity(UsageError):
+    """A number with its unit cannot be read."""
+
+    def __init__(self, option: str, text: str, expected: str) -> None:
+        super().__init__(f"{option} {text!r} is not possible", expected)
+
+
+class Contradiction(UsageError):
+    """Limits that nothing can keep."""
+
+    def __init__(self, title: str, least: str, most: str, where: str = "") -> None:
+        place = f" of {where}" if where else ""
+        super().__init__(
+            f"the limits on the {title}{place} contradict each other: {least} and {most}",
+            "the least must not be above the most",
+        )
+
+
+class UnknownKey(UsageError):
+    """A file of settings has a key that means nothing."""
+
+    def __init__(self, place: str, key: str, known: Iterable[str]) -> None:
+        known = list(known)
+        nearest = did_you_mean(key, known)
+        allowed = f"keys here: {', '.join(known)}"
+        super().__init__(
+            f"{place}: there is no key {key!r}", f"{nearest} ({allowed})" if nearest else allowed
+        )
+
+
+class BadBudget(UsageError):
+    """A budget file says something that cannot be."""
+
+    def __init__(self, place: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"{place}: {problem}", hint)
+
+
+class PatternMatchesNothing(UsageError):
+    """A pattern for layers fits none of the model's, so what is said of them says nothing."""
+
+    def __init__(self, pattern: str, model: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"no layer of {model} fits {pattern!r}",
+            did_you_mean(pattern, known) or f"cnninspect summary {model} shows every layer",
+        )
+
+
+class NothingToCheck(UsageError):
+    """A gate that checks nothing must not pass."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(f"there is nothing to check {what}", hint)
+
+
+class CannotScale(UsageError):
+    """A model has no such size, or not in a way that can be told."""
+
+    def __init__(self, model: str, over: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"{model} cannot be scaled over its {over}: {problem}", hint)
+
+
 class MissingLibrary(UsageError):
     """A library that this needs is not installed."""
 
@@ -191,6 +263,27 @@ class FileExists(UsageError):
 
     def __init__(self, path: object) -> None:
         super().__init__(f"{path} exists already", "add --force to overwrite it")
+
+
+class SomeModelsFailed(Failure):
+    """Of several models, some could not be measured; the report says why."""
+
+    def __init__(self, failed: int, models: int) -> None:
+        super().__init__(f"{failed} of {models} models could not be measured")
+
+
+class OverBudget(AnswerIsNo):
+    """A model does not keep its limits; the report says which."""
+
+    def __init__(self, broken: int, checked: int) -> None:
+        super().__init__(f"{broken} of {checked} limits are not kept")
+
+
+class Moved(AnswerIsNo):
+    """A model is not what it was; the report says where."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what, hint)
 
 
 class WeightsMismatch(Failure):
@@ -243,6 +336,16 @@ class BuildFailed(Failure):
 
     def __init__(self, model: str, problem: str, hint: str = "") -> None:
         super().__init__(f"building {model} failed: {problem}", hint or "--debug shows where")
+
+
+class NothingToTrain(Failure):
+    """No output depends on a parameter that may change."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"{model} has nothing to train: no output depends on a trainable parameter",
+            "freeze less, or ask for inference",
+        )
 
 
 class RunFailed(Failure):

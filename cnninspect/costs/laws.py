@@ -123,14 +123,14 @@ def attention(*, heads: int, queries: int, keys: int, key_width: int, value_widt
 def attention_backward(
     *, heads: int, queries: int, keys: int, key_width: int, value_width: int
 ) -> Terms:
-    """MACs of five products: three of key width (scores again, ∂query, ∂key), two of value width.
+    """MACs of four products, twice the forward ones: ∂query and ∂key, ∂value and ∂scores.
 
-    Fused kernels keep no scores, so they work them out again; then ∂value and the gradient of the
-    scores take the value's width.
-    Source: Dao et al. 2022 (FlashAttention), arXiv:2205.14135, algorithm 4.
+    Fused kernels keep no scores and work them out a second time: that is the price of their
+    memory, not a part of the gradient, and it is left out here; PyTorch's own counter has it in.
+    Source: Dao et al. 2022 (FlashAttention), arXiv:2205.14135, section 3.1 and algorithm 4.
     """
     return (
-        term(products=3, heads=heads, queries=queries, keys=keys, key_width=key_width),
+        term(products=2, heads=heads, queries=queries, keys=keys, key_width=key_width),
         term(products=2, heads=heads, queries=queries, keys=keys, value_width=value_width),
     )
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes
 
-from cnninspect.engine.layouts import spec_of
+from cnninspect.engine.layouts import abstract, layout_of, spec_of
 from cnninspect.engine.operators import plain_argument
 from cnninspect.engine.recording import Recorder, tensors_in
 from cnninspect.records.operations import Operation
@@ -42,19 +42,26 @@ RECURRENT = {
 class Fusion(TorchFunctionMode):
     """Catches the functions above before PyTorch takes them apart.
 
-    With `computes`, they are run as well and the real result is given back.
+    With `computes`, they are run as well and the real result is given back.  With
+    `differentiable`, attention becomes the fused operator that has a gradient, where the CPU would
+    take that too, and recurrent layers are taken apart, so that autograd sees what it keeps.
     """
 
-    def __init__(self, recorder: Recorder, *, computes: bool) -> None:
+    def __init__(self, recorder: Recorder, *, computes: bool, differentiable: bool = False) -> None:
         super().__init__()
         self.recorder = recorder
         self.computes = computes
+        self.differentiable = differentiable
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func is F.scaled_dot_product_attention:
+            if self.differentiable:
+                return _differentiable_attention(*args, **kwargs)
             return self._attention(*args, **kwargs)
         if func in RECURRENT:
+            if self.differentiable:
+                return func(*_with_abstract_states(args), **kwargs)
             return self._recurrent(func, args)
         if func is F.multi_head_attention_forward:
             with self:  # what it calls shall be caught too
@@ -104,6 +111,53 @@ class Fusion(TorchFunctionMode):
         index = self.recorder.record(operation, list(tensors_in(named)))
         self.recorder.mark(result, index)
         return result
+
+
+def _differentiable_attention(*args: Any, **kwargs: Any) -> Any:
+    """Attention by the CPU's fused kernel, where it would be chosen for these arguments.
+
+    Source: PyTorch, aten/src/ATen/native/transformers/sdp_utils_cpp.cpp.
+    """
+    named = dict(zip(ATTENTION, args)) | kwargs
+    query, key, value = named["query"], named["key"], named["value"]
+    mask = named.get("attn_mask")
+    is_fused = (
+        query.dim() == key.dim() == value.dim() == 4
+        and query.shape[-1] == key.shape[-1] == value.shape[-1]
+        and query.shape[:2] == key.shape[:2] == value.shape[:2]
+        and min(query.shape[2], key.shape[2]) > 0
+        and not named.get("dropout_p")
+        and not (mask is not None and (mask.requires_grad or named.get("is_causal")))
+        and query.dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+    )
+    if not is_fused:
+        return F.scaled_dot_product_attention(*args, **kwargs)
+    if mask is not None and mask.dtype == torch.bool:
+        mask = torch.zeros_like(mask, dtype=query.dtype).masked_fill_(
+            mask.logical_not(), -torch.inf
+        )
+    return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+        query,
+        key,
+        value,
+        0.0,
+        bool(named.get("is_causal")),
+        attn_mask=mask,
+        scale=named.get("scale"),
+    )[0]
+
+
+def _with_abstract_states(args: Any) -> Any:
+    """The arguments of a recurrent layer, its first state as abstract as its input."""
+
+    def as_abstract(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return type(value)(as_abstract(item) for item in value)
+        if isinstance(value, Tensor) and value.dtype.is_floating_point and not value.is_meta:
+            return abstract(layout_of(value))
+        return value
+
+    return as_abstract(args)
 
 
 def whole_modules() -> AbstractContextManager[Any]:

@@ -144,8 +144,7 @@ class Run:
     def _trace(
         self, given: Given, mode: TorchDispatchMode, how: HowTraced, *, computes: bool
     ) -> Trace:
-        for i, tensor in enumerate(given.tensors()):
-            tensor.__dict__[MARK] = (-1 - i, layout_of(tensor))
+        self.mark_inputs(given.tensors())
         with ExitStack() as stack:
             stack.enter_context(torch.no_grad())
             stack.enter_context(whole_modules())
@@ -153,11 +152,17 @@ class Run:
             stack.enter_context(Fusion(self.recorder, computes=computes))
             stack.enter_context(mode)
             outputs = self.model(*given.args, **given.kwargs)
-        return self._written(
-            how,
-            named("", outputs) if not isinstance(outputs, Tensor) else named("output", outputs),
-            tensors_in(outputs),
-        )
+        return self.written(how, outputs)
+
+    def mark_inputs(self, tensors: Iterable[Tensor]) -> None:
+        """Note that these tensors are what goes in, in this order."""
+        for i, tensor in enumerate(tensors):
+            tensor.__dict__[MARK] = (-1 - i, layout_of(tensor))
+
+    def written(self, how: HowTraced, outputs: Any) -> Trace:
+        """The trace of a forward pass that returned `outputs`."""
+        prefix = "output" if isinstance(outputs, Tensor) else ""
+        return self._written(how, named(prefix, outputs), tensors_in(outputs))
 
     def trace_so_far(self) -> Trace:
         """What had run when it failed."""

@@ -30,7 +30,7 @@ def both_ways(module: nn.Module, inputs: tuple[object, ...]) -> tuple[Trace, Tra
 @pytest.mark.parametrize(
     "problem", [p for p in PROBLEMS if p.name != "caches"], ids=lambda problem: problem.name
 )
-@pytest.mark.filterwarnings("ignore:LSTM with projections")
+@pytest.mark.filterwarnings("ignore:LSTM with projections", "ignore:Using padding='same'")
 def test_an_abstract_run_sees_the_layers_and_shapes_of_a_real_one(problem: Problem) -> None:
     abstract, real = both_ways(problem.build(), problem.inputs)
     assert abstract.layers == real.layers

@@ -1,0 +1,61 @@
+"""Follows which abstract tensors are alive, in bytes that real ones would take."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+
+from torch import Tensor
+
+
+class Liveness:
+    """Bytes of the storages that some tensor still uses.
+
+    Python and autograd hold on to abstract tensors exactly as they would to real ones, so their
+    deaths tell when real memory would be given back.
+    """
+
+    def __init__(self, apart: Iterable[Tensor]) -> None:
+        self.alive_bytes = 0
+        """Now."""
+        self.history: list[int] = []
+        """After each call."""
+        self._users: dict[int, int] = {}
+        """How many tensors use a storage, by its key."""
+        self._apart = {storage_key(tensor) for tensor in apart}
+        """Storages that do not count: those of parameters and buffers."""
+        self._watched: dict[int, weakref.ref[Tensor]] = {}
+
+    def watch(self, tensor: Tensor) -> None:
+        """Count the tensor's storage until the last tensor that uses it is gone."""
+        key = storage_key(tensor)
+        if key in self._apart or id(tensor) in self._watched:
+            return
+        nbytes = tensor.untyped_storage().nbytes()
+        if key not in self._users:
+            self._users[key] = 0
+            self.alive_bytes += nbytes
+        self._users[key] += 1
+        identity = id(tensor)
+
+        def forget(_: object) -> None:
+            del self._watched[identity]
+            self._users[key] -= 1
+            if self._users[key] == 0:
+                del self._users[key]
+                self.alive_bytes -= nbytes
+
+        self._watched[identity] = weakref.ref(tensor, forget)
+
+    def is_apart(self, key: int) -> bool:
+        """Whether that storage does not count."""
+        return key in self._apart
+
+    def note_call(self) -> None:
+        """Keep what is alive after a call."""
+        self.history.append(self.alive_bytes)
+
+
+def storage_key(tensor: Tensor) -> int:
+    """What tells the storage of one tensor from that of another, while both live."""
+    return int(tensor.untyped_storage()._cdata)

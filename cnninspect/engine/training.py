@@ -1,0 +1,215 @@
+"""Traces a whole training step: forward, what autograd keeps, and backward.
+
+The same modes as in a forward trace, with gradients on.  `backward()` runs under them too, so that
+frozen layers and checkpointing cost what they really cost.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cnninspect.engine import guarding
+from cnninspect.engine.abstraction import Abstraction, abstract_twin
+from cnninspect.engine.binding import Given, given_for
+from cnninspect.engine.building import build
+from cnninspect.engine.diagnosis import explain_failure
+from cnninspect.engine.fusion import Fusion, whole_modules
+from cnninspect.engine.inputs import converted
+from cnninspect.engine.liveness import Liveness, storage_key
+from cnninspect.engine.recording import Recorder, tensors_in
+from cnninspect.engine.structure import Structure
+from cnninspect.engine.tracing import Run
+from cnninspect.errors import CnnInspectError, NothingToTrain
+from cnninspect.records.models import LoadedModel
+from cnninspect.records.operations import Operation
+from cnninspect.records.traces import HowTraced
+from cnninspect.records.training import SavedStorage, TrainingTrace
+
+
+def trace_training(
+    loaded: LoadedModel,
+    inputs: Sequence[Any] | None = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    mode: str = "train",
+    batch: int = 1,
+    frozen: Sequence[str] = (),
+    dtype: str | None = None,
+) -> TrainingTrace:
+    """Run one step, without computing, and write down its calls and what it keeps.
+
+    The loss is the sum of every differentiable output, whose gradient is a tensor of its shape.
+    `frozen` are full names of parameters that get no gradient; `dtype` is that of the weights and
+    the float inputs.  A live module stays as it is: a copy of its structure is trained.
+
+    Raises:
+        NothingToTrain: no output depends on a parameter that may change.
+        BuildFailed, RunFailed, BadInput: as for a forward trace.
+    """
+    with guarding.unchanged_random_state(), guarding.paused_garbage_collection():
+        built = build(loaded)
+        structure = Structure(abstract_copy(built.structure.model, loaded.live, dtype=dtype))
+        freeze(structure, frozen)
+        guarding.set_mode(structure.distinct_modules(), mode)
+        given = next(iter(given_for(structure, loaded, inputs, kwargs=kwargs, batch=batch)))
+        step = TrainingStep(loaded, structure, given, mode=mode)
+        how = HowTraced(built.rung, "abstract", (*loaded.notes, *built.notes, *given.notes))
+        try:
+            return step.trace(how)
+        except CnnInspectError:
+            raise
+        except Exception as problem:
+            run = step.run
+            raise explain_failure(problem, run.model, run.watch, run.trace_so_far) from problem
+
+
+class TrainingStep:
+    """One step of training that is being written down."""
+
+    def __init__(
+        self, loaded: LoadedModel, structure: Structure, given: Given, *, mode: str
+    ) -> None:
+        self.structure = structure
+        self.run = Run(loaded, structure, given, mode=mode)
+        self.recorder = self.run.recorder = StepRecorder(structure.tensor_names)
+        self.run.watch.recorder = self.recorder
+        self.liveness = Liveness(structure.tensors)
+        self.saved: dict[int, SavedStorage] = {}
+        self._inputs: set[int] = set()
+
+    def trace(self, how: HowTraced) -> TrainingTrace:
+        """Run forward and backward."""
+        given = self.run.given
+        args, kwargs = (converted(part, _on_meta) for part in (given.args, given.kwargs))
+        self.run.mark_inputs(tensors_in((args, kwargs)))
+        for tensor in tensors_in((args, kwargs)):
+            self._inputs.add(storage_key(tensor))
+            self.liveness.watch(tensor)
+        input_bytes = self.liveness.alive_bytes
+        with ExitStack() as stack:
+            stack.enter_context(torch.enable_grad())
+            stack.enter_context(whole_modules())
+            stack.enter_context(self.run.watch)
+            stack.enter_context(Fusion(self.recorder, computes=False, differentiable=True))
+            stack.enter_context(WatchedAbstraction(self.recorder, self.liveness))
+            with torch.autograd.graph.saved_tensors_hooks(self._keep, lambda kept: kept):
+                outputs = self.run.model(*args, **kwargs)
+            forward = self.run.written(how, outputs)
+            calls = len(self.recorder.calls)
+            self._backward([t for t in tensors_in(outputs) if t.requires_grad])
+        return TrainingTrace(
+            forward=forward,
+            backward=tuple(self.recorder.calls[calls:]),
+            saved=tuple(self.saved.values()),
+            live_bytes=tuple(self.liveness.history),
+            input_bytes=input_bytes,
+            gradient_bytes=sum(
+                t.grad.untyped_storage().nbytes()
+                for t in self.structure.tensors
+                if t.grad is not None
+            ),
+        )
+
+    def _backward(self, outputs: list[Tensor]) -> None:
+        if not outputs:
+            raise NothingToTrain(self.run.loaded.info.reference)
+        gradients = [torch.empty_like(output) for output in outputs]
+        torch.autograd.backward(outputs, gradients)
+
+    def _keep(self, tensor: Tensor) -> Tensor:
+        key = storage_key(tensor)
+        if key not in self.saved and not self.liveness.is_apart(key):
+            nbytes = tensor.untyped_storage().nbytes()
+            layer = self.recorder.layers[-1]
+            self.saved[key] = SavedStorage(layer, nbytes, key in self._inputs)
+        return tensor
+
+
+class StepRecorder(Recorder):
+    """Gives each backward call the layer whose forward call made its autograd node.
+
+    Autograd numbers its nodes in the order in which they are made, one for each operator that is
+    differentiated, just before that operator runs.
+    """
+
+    def __init__(self, names: dict[int, str]) -> None:
+        super().__init__(names)
+        self._layer_of_node: dict[int, str] = {}
+
+    def record(self, operation: Operation, tensors: list[Tensor]) -> int:
+        """Note a call; in the backward pass under the layer that it belongs to."""
+        node = torch._C._current_autograd_node()
+        if node is None or len(self.layers) > 1:  # forward, or again forward under checkpointing
+            self._layer_of_node[torch._C._autograd._get_sequence_nr() - 1] = self.layers[-1]
+            return super().record(operation, tensors)
+        self.layers.append(self._layer_of_node.get(node._sequence_nr(), ""))
+        try:
+            return super().record(operation, tensors)
+        finally:
+            self.layers.pop()
+
+
+class WatchedAbstraction(Abstraction):
+    """Tells which tensors an operator made to whoever follows their lives."""
+
+    def __init__(self, recorder: Recorder, liveness: Liveness) -> None:
+        super().__init__(recorder)
+        self.liveness = liveness
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        calls = len(self.recorder.calls) if self.recorder else 0
+        result = super().__torch_dispatch__(func, types, args, kwargs)
+        for tensor in tensors_in(result):
+            self.liveness.watch(tensor)
+        if self.recorder and len(self.recorder.calls) > calls:
+            self.liveness.note_call()
+        return result
+
+
+def abstract_copy(model: nn.Module, is_live: bool, *, dtype: str | None = None) -> nn.Module:
+    """The model with abstract parameters and float buffers, of another dtype if one is named.
+
+    A live module is copied, its tensors left out of the copy; one that was just built is changed.
+    """
+    wanted: torch.dtype | None = getattr(torch, dtype) if dtype else None
+    memo: dict[int, Any] = {}
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.dtype.is_floating_point or isinstance(tensor, nn.Parameter):
+            memo[id(tensor)] = _abstract_like(tensor, wanted)
+    if is_live:
+        return copy.deepcopy(model, memo)
+    for module in model.modules():
+        for tensors in (module._parameters, module._buffers):
+            tensors.update({name: memo.get(id(tensor), tensor) for name, tensor in tensors.items()})
+    return model
+
+
+def freeze(structure: Structure, frozen: Sequence[str]) -> None:
+    """Take these parameters, by full name, out of training."""
+    names = set(frozen)
+    for tensor in structure.tensors:
+        if structure.tensor_names[id(tensor)] in names:
+            tensor.requires_grad_(False)
+
+
+def _abstract_like(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    twin = abstract_twin(tensor.detach())
+    if dtype is not None and tensor.dtype.is_floating_point:
+        twin = twin.to(dtype)
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(twin, requires_grad=tensor.requires_grad)
+    return twin
+
+
+def _on_meta(tensor: Tensor) -> Tensor:
+    return (
+        abstract_twin(tensor.detach())
+        if tensor.dtype.is_floating_point
+        else tensor.detach().clone()
+    )
