@@ -52,6 +52,7 @@ class Outputs:
         """By call, the last one that takes its result; -1: none does."""
         self.last_run: dict[str, tuple[int, int]] = {}
         """By layer, the first and last call of its last unbroken stretch."""
+        self._extents: dict[int, Extent | None] = {}
         above: dict[str, tuple[str, ...]] = {}
         for i, call in enumerate(trace.calls):
             for origin in call.inputs:
@@ -95,7 +96,11 @@ class Outputs:
         operation, state = self.trace.calls[call].operation, self.walk.states[call]
         given = spec if spec in operation.outputs else operation.output
         state = self.walk.result(operation, state, given.shape)
-        return None if state is None else extent_of(state)
+        if state is None:
+            return None
+        if id(state) not in self._extents:  # the walk keeps every state alive
+            self._extents[id(state)] = extent_of(state)
+        return self._extents[id(state)]
 
 
 def _with_ancestors(path: str) -> tuple[str, ...]:

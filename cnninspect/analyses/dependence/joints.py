@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cnninspect.analyses.dependence.layouts import still_along
 from cnninspect.analyses.dependence.operands import Operands
 from cnninspect.analyses.dependence.places import Place, whole
 from cnninspect.analyses.dependence.reach import Untold, hull, is_within
+from cnninspect.analyses.dependence.shares import SOMEWHERE, Share, part, some_along
 from cnninspect.analyses.dependence.states import (
     MOST_PARTS,
-    SOMEWHERE,
     Axis,
     Dependence,
     Moving,
+    bounded,
     changed,
     combine,
     place_anew,
@@ -24,7 +25,7 @@ def select(operands: Operands) -> Dependence:
     """The elements at one index of a dimension, which goes."""
     dim = operands.dim()
     index = operands.integer("index", 0) % operands.first.shape[dim]
-    state = _uniform(operands.first.state, dim)
+    state = _among(operands.first.state, dim, index, 1)
     axes = []
     for axis in state.axes:
         met = [axis.fixed] if axis.fixed else []
@@ -54,8 +55,9 @@ def cut(operands: Operands) -> Dependence:
             return (Moving(whole(dim, count), part.reach.through(step, start, start)),)
         raise Untold
 
-    state = changed(_uniform(operands.first.state, dim), within)
-    return state._replace(is_rearranged=True)
+    state = operands.first.state
+    state = _among(state, dim, start, count) if step == 1 else _bounded_along(state, dim)
+    return changed(state, within)._replace(is_rearranged=True)
 
 
 def _left_of(part: Moving, start: int, count: int) -> Iterable[Moving]:
@@ -75,34 +77,42 @@ def _left_of(part: Moving, start: int, count: int) -> Iterable[Moving]:
 
 def split(operands: Operands) -> Dependence:
     """Several parts, one after the other along a dimension that holds no positions."""
-    dim = operands.dim()
-    state = _uniform(still_along(operands, dim), dim)
+    dim, start, states = operands.dim(), 0, []
+    for piece in operands.operation.outputs:
+        states.append(_among(still_along(operands, dim), dim, start, piece.shape[dim]))
+        start += piece.shape[dim]
+    state = states[0] if len(set(states)) == 1 else bounded(states[0].axes)
     return state._replace(is_rearranged=True)
 
 
 def unbind(operands: Operands) -> Dependence:
     """One part for each index of a dimension that holds no positions and goes."""
-    return _without_dim(split(operands), operands.dim())
+    dim = operands.dim()
+    state = _bounded_along(still_along(operands, dim), dim)
+    return _without_dim(state._replace(is_rearranged=True), dim)
 
 
 def halve(operands: Operands) -> Dependence:
     """The first half of a dimension without positions, gated by the second."""
     dim = operands.dim(default=-1)
-    return _uniform(still_along(operands, dim), dim)
+    return _bounded_along(still_along(operands, dim), dim)
 
 
 def concatenate(operands: Operands) -> Dependence:
     """Tensors one after the other along a dimension."""
     dim = operands.integer("dim", 0) % len(operands.out)
-    states, offset = [], 0
+    states, starts = [], [0]
     for operand in operands.tensors:
         if operand.shape != (0,):
-            states.append(_shifted(operand.state, dim, offset))
-            offset += operand.shape[dim]
-    return _together(states, dim)
+            states.append(_shifted(operand.state, dim, starts[-1]))
+            starts.append(starts[-1] + operand.shape[dim])
+    return _together(states, dim, starts)
 
 
 def _shifted(state: Dependence, dim: int, offset: int) -> Dependence:
+    if not offset or not _has_positions(state, dim):
+        return state
+
     def shift(part: Moving) -> Iterable[Moving]:
         place = part.place
         if place.dim != dim:
@@ -117,52 +127,74 @@ def stack(operands: Operands) -> Dependence:
     rank = len(operands.out)
     dim = operands.integer("dim", 0) % rank
     moved = [d + (d >= dim) for d in range(rank - 1)]
-    return _together([place_anew(operand.state, moved) for operand in operands.tensors], dim)
+    states = [place_anew(operand.state, moved) for operand in operands.tensors]
+    return _together(states, dim, range(len(states) + 1))
 
 
-def _together(states: list[Dependence], dim: int) -> Dependence:
-    """The state of tensors that lie beside one another along `dim`.
+def _together(states: list[Dependence], dim: int, starts: Sequence[int]) -> Dependence:
+    """The state of tensors that lie beside one another along `dim`, each from its start on.
 
     Positions along `dim` are told apart by their places.  In all else, elements of one tensor may
     depend on less than those of another.
     """
     rests = [_apart_from(state, dim) for state in states]
-    both = combine(rests)
-    full = [rest.is_reached for rest in rests if rest.axes == both.axes]
-    varied = {state.varied for state in states} - {None}
-    if len(full) < len(rests):
-        varied.add(dim)
-    is_reached, axes = any(full), []
-    for i, axis in enumerate(both.axes):
-        along = {part: 1 for s in states for part in s.axes[i].moving if part.place.dim == dim}
+    both = combine(rests).axes
+    full = [i for i, rest in enumerate(rests) if rest.axes == both and rest.is_reached]
+    alike = [i for i in full if rests[i].share is None]
+    share: Share | None = None
+    if len(alike) < len(rests):
+        share = some_along(dim, starts[-1])
+        if alike:
+            i = alike[-1]
+            share = part(dim, starts[-1], starts[i], starts[i + 1] - starts[i])
+        elif any(rest.share for rest in rests):
+            share = SOMEWHERE
+    is_reached, axes = bool(full), []
+    for i, axis in enumerate(both):
+        along = {p: None for state in states for p in state.axes[i].moving if p.place.dim == dim}
         if len(along) > MOST_PARTS:
             raise Untold
-        if dim in varied:  # the rest may belong to others than those that have positions
+        if share:  # the rest may belong to others than those that have positions
             fixed = axis.fixed
-            is_reached &= all(fixed and is_within(part.range, fixed) for part in along)
+            is_reached &= all(fixed and is_within(p.range, fixed) for p in along)
         axes.append(Axis((*along, *axis.moving), axis.fixed))
-    where = None if not varied else varied.pop() if len(varied) == 1 else SOMEWHERE
-    return Dependence(tuple(axes), where, is_reached)
+    is_bound = not full and any(rest.is_bound for rest in rests)
+    return Dependence(tuple(axes), share, is_reached, is_bound)
 
 
 def _apart_from(state: Dependence, dim: int) -> Dependence:
     """The state without what depends on the position along a dimension."""
+    if not _has_positions(state, dim):
+        return state
     return changed(state, lambda part: () if part.place.dim == dim else (part,))
+
+
+def _has_positions(state: Dependence, dim: int) -> bool:
+    return any(part.place.dim == dim for part in state.parts)
 
 
 def _without_dim(state: Dependence, dim: int) -> Dependence:
     """The state after a dimension has gone, and what depends on the position along it."""
-    rank = 1 + max((part.place.dim for part in state.parts), default=0)
-    rank = max(rank, 1 + (state.varied or 0))
-    return place_anew(_apart_from(state, dim), [d - (d > dim) for d in range(rank)])
+    dims = [part.place.dim for part in state.parts]
+    if state.share:
+        dims.append(state.share.place.dim)
+    moved = [d - (d > dim) for d in range(1 + max(dims, default=0))]
+    return place_anew(_apart_from(state, dim), moved)
 
 
-def _uniform(state: Dependence, dim: int) -> Dependence:
-    """The state, whose elements must not vary along a dimension otherwise than by position.
+def _among(state: Dependence, dim: int, start: int, count: int) -> Dependence:
+    """The state of some elements along a dimension, positions aside."""
+    share = state.share
+    if share is None or share.place.dim != dim:
+        return _bounded_along(state, dim)
+    left = share.among(start, count)
+    if left is False:
+        return bounded(state.axes)
+    return state._replace(share=None if left is True else left)
 
-    Raises:
-        Untold: a part of them may depend on less than the state says.
-    """
-    if state.varied in (dim, SOMEWHERE):
-        raise Untold
+
+def _bounded_along(state: Dependence, dim: int) -> Dependence:
+    """The state of some elements along a dimension, nobody knows which."""
+    if state.share and state.share.place.dim in (dim, SOMEWHERE.place.dim):
+        return bounded(state.axes)
     return state

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from math import prod
 
 from cnninspect.analyses.dependence.operands import Operands
-from cnninspect.analyses.dependence.places import place_in_view, whole
+from cnninspect.analyses.dependence.places import place_in_view
 from cnninspect.analyses.dependence.reach import Untold
+from cnninspect.analyses.dependence.shares import share_in_view, some_along
 from cnninspect.analyses.dependence.states import (
-    SOMEWHERE,
     Axis,
     Dependence,
     Moving,
+    bounded,
     broadcast,
     changed,
     fix,
@@ -33,14 +34,8 @@ def view(operands: Operands) -> Dependence:
         kept = tuple(Moving(place, part.reach) for part, place in placed if place)
         lost = [part for part, place in placed if not place]
         axes.append(Axis(kept, fix(axis, lost).fixed))
-    varied = state.varied
-    if varied is not None and varied != SOMEWHERE:
-        try:
-            home = place_in_view(whole(varied, shape[varied]), shape, to)
-        except Untold:
-            home = None
-        varied = home.dim if home else SOMEWHERE
-    return state._replace(axes=tuple(axes), varied=varied)
+    share = state.share and share_in_view(state.share, shape, to)
+    return state._replace(axes=tuple(axes), share=share)
 
 
 def permute(operands: Operands) -> Dependence:
@@ -89,7 +84,8 @@ def restride(operands: Operands) -> Dependence:
 def shuffle_channels(operands: Operands) -> Dependence:
     """Channels (dimension 1) in another order."""
     state = still_along(operands, 1)
-    return state if state.varied is None else state._replace(varied=SOMEWHERE)
+    share = state.share and some_along(1, operands.out[1])
+    return state._replace(share=share)
 
 
 def gather(operands: Operands) -> Dependence:
@@ -105,8 +101,8 @@ def gather(operands: Operands) -> Dependence:
     if is_mask or len(dims) != 1 or len(operands.tensors) != 2 or not index.state.is_constant:
         raise Untold
     state, more = still_along(operands, dims[0]), len(index.shape) - 1
-    if state.varied in (dims[0], SOMEWHERE):
-        raise Untold
+    if state.share and state.share.place.dim in (dims[0], -1):
+        state = bounded(state.axes)
     state = place_anew(state, [d + more * (d > dims[0]) for d in range(len(given.shape))])
     return state._replace(is_rearranged=False)
 

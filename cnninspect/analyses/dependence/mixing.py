@@ -12,6 +12,7 @@ from cnninspect.analyses.dependence.states import (
     broadcast,
     combine,
     fix,
+    mixed,
     place_anew,
 )
 from cnninspect.records.tensors import TensorSpec
@@ -69,9 +70,7 @@ def softmax(operands: Operands) -> Dependence:
         fix(axis, [part for part in axis.moving if part.place.dim == dim], stays=True)
         for axis in state.axes
     )
-    if state.varied == dim:  # each element now depends on all of them
-        return Dependence(axes)
-    return combine((state._replace(axes=axes),))
+    return combine((mixed(state._replace(axes=axes), dim),))
 
 
 def product_of(left: str, right: str) -> Rule:

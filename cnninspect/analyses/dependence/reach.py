@@ -55,9 +55,10 @@ class Reach(NamedTuple):
             raise Untold
         inner = self.rate
         rate, first, last = inner * rate, self.first + inner * first, self.last + inner * last
-        if rate.denominator != 1:
+        n = rate.denominator
+        if n != 1:  # rate · q is a multiple of 1/n, so that finer shifts make no difference
+            first, last = Fraction(ceil(first * n), n), Fraction(floor(last * n), n)
             return Reach(self.low, self.high, self.jump, rate, first, last)
-        # Nothing is left to round that would differ from position to position.
         return Reach(
             self.low + self.jump * ceil(first),
             self.high + self.jump * floor(last),

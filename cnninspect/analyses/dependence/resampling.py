@@ -59,7 +59,7 @@ def pixel_shuffle(operands: Operands) -> Dependence:
     state = operands.first.state
     channel = len(operands.out) - 3
     in_channels = (part.place.dim == channel for part in state.parts)
-    if state.varied is not None or any(in_channels):
+    if state.share or any(in_channels):
         raise Untold
     return slide_over(state, operands.first.shape, operands.out, [slide, slide])
 

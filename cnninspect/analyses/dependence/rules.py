@@ -91,8 +91,9 @@ WINDOWED = frozenset({sliding.convolution, sliding.pooling, sliding.adaptive_poo
 """Rules for operations that tell positions from channels."""
 SEVERAL = frozenset({joints.split, joints.unbind})
 """Rules that hold for each result, whatever its size."""
-SYMMETRIC = frozenset({mixing.elementwise})
-"""Rules for which it is all one which of two tensors of the same shape comes first."""
+FIRST_WINS = frozenset({mixing.elementwise, mixing.first_alone, mixing.linear, sliding.convolution})
+"""Rules for which, of two tensors of the same shape, the first may be taken to be the one that is
+not a parameter: it is all one, or weights come last."""
 REARRANGING = frozenset({layouts.permute, joints.select, joints.cut, joints.split, joints.unbind})
 """Rules for views in which other elements, or fewer, are found than in what they are views of."""
 CHANGING_SHAPE = REARRANGING | {layouts.view, layouts.expand, layouts.restride}
@@ -125,6 +126,6 @@ def dependence_of(operands: Operands) -> Dependence:
     if all(tensor.given is not None and tensor.given.is_constant for tensor in operands.tensors):
         is_view = any(tensor.state.is_rearranged for tensor in operands.tensors)
         return operands.constant._replace(is_rearranged=is_view or rule in REARRANGING)
-    if rule is None or not (operands.is_certain or rule in SYMMETRIC):
+    if rule is None or not (operands.is_certain or rule in FIRST_WINS):
         raise Untold
     return rule(operands)

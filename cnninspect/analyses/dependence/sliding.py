@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from cnninspect.analyses.dependence.operands import Operands
 from cnninspect.analyses.dependence.places import Shape, whole
-from cnninspect.analyses.dependence.reach import Number, Reach, Untold
+from cnninspect.analyses.dependence.reach import Number, Untold
+from cnninspect.analyses.dependence.shares import SOMEWHERE, part, some_along
 from cnninspect.analyses.dependence.states import (
-    SOMEWHERE,
     Axis,
     Dependence,
     Moving,
@@ -48,9 +48,15 @@ def convolution(operands: Operands) -> Dependence:
         for name, default in (("stride", 1), ("padding", 0), ("dilation", 1))
     )
     slides = tuple(map(_transposed if is_transposed else _slide, window, stride, padding, dilation))
-    _check_layout(given.state, given.shape, rank)
+    _check_layout(given.state, given.shape, slides)
     state = slide_over(given.state, given.shape, operands.out, slides)
-    state = _mix_channels(state, groups=operands.integer("groups", 1))
+    groups, outputs = operands.integer("groups", 1), operands.out[1]
+    if groups == 1:
+        state = all_of(state, 1)
+    elif any(place.dim == 1 for place, _ in state.parts):
+        raise Untold
+    elif state.share and state.share.place.dim == 1 and not groups == outputs == given.shape[1]:
+        state = state._replace(share=some_along(1, outputs))
     return combine([state, *(all_of(o.state) for o in operands.tensors if o is not given)])
 
 
@@ -64,7 +70,7 @@ def pooling(operands: Operands) -> Dependence:
     padding = by_dimension(operands.integers("padding"), rank, 0)
     dilation = by_dimension(operands.integers("dilation"), rank, 1)
     slides = tuple(map(_slide, window, strides, padding, dilation))
-    _check_layout(operands.first.state, operands.first.shape, rank)
+    _check_layout(operands.first.state, operands.first.shape, slides)
     return slide_over(operands.first.state, operands.first.shape, operands.out, slides)
 
 
@@ -90,12 +96,13 @@ def padding(operands: Operands) -> Dependence:
     for i, (before, after) in enumerate(zip(pads[::2], pads[1::2])):
         slides[-1 - i] = Slide(1, -before, -before)
         if before > 0 or after > 0:
-            empty.append(len(first.shape) - 1 - i)
+            empty.append((len(first.shape) - 1 - i, before))
     state = slide_over(first.state, first.shape, operands.out, slides)
-    held = {part.place.dim for part in state.parts}
-    for dim in empty:
+    held = {place.dim for place, _ in state.parts}
+    for dim, before in empty:
         if dim not in held:  # not positions: elements that depend on nothing are put beside others
-            state = state._replace(varied=dim if state.varied in (None, dim) else SOMEWHERE)
+            share = part(dim, operands.out[dim], before, first.shape[dim])
+            state = state._replace(share=SOMEWHERE if state.share else share)
     return state
 
 
@@ -142,14 +149,6 @@ def _transposed(window: int, stride: int, padding: int, dilation: int) -> Slide:
     return Slide(Fraction(1, stride), Fraction(padding - reach, stride), Fraction(padding, stride))
 
 
-def _mix_channels(state: Dependence, *, groups: int) -> Dependence:
-    if groups == 1:
-        return all_of(state, 1)
-    if any(part.place.dim == 1 for part in state.parts):
-        raise Untold
-    return state
-
-
 def rank_of(operands: Operands) -> int:
     """Number of dimensions that a pooling or resampling works on, from its name: `…2d`."""
     found = re.search(r"(\d)d", operands.operation.name)
@@ -158,15 +157,17 @@ def rank_of(operands: Operands) -> int:
     return int(found[1])
 
 
-def _check_layout(state: Dependence, shape: Shape, slides: int) -> None:
-    """What a first window slides over are positions, not channels.
+def _check_layout(state: Dependence, shape: Shape, slides: Sequence[Slide]) -> None:
+    """What the first window slides over are positions, all of them, and not channels.
 
     Raises:
         NotChannelsFirst: the input's dimensions stand for something else.
     """
-    start = len(shape) - slides
-    for axis in state.axes:
-        if len(axis.moving) == 1 and not axis.fixed and axis.moving[0].reach == Reach():
-            dim = axis.moving[0].place.dim
-            if slides > len(state.axes) or 0 < dim < start:
+    start = len(shape) - len(slides)
+    if any(axis.is_untouched and 0 < axis.moving[0].place.dim < start for axis in state.axes):
+        raise NotChannelsFirst
+    if any(axis.is_untouched for axis in state.axes):
+        held = {place.dim for place, _ in state.parts}
+        for dim, slide in enumerate(slides, start):
+            if slide != STILL and shape[dim] > 1 and dim not in held:
                 raise NotChannelsFirst

@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 from cnninspect.analyses.dependence.places import Place, Shape
 from cnninspect.analyses.dependence.reach import Reach, Untold, hull, is_within, joined
+from cnninspect.analyses.dependence.shares import SOMEWHERE, Share, share_anew
 
 MOST_PARTS = 4
 """Moving parts that are kept for one dimension of the input; with more, nothing is told."""
-SOMEWHERE = -1
-"""For `Dependence.varied`: along a dimension that is not known."""
 
 
 class Moving(NamedTuple):
@@ -35,17 +34,24 @@ class Axis(NamedTuple):
     fixed: tuple[int, int] | None = None
     """All alike, as after global pooling: first and last position."""
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether each element depends on its own position alone."""
+        return len(self.moving) == 1 and not self.fixed and self.moving[0].reach == Reach()
+
 
 class Dependence(NamedTuple):
     """What the elements of a tensor depend on."""
 
     axes: tuple[Axis, ...]
     """By spatial dimension of the input."""
-    varied: int | None = None
-    """Dimension along which some elements depend on less than `axes` says: after a join of
-    channels with different receptive fields."""
+    share: Share | None = None
+    """The elements that depend on all that `axes` says, where others depend on less: after a join
+    of channels with different receptive fields.  None: all elements are alike."""
     is_reached: bool = True
-    """Whether some element depends on all that `axes` says."""
+    """Whether any element depends on all that `axes` says by itself, not only some together."""
+    is_bound: bool = False
+    """Whether `axes` may be more than even all elements together depend on."""
     is_rearranged: bool = False
     """Whether it shares memory with a tensor of another arrangement."""
 
@@ -71,14 +77,39 @@ def combine(states: Sequence[Dependence]) -> Dependence:
     for other in others:
         if other.axes != axes:
             axes = tuple(map(_combine_axes, axes, other.axes))
-    varying = [state for state in states if state.varied is not None]
-    if not varying or any(s.varied is None and s.axes == axes for s in states):
+    return _agreed(states, axes)
+
+
+def _agreed(states: Sequence[Dependence], axes: tuple[Axis, ...]) -> Dependence:
+    """Which elements depend on all of `axes` after states with these axes came together."""
+    varying = [state for state in states if state.share or state.is_bound]
+    full = [state for state in states if state.is_reached and state.axes == axes]
+    if not varying or any(state.share is None for state in full):
         return Dependence(axes)
-    dims = {state.varied for state in varying}
-    is_reached = any(s.is_reached and s.axes == axes for s in states) or (
-        len(varying) == 1 and varying[0].is_reached
-    )
-    return Dependence(axes, dims.pop() if len(dims) == 1 else SOMEWHERE, is_reached)
+    if full:
+        return Dependence(axes, full[0].share)
+    if any(state.is_bound for state in varying):
+        return bounded(axes)
+    shares = {state.share for state in varying}
+    is_reached = len(varying) == 1 and varying[0].is_reached
+    return Dependence(axes, shares.pop() if len(shares) == 1 else SOMEWHERE, is_reached)
+
+
+def bounded(axes: tuple[Axis, ...]) -> Dependence:
+    """The state of elements that depend on `axes` at most."""
+    return Dependence(axes, is_reached=False, is_bound=True)
+
+
+def mixed(state: Dependence, dim: int | None = None) -> Dependence:
+    """The same where each element takes in all along a dimension, None: the whole tensor.
+
+    Only what that does to differences between elements; see `all_of` for their positions.
+    """
+    if state.is_bound or state.share is None:
+        return state
+    if dim is None or state.share.place.dim == dim:
+        return state._replace(share=None, is_reached=True)
+    return state
 
 
 def _combine_axes(one: Axis, other: Axis) -> Axis:
@@ -134,12 +165,10 @@ def place_anew(state: Dependence, dims: Sequence[int | None]) -> Dependence:
         for axis in state.axes
     )
     state = changed(state._replace(axes=axes), move)
-    if state.varied is None or state.varied == SOMEWHERE:
+    if state.share is None:
         return state
-    varied = dims[state.varied]
-    if varied is None:  # each element now depends on all of them
-        return Dependence(state.axes, is_rearranged=state.is_rearranged)
-    return state._replace(varied=varied)
+    share = share_anew(state.share, dims)
+    return mixed(state, state.share.place.dim) if share is None else state._replace(share=share)
 
 
 def all_of(state: Dependence, dim: int | None = None) -> Dependence:
@@ -148,9 +177,7 @@ def all_of(state: Dependence, dim: int | None = None) -> Dependence:
         fix(axis, [part for part in axis.moving if dim is None or part.place.dim == dim])
         for axis in state.axes
     )
-    if dim is None or state.varied == dim:
-        return Dependence(axes)
-    return state._replace(axes=axes)
+    return mixed(state._replace(axes=axes), dim)
 
 
 def broadcast(state: Dependence, shape: Shape, to: Shape) -> Dependence:
@@ -187,6 +214,8 @@ def _extent(axis: Axis) -> int | None:
     place = moving[0].place
     if any(part.place != place for part in moving):
         return None
+    if len({part.reach.jump * part.reach.rate for part in moving}) > 1:
+        return None  # the farther from the start, the farther apart
     period = min(lcm(*(part.reach.period for part in moving)), place.size)
     start = max(0, place.size // 2 - period // 2)
     start = min(start, place.size - period)

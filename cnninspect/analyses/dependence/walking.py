@@ -32,7 +32,7 @@ class Walk:
         self.states: list[Dependence | None] = []
         """By call, what the elements of its first result depend on; None: cannot be told."""
         self.has_windows = False
-        """Whether a window slid over as many dimensions as the input has positions in."""
+        """Whether a convolution or pooling took the input's positions for such."""
         self._arguments: dict[int, tuple[tuple[str, Shape], ...]] = {}
 
     def run(self) -> list[Dependence | None]:
@@ -50,8 +50,8 @@ class Walk:
                 continue
             self.states.append(state)
             if not self.has_windows and rule_of(call.operation) in WINDOWED:
-                rank = len(operands.first.shape) - 2
-                self.has_windows = rank == len(self.constant.axes) and not state.is_constant
+                given = operands.first.state
+                self.has_windows = any(axis.is_untouched for axis in given.axes)
         return self.states
 
     def state_of(self, origin: int, shape: Shape) -> Dependence | None:
