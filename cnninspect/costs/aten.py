@@ -105,6 +105,7 @@ MATRIX_PRODUCTS: dict[str, Formula] = {
     "aten._grouped_mm": grouped_product,
     "aten._scaled_grouped_mm": grouped_product,
     "aten._scaled_grouped_mm_v2": grouped_product,
+    "transformers.grouped_mm_fallback": grouped_product,
     "aten._scaled_mm": product_of("self", "mat2"),
     "aten._scaled_mm_v2": product_of("self", "mat2"),
     "aten._int_mm": product_of("self", "mat2"),

@@ -74,7 +74,7 @@ def grouped_product(operation: Operation) -> Terms:
     Whichever is split, each element of it is in one group, so that only two stacks of matrices
     (three dimensions each) multiply the count.  Rows behind the last offset are counted as well.
     """
-    left, right = operation.tensor("self").shape, operation.tensor("mat2").shape
+    left, right = (spec.shape for spec in operation.inputs[:2])
     batch = left[0] if len(left) == 3 and len(right) == 3 else 1
     return laws.matrix_product(batch=batch, rows=left[-2], inner=left[-1], columns=right[-1])
 

@@ -217,7 +217,7 @@ class Abstraction(TorchDispatchMode):
             remember(operator, key, remembered)
             if operator.makes_from_nothing:
                 remember(operator, _plain_key(*call.given_arguments()), remembered)
-        if _keeps_values(operator, remembered):
+        if _keeps_values(operator, remembered) or _is_shell_of_real(call, remembered):
             result = operator.function(*call.args, **(call.kwargs | {"device": CPU}))
         else:
             result = remembered.make(None)
@@ -321,6 +321,12 @@ def _plain_key(args: Any, kwargs: dict[str, Any]) -> Any:
         for a in args
     ]
     return "plain", tuple(plain), tuple(kwargs.items())
+
+
+def _is_shell_of_real(call: Arguments, outcome: Outcome) -> bool:
+    """Whether this is what `copy.deepcopy` makes of a real tensor, to give it a copied storage."""
+    is_empty_shape = LAYOUTS[outcome.results[0][1]][0] == ()
+    return is_empty_shape and bool(call.stand_ins) and not call.stand_ins[0].is_meta
 
 
 def _keeps_values(operator: Operator, outcome: Outcome) -> bool:

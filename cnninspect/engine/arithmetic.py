@@ -18,6 +18,7 @@ from torch import Tensor
 from cnninspect.engine.elementwise import ELEMENTWISE
 from cnninspect.engine.layouts import Layout, contiguous
 from cnninspect.engine.pooling import POOLING
+from cnninspect.engine.sequences import SEQUENCES
 
 
 def convolution(
@@ -88,12 +89,33 @@ def addmm(bias: Tensor, left: Tensor, right: Tensor, **scales: Any) -> tuple[Lay
     return ((shape, contiguous(shape), left.dtype),)
 
 
+def grouped_product(
+    left: Tensor,
+    right: Tensor,
+    offsets: Tensor | None = None,
+    bias: Tensor | None = None,
+    dtype: torch.dtype | None = None,
+) -> tuple[Layout, ...] | None:
+    """`aten._grouped_mm`: rows `(M, K)` by group times `(G, K, N)`, or each group's own pair.
+
+    PyTorch answers for one dtype only.
+    """
+    if bias is not None or left.dim() != 2 or right.dim() != 3 or offsets is None:
+        return None
+    if left.shape[1] != right.shape[1] or left.dtype != right.dtype:
+        return None
+    shape = (left.shape[0], right.shape[2])
+    return ((shape, contiguous(shape), dtype or left.dtype),)
+
+
 ARITHMETIC: dict[str, Callable[..., tuple[Layout, ...] | None]] = {
     "aten.convolution": convolution,
     "aten._native_batch_norm_legit_no_training": batch_norm_testing,
     "aten.native_batch_norm": batch_norm,
     "aten.addmm": addmm,
+    "aten._grouped_mm": grouped_product,
     **ELEMENTWISE,
     **POOLING,
+    **SEQUENCES,
 }
 """By operator; each takes the operator's own arguments."""

@@ -52,7 +52,9 @@ def default_inputs(kind: Any, config: Any, tokens: int) -> tuple[InputRequest, .
 
 
 def _text(config: Any, name: str, tokens: int) -> InputRequest:
-    text = config.get_text_config(decoder=name.startswith("decoder"))
+    text = getattr(config, "text_config", None)
+    if text is None or isinstance(text, dict):
+        text = config.get_text_config(decoder=name.startswith("decoder"))
     limits = [getattr(text, key, None) for key in POSITIONS]
     limit = min((size for size in limits if isinstance(size, int) and size > 0), default=tokens)
     if text.model_type in OFFSET_POSITIONS:
@@ -79,8 +81,8 @@ def _picture(kind: Any, config: Any) -> InputRequest:
 
 
 def _video(config: Any, name: str) -> InputRequest:
-    frames = getattr(config, "frames_per_clip", None) or getattr(config, "num_frames", 16)
-    size = getattr(config, "crop_size", None) or getattr(config, "image_size", None) or IMAGE
+    frames: int = getattr(config, "frames_per_clip", None) or getattr(config, "num_frames", 16)
+    size: int = getattr(config, "crop_size", None) or getattr(config, "image_size", None) or IMAGE
     return InputRequest((1, frames, getattr(config, "in_chans", 3), size, size), name=name)
 
 
