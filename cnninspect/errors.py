@@ -34,6 +34,7 @@
     │   └── FileUnwritable          a file could not be written
     └── AnswerIsNo                  3: the work was done and the answer is no
         ├── UnknownOperations       --strict met operations that nothing is known of
+        ├── Unhealthy               --fail-on met a verdict on gradients
         ├── OverBudget              a model does not keep its limits
         └── Moved                   a model is not what the lock file says, or another than before
 
@@ -80,6 +81,17 @@ class UnknownOperations(AnswerIsNo):
         super().__init__(
             f"nothing is known of the cost of {', '.join(operations)}",
             "without --strict the rest is counted; cnninspect.register_cost adds a formula",
+        )
+
+
+class Unhealthy(AnswerIsNo):
+    """With --fail-on: some models' gradients have a verdict that was named."""
+
+    def __init__(self, verdicts: Sequence[tuple[str, str]]) -> None:
+        said = ", ".join(f"{model}: {verdict}" for model, verdict in verdicts)
+        super().__init__(
+            f"gradients are not as they should be ({said})",
+            "other weights (--init), normalisation or skip connections may mend it",
         )
 
 

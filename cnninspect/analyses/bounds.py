@@ -1,0 +1,141 @@
+"""Numbers as people type them: `6M`, `1.5G`, `100MB`, `95MiB`, `60%`.
+
+Decimals are read exactly, as fractions, so that a limit means what it says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from fractions import Fraction
+
+from cnninspect.errors import BadQuantity, Contradiction
+from cnninspect.records.limits import QUANTITIES, Bound, Limit
+
+DECIMAL = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
+"""Powers of 1000, as in `6M` and in `6MB`."""
+BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
+"""Powers of 1024, as in `95MiB`."""
+SPELLINGS = {"K": "k", "m": "M", "g": "G", "t": "T", "ki": "Ki"}
+"""Other ways to write them that can mean nothing else here."""
+
+_WHOLE = r"\d{1,3}(?:,\d{3})+|\d+(?:_\d+)*"  # a comma that is no separator is no number: 1,5M
+_NUMBER = re.compile(
+    rf"(?P<digits>[+-]?(?:{_WHOLE})?(?:\.\d+)?(?:[eE][+-]?\d{{1,2}})?)\s*(?P<unit>[^\d\s.,_]*)"
+)
+EXAMPLES = {False: "22M, 1.5G or 25_000_000", True: "100MB or 95MiB"}
+
+
+def parse_bound(text: str, *, option: str, is_bytes: bool = False) -> Bound:
+    """The number or the share that was typed after `option`.
+
+    `6M` is 6·10^6; of bytes, `100MB` is 10^8 and `95MiB` 95·2^20; `60%` is a share of something
+    that is known only later.
+
+    >>> parse_bound("1.5G", option="--max-macs").value
+    Fraction(1500000000, 1)
+    >>> parse_bound("95MiB", option="--max-bytes", is_bytes=True).value
+    Fraction(99614720, 1)
+    >>> parse_bound("60%", option="--max-params")
+    Bound(text='60%', value=Fraction(3, 5), is_share=True)
+
+    Raises:
+        BadQuantity: it cannot be read, is below 0, or has a unit of something else.
+    """
+    typed = text.strip()
+    found = _NUMBER.fullmatch(typed)
+    if found is None or not any(sign.isdigit() for sign in found["digits"]):
+        raise BadQuantity(option, text, f"write {EXAMPLES[is_bytes]}, or a share such as 60%")
+    number = Fraction(re.sub("[_,]", "", found["digits"]))
+    if number < 0:
+        raise BadQuantity(option, text, "a limit is 0 or more")
+    if found["unit"] == "%":
+        return Bound(typed, number / 100, is_share=True)
+    return Bound(typed, number * _factor(found["unit"], option, text, is_bytes=is_bytes))
+
+
+def parse_share(text: str, *, option: str) -> Bound:
+    """The share that was typed after `option`: `2%`, or 0.02.
+
+    Raises:
+        BadQuantity: it is no share.
+    """
+    bound = parse_bound(text, option=option)
+    if not bound.is_share and not (re.fullmatch(r"[\d.]+", text.strip()) and bound.value <= 1):
+        raise BadQuantity(option, text, "write a share, such as 2%")
+    return Bound(bound.text, bound.value, is_share=True)
+
+
+def _factor(unit: str, option: str, text: str, *, is_bytes: bool) -> int:
+    """What a unit multiplies by."""
+    prefix = unit
+    if is_bytes:
+        prefix = re.sub(r"(?i:bytes?)$|B$", "", unit)
+        if unit.endswith("b") or re.search(r"(?i)bits?$", unit):
+            raise BadQuantity(option, text, "it is counted in bytes: write MB or MiB")
+    else:
+        prefix = _without_noun(unit, option, text)
+    prefix = SPELLINGS.get(prefix, prefix)
+    if prefix in DECIMAL:
+        return DECIMAL[prefix]
+    if prefix in BINARY and is_bytes:
+        return BINARY[prefix]
+    known = "kB, MB, GB, TB, KiB, MiB, GiB" if is_bytes else "k, M, G, T (10^3 to 10^12)"
+    raise BadQuantity(option, text, f"there is no unit {unit!r} here; units are {known}")
+
+
+def _without_noun(unit: str, option: str, text: str) -> str:
+    """The prefix of a unit of counts: `M` for `M`, `MMACs`, `Mparams`; `G` for `B`, a billion."""
+    if unit == "B":
+        return "G"
+    if re.fullmatch(r"(?i)[kmgtp]i?b(ytes?)?|bytes?", unit):
+        raise BadQuantity(option, text, "it is a count, not bytes: write 6M; --max-bytes is bytes")
+    if re.search(r"(?i)flops?$", unit):
+        raise BadQuantity(option, text, "limits are MACs; a MAC is two FLOPs")
+    return re.sub(r"(?i)(macs?|params?|parameters?|elements?)$", "", unit)
+
+
+def limits_of(typed: Iterable[tuple[str, str | None]]) -> tuple[Limit, ...]:
+    """The limits in pairs of a name such as `max_macs` and what was typed; None: nothing.
+
+    Raises:
+        BadQuantity: a number cannot be read.
+        Contradiction: nothing can keep them all.
+    """
+    limits = tuple(
+        limit_of(name, text, option=f"--{name.replace('_', '-')}")
+        for name, text in typed
+        if text is not None
+    )
+    check_consistency(limits)
+    return limits
+
+
+def limit_of(name: str, text: str, *, option: str, line: int | None = None) -> Limit:
+    """The limit of that name, such as `max_macs`.
+
+    Raises:
+        BadQuantity: the number cannot be read.
+    """
+    side, _, quantity = name.partition("_")
+    bound = parse_bound(text, option=option, is_bytes=QUANTITIES[quantity].is_bytes)
+    return Limit(quantity, side == "max", bound, line)
+
+
+def check_consistency(limits: Iterable[Limit], where: str = "") -> None:
+    """See that something can keep all limits of one thing; `where` says which.
+
+    Raises:
+        Contradiction: the least of something is above its most.
+    """
+    limits = tuple(limits)
+    for least in (limit for limit in limits if not limit.is_max):
+        for most in (limit for limit in limits if limit.is_max):
+            alike = (least.quantity, least.bound.is_share) == (most.quantity, most.bound.is_share)
+            if alike and least.bound.value > most.bound.value:
+                raise Contradiction(
+                    QUANTITIES[least.quantity].title,
+                    f"{least.name} = {least.bound.text}",
+                    f"{most.name} = {most.bound.text}",
+                    where,
+                )
