@@ -237,8 +237,8 @@ class Abstraction(TorchDispatchMode):
                 return made if len(operator.return_targets) > 1 else made[0]
         if operator.reads_values or (operator.name in SELECTING and _is_masked(call.args[1])):
             raise ValueNeeded(operator.name)
-        if operator.fills and len(call.given) == 1:
-            return call.args[0]  # no other tensor that might not fit
+        if operator.fills and not call.may_not_fit():
+            return call.args[0]
         return operator.function(*call.args, **call.kwargs)
 
     def _note(self, operator: Operator, operation: Operation, call: Arguments, result: Any) -> Any:

@@ -69,6 +69,11 @@ class Arguments:
         """The arguments as they were given."""
         return self._given_args, self._given_kwargs
 
+    def may_not_fit(self) -> bool:
+        """Whether some tensor has another shape or dtype than the first."""
+        first, *others = self.stand_ins
+        return any(t.shape != first.shape or t.dtype != first.dtype for t in others)
+
     def targets(self, operator: Operator) -> list[Tensor]:
         """The tensors that the operator writes into, as they were given."""
         found = [self._given_at(operator, position) for position in operator.writes]
