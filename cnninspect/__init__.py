@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cnninspect.version import __version__
 
 if TYPE_CHECKING:
-    from cnninspect.api import explain, models, summarize, trace
+    from cnninspect.api import explain, gradient_paths, gradients, models, summarize, trace
     from cnninspect.costs import register as register_cost
     from cnninspect.errors import CnnInspectError
     from cnninspect.render import render
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _PLACES = {
     "CnnInspectError": "cnninspect.errors:CnnInspectError",
     "explain": "cnninspect.api:explain",
+    "gradient_paths": "cnninspect.api:gradient_paths",
+    "gradients": "cnninspect.api:gradients",
     "models": "cnninspect.api:models",
     "register_cost": "cnninspect.costs:register",
     "render": "cnninspect.render:render",
@@ -35,6 +37,8 @@ __all__ = [
     "CnnInspectError",
     "__version__",
     "explain",
+    "gradient_paths",
+    "gradients",
     "models",
     "register_cost",
     "render",

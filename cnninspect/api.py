@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
 from cnninspect.errors import UnknownChoice
@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from torch import nn
 
     from cnninspect.records.explanation import Explanation
+    from cnninspect.records.gradient_passes import WeightedLayer
+    from cnninspect.records.gradient_profile import (
+        GradientProfile,
+        ModelGradients,
+        PathProfile,
+    )
+    from cnninspect.records.gradient_settings import GradientSettings
     from cnninspect.records.listing import Listing
     from cnninspect.records.summary import Summary
     from cnninspect.records.traces import Trace
@@ -88,6 +95,75 @@ def explain(model: Model, layer: str, **options: Any) -> Explanation:
     return explain_layer(traced, summarize_trace(traced, "macs"), layer)
 
 
+def gradients(
+    models: Union[Model, Sequence[Model]],
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    targets: Any = None,
+    progress: Callable[[int, int, str], None] | None = None,
+    **settings: Any,
+) -> GradientProfile:
+    """How large the gradient is at each depth of models, by real forward and backward passes.
+
+    `settings` are the fields of `cnninspect.records.gradient_settings.GradientSettings`; `batch`
+    is 8 unless `inputs` hold the batch already.  `targets` are labels or values for the loss; None:
+    drawn at random.  `progress` is called with the passes done, those to do, and what was done.
+    A live module is left exactly as it was.
+
+    Raises:
+        CannotTrain: nothing in a model can be trained.
+        CnnInspectError: see `cnninspect.errors`.
+    """
+    from cnninspect.engine.gradients.batches import Feed
+    from cnninspect.engine.gradients.profiling import passes_of
+    from cnninspect.records.gradient_profile import GradientProfile
+    from cnninspect.records.gradient_settings import GradientSettings
+
+    chosen = GradientSettings(**{"batch": 8 if inputs is None else 1, **settings})
+    every = several(models)
+    feed = Feed(as_arguments(inputs), kwargs, targets)
+    done = 0
+
+    def report(what: str) -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, len(every) * passes_of(chosen), what)
+
+    return GradientProfile(
+        chosen, tuple(_gradients_of(model, chosen, feed, report) for model in every)
+    )
+
+
+def gradient_paths(
+    models: Union[Model, Sequence[Model]],
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    mode: str = "train",
+    batch: int = 2,
+) -> PathProfile:
+    """In how many ways a gradient gets from the output of models to the input; nothing is run.
+
+    Raises:
+        CnnInspectError: see `cnninspect.errors`.
+    """
+    from cnninspect.analyses.gradient_paths import gradient_paths as paths_of
+    from cnninspect.records.gradient_profile import ModelPaths, PathProfile
+
+    found = []
+    for model in several(models):
+        traced, layers = _weighted(model, inputs, kwargs, mode=mode, batch=batch)
+        paths = paths_of(traced, layers)
+        found.append(
+            ModelPaths(
+                traced.model, traced.inputs, traced.mode, len(layers), paths.count, paths.lengths
+            )
+        )
+    return PathProfile(tuple(found))
+
+
 def models(pattern: str = "*", *, source: str | None = None, family: str | None = None) -> Listing:
     """What can be named, without importing torch.
 
@@ -99,6 +175,75 @@ def models(pattern: str = "*", *, source: str | None = None, family: str | None 
     from cnninspect.sources.listing import list_models
 
     return list_models(pattern, source=source, family=family)
+
+
+def _gradients_of(
+    model: Model, settings: GradientSettings, feed: Any, report: Callable[[str], None]
+) -> ModelGradients:
+    from dataclasses import replace
+
+    from cnninspect.analyses.gradient_profiling import profile_of
+    from cnninspect.engine.gradients.profiling import measure
+
+    loaded = _trainable(model)
+    traced, layers = _weighted(
+        model, feed.inputs, feed.kwargs, mode=settings.mode, batch=settings.batch
+    )
+    specs = tuple(tensor.spec for tensor in traced.inputs)
+    measured = measure(loaded, layers, settings, replace(feed, specs=specs), report)
+    notes = traced.how.notes
+    return profile_of(
+        traced, layers, measured.passes, loss=measured.loss, data=measured.data, notes=notes
+    )
+
+
+def _trainable(model: Model) -> LoadedModel:
+    """A model with modules whose weights could learn.
+
+    Raises:
+        CannotTrain: it is none.
+    """
+    from cnninspect.errors import CannotTrain
+    from cnninspect.records.traces import Trace
+
+    if isinstance(model, Trace):
+        raise CannotTrain(model.model.name, "a trace holds no weights", "give the model itself")
+    if isinstance(model, str):
+        from cnninspect.sources.registry import reference_of
+
+        if reference_of(model).source == "onnx":
+            raise CannotTrain(
+                model,
+                "an ONNX file holds a graph for inference",
+                "give the network that it was exported from",
+            )
+    return load(model)
+
+
+def _weighted(
+    model: Model, inputs: Any, kwargs: Mapping[str, Any] | None, *, mode: str, batch: int
+) -> tuple[Trace, tuple[WeightedLayer, ...]]:
+    """A trace in that mode and its weighted layers.
+
+    Where training leaves layers out at random (stochastic depth), it is a trace of testing.
+    """
+    from cnninspect.analyses.weighted_layers import weighted_layers
+
+    traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch)
+    layers = weighted_layers(traced)
+    if mode == "train" and any(not layer.calls and layer.parameters for layer in traced.layers):
+        other = trace(model, inputs, kwargs=kwargs, mode="eval", batch=batch)
+        others = weighted_layers(other)
+        if len(others) > len(layers):
+            return other, others
+    return traced, layers
+
+
+def several(models: Union[Model, Sequence[Model]]) -> tuple[Model, ...]:
+    """One model or more as a tuple."""
+    if isinstance(models, (list, tuple)):
+        return tuple(models)
+    return (models,)  # type: ignore[return-value]
 
 
 def load(model: Union[str, nn.Module]) -> LoadedModel:

@@ -64,8 +64,8 @@ def show(
         sys.stdout.flush()
 
 
-def write_whole(path: Path, text: str, *, force: bool) -> None:
-    """Write a text file under another name and move it into place.
+def write_whole(path: Path, content: str | bytes, *, force: bool) -> None:
+    """Write a file under another name and move it into place.
 
     Raises:
         FileExists: the file is there already and `force` is not set.
@@ -77,8 +77,8 @@ def write_whole(path: Path, text: str, *, force: bool) -> None:
     except OSError as problem:
         raise FileUnwritable(path, problem.strerror or str(problem)) from problem
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except OSError as problem:

@@ -29,7 +29,9 @@ FORMATS = ("table", "json", "csv", "markdown", "html")
 
 RENDERERS = {
     "Explanation": "cnninspect.render.explanation",
+    "GradientProfile": "cnninspect.render.gradients",
     "Listing": "cnninspect.render.listing",
+    "PathProfile": "cnninspect.render.gradient_paths",
     "Summary": "cnninspect.render.summary",
 }
 """Type of report to the module whose `RENDERER` writes it, imported when it is needed."""

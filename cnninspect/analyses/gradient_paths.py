@@ -1,0 +1,137 @@
+"""How many ways a gradient has from the output to the input, and how long they are.
+
+A trace is a dataflow graph.  Each way through it backwards, along the tensors that carry a
+gradient, is a path; a residual block doubles them, since the gradient passes by the shortcut and
+by the branch (Veit, Wilber, Belongie 2016, arXiv:1605.06431: n blocks, 2^n paths).
+
+Nothing is enumerated: going through the calls in order, the paths to a call are those to its
+inputs added up, and a call of a weighted layer makes each of them longer by one.  The number of
+paths of every length is carried along in a single whole number, as the digits of a number system
+whose base is above every number of paths, so that adding adds all lengths at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cnninspect.analyses.differentiability import carries_gradient, differentiable_sources
+from cnninspect.analyses.weighted_layers import is_weighted_work
+from cnninspect.records.gradient_passes import WeightedLayer
+from cnninspect.records.gradient_profile import GradientPaths, PathLength
+from cnninspect.records.layers import parent_of
+from cnninspect.records.traces import Trace
+
+START = -1
+"""Stands for every input of the model."""
+
+
+@dataclass(slots=True)
+class Step:
+    """A node of the graph: one call, or the calls of one elementary layer in a row."""
+
+    length: int
+    """1 where a weighted layer does its work, else 0."""
+    sources: list[int]
+    """The steps that its inputs come from; one that is used twice stands here twice."""
+
+
+def gradient_paths(trace: Trace, layers: Sequence[WeightedLayer]) -> GradientPaths:
+    """The paths from the outputs of a trace to its inputs, with the number of each length.
+
+    `layers` are its weighted layers, which lengths count.  A layer without weights and without
+    parts, such as an activation or a normalisation, counts as one step, however it is written.
+    Paths from token ids begin where these are looked up.
+    """
+    steps, ends = _graph(trace, layers)
+    counts: list[int] = []
+    for step in steps:
+        counts.append(sum(1 if source == START else counts[source] for source in step.sources))
+    total = sum(1 if end == START else counts[end] for end in ends)
+    digit = -(-max([total, *counts, 1]).bit_length() // 8)  # bytes of one digit
+    return GradientPaths(total, _by_length(steps, ends, digit))
+
+
+def _by_length(steps: list[Step], ends: list[int], digit: int) -> tuple[PathLength, ...]:
+    waiting = [0] * len(steps)  # how often each step is still to be used
+    for source in (*(s for step in steps for s in step.sources), *ends):
+        if source != START:
+            waiting[source] += 1
+    packed = {START: 1}
+    for number, step in enumerate(steps):
+        value = 0
+        for source in step.sources:
+            value += packed[source]
+            if source != START:
+                waiting[source] -= 1
+                if not waiting[source]:  # in deep networks these numbers take much memory
+                    del packed[source]
+        if waiting[number]:
+            packed[number] = value << (8 * digit * step.length)
+    value = sum(packed[end] for end in ends)
+    written = value.to_bytes((value.bit_length() + 7) // 8, "little")
+    digits = (written[place : place + digit] for place in range(0, len(written), digit))
+    paths = (int.from_bytes(text, "little") for text in digits)
+    return tuple(PathLength(length, number) for length, number in enumerate(paths) if number)
+
+
+def _graph(trace: Trace, layers: Sequence[WeightedLayer]) -> tuple[list[Step], list[int]]:
+    """The steps of a trace in order, and those that its outputs come from."""
+    elementary = _elementary(trace, layers)
+    lengthening = _lengthening(trace, layers)
+    step_of: list[int] = []  # by index of the call
+    steps: list[Step] = []
+    group = ""  # the elementary layer that is running
+    for call in trace.calls:
+        sources = [
+            START if source < 0 else step_of[source]
+            for source in differentiable_sources(call, trace)
+        ]
+        if call.layer in elementary and call.layer == group:
+            own = len(steps) - 1
+            known = steps[own].sources
+            known += [s for s in dict.fromkeys(sources) if s != own and s not in known]
+        else:
+            group = call.layer if call.layer in elementary else ""
+            sources = list(dict.fromkeys(sources)) if group else sources
+            steps.append(Step(int(call.index in lengthening), sources))
+        step_of.append(len(steps) - 1)
+    ends = [START if i < 0 else step_of[i] for i in _ends(trace)]
+    return steps, ends
+
+
+def _elementary(trace: Trace, layers: Sequence[WeightedLayer]) -> set[str]:
+    """Layers without weights and without parts."""
+    parents = {parent_of(layer.path) for layer in trace.layers if layer.path}
+    weighted = {layer.path for layer in layers}
+    return {layer.path for layer in trace.layers} - parents - weighted - {""}
+
+
+def _lengthening(trace: Trace, layers: Sequence[WeightedLayer]) -> set[int]:
+    """The calls by which a weighted layer makes a path longer: those that take its weights.
+
+    Where a layer computes its weights first, they are no parameters any more, and all that
+    multiplies counts.
+    """
+    work: dict[str, list[int]] = {layer.path: [] for layer in layers}
+    direct: dict[str, list[int]] = {layer.path: [] for layer in layers}
+    dimensions = {
+        (f"{layer.path}.{p.name}" if layer.path else p.name): len(p.spec.shape)
+        for layer in trace.layers
+        for p in layer.parameters
+    }
+    for call in trace.calls:
+        if call.layer in work and is_weighted_work(call):
+            work[call.layer].append(call.index)
+            if any(dimensions.get(name, 0) > 1 for name in call.parameters):
+                direct[call.layer].append(call.index)
+    return {index for path in work for index in direct[path] or work[path]}
+
+
+def _ends(trace: Trace) -> tuple[int, ...]:
+    """The calls whose results are the outputs; where a trace does not say, those nobody uses."""
+    if trace.origins:
+        return tuple(end for end in trace.origins if carries_gradient(trace, end))
+    used = {source for call in trace.calls for source in call.inputs}
+    unused = (call.index for call in trace.calls if call.index not in used)
+    return tuple(end for end in unused if carries_gradient(trace, end))

@@ -1,0 +1,134 @@
+"""A model that is ready to be measured, and put back afterwards if it belongs to somebody."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from cnninspect.engine import guarding
+from cnninspect.engine.building import build_really
+from cnninspect.engine.freezing import freeze
+from cnninspect.engine.gradients.batches import Feed, given_as
+from cnninspect.engine.gradients.initialisation import initialise
+from cnninspect.engine.inputs import converted
+from cnninspect.engine.structure import Structure
+from cnninspect.engine.weights import load_weights
+from cnninspect.errors import BadOption, CannotTrain
+from cnninspect.records.gradient_passes import WeightedLayer
+from cnninspect.records.gradient_settings import GradientSettings
+from cnninspect.records.models import LoadedModel
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
+
+
+@contextmanager
+def ready_model(
+    loaded: LoadedModel,
+    layers: Sequence[WeightedLayer],
+    settings: GradientSettings,
+    feed: Feed,
+    *,
+    seed: int,
+) -> Iterator[nn.Module]:
+    """A model with weights, in its mode, on its device; a live one is left as it was.
+
+    Raises:
+        CannotTrain: it has no parameter that is trained, or none with values.
+        BadOption: the device is not there.
+        FileMissing, FileUnreadable, WeightsMismatch: the file of weights cannot be loaded.
+        PatternMatchesNothing: nothing has the name of what shall be frozen.
+    """
+    device = device_of(settings.device)
+    torch.manual_seed(seed)
+    module = build_really(loaded)
+    if loaded.live and _is_changed_by(module, settings, device):
+        module = _copied(module, loaded, feed)
+    if any(parameter.is_meta for parameter in module.parameters()):
+        raise CannotTrain(
+            loaded.info.reference, "its weights have no values (they are on the meta device)"
+        )
+    with _as_it_was(module):
+        initialise(module, layers, settings)
+        if settings.weights is not None:
+            load_weights(module, Path(settings.weights))
+        freeze(module, settings.freeze, name=loaded.info.reference)
+        if not any(parameter.requires_grad for parameter in module.parameters()):
+            owned = sum(1 for _ in module.parameters())
+            problem = f"all its {owned} parameters are frozen" if owned else "it has no parameters"
+            raise CannotTrain(loaded.info.reference, problem)
+        if not loaded.live or settings.dtype is not None or settings.device is not None:
+            module = module.to(device, DTYPES[settings.dtype] if settings.dtype else None)
+        guarding.set_mode(module.modules(), settings.mode)
+        yield module
+
+
+def device_of(name: str | None) -> torch.device:
+    """The device of that name; `auto` is the fastest, None the CPU.
+
+    Raises:
+        BadOption: it is not there.
+    """
+    present = ["cpu"]
+    if torch.backends.mps.is_available():
+        present.insert(0, "mps")
+    if torch.cuda.is_available():
+        present.insert(0, "cuda")
+    if name == "auto":
+        return torch.device(present[0])
+    if (name or "cpu") not in present:
+        raise BadOption("--device", name, f"one that is here: {', '.join(sorted(present))}")
+    return torch.device(name or "cpu")
+
+
+@contextmanager
+def _as_it_was(module: nn.Module) -> Iterator[None]:
+    """Put back attributes, buffers, gradients and what is trained."""
+    structure = Structure(module)
+    kept = [(p, p.requires_grad, p.grad) for p in module.parameters()]
+    for parameter, *_ in kept:
+        parameter.grad = None
+    try:
+        with (
+            guarding.unchanged(structure.distinct_modules()),
+            guarding.unchanged_buffers(module),
+        ):
+            yield
+    finally:
+        for parameter, is_trained, gradient in kept:
+            parameter.requires_grad_(is_trained)
+            parameter.grad = gradient
+
+
+def _copied(module: nn.Module, loaded: LoadedModel, feed: Feed) -> nn.Module:
+    """A copy with weights of its own; lazy layers get theirs by a first run."""
+    module = copy.deepcopy(module)
+    if Structure(module).is_lazy():
+        given = given_as(feed, module, loaded, batch=2)
+        args, kwargs = converted((given.args, given.kwargs), _real)
+        guarding.set_mode(module.modules(), "eval")
+        with torch.no_grad():
+            module(*args, **kwargs)
+    return module
+
+
+def _real(tensor: Tensor) -> Tensor:
+    return torch.zeros_like(tensor, device="cpu") if tensor.is_meta else tensor
+
+
+def _is_changed_by(module: nn.Module, settings: GradientSettings, device: torch.device) -> bool:
+    """Whether measuring would change the weights of a model, so that a copy must be taken."""
+    if settings.init != "default" or settings.weights is not None or settings.steps:
+        return True
+    if Structure(module).is_lazy():
+        return True
+    wanted = DTYPES[settings.dtype] if settings.dtype else None
+    return any(
+        (wanted is not None and p.dtype != wanted)
+        or (settings.device is not None and p.device.type != device.type)
+        for p in module.parameters()
+    )
