@@ -105,19 +105,18 @@ def commands(body: str) -> Iterator[tuple[str, str]]:
 
 def run_here(line: str) -> tuple[int, str]:
     """Exit code and output of a `cnninspect` command, run in this process to be quick."""
-    from cnninspect.cli import main
+    from cnninspect.cli.application import run
 
-    arguments, old_arguments = shlex.split(line), sys.argv
-    output = io.StringIO()
-    sys.argv = arguments
+    output, old_arguments = io.StringIO(), sys.argv
+    sys.argv = shlex.split(line)
     try:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-            code = main()
+            run()
     except SystemExit as leaving:
-        code = leaving.code
+        return int(leaving.code or 0), output.getvalue()
     finally:
         sys.argv = old_arguments
-    return (code or 0) if not isinstance(code, str) else 1, output.getvalue()
+    raise AssertionError("a command ends by leaving")
 
 
 def run_in_shell(line: str) -> tuple[int, str]:
