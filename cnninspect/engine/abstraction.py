@@ -40,6 +40,8 @@ MOST_REAL_BYTES = 8 * 2**20
 """Integer and boolean tensors up to this size keep their values."""
 MOST_REAL_FLOATS = 4096
 """Floating-point tensors of known value up to this many elements keep their values."""
+MOST_REAL_FLOATS_MADE = 2**20
+"""The same for those that a forward pass makes itself, such as masks; weights make no part of it."""
 INDEXING = frozenset({"aten.index", "aten._unsafe_index", "aten.index_put", "aten.index_put_"})
 
 
@@ -165,7 +167,7 @@ class Abstraction(TorchDispatchMode):
         recorder = self.recorder
         assert recorder is not None
         index = recorder.record(outcome.operation, [])
-        if not _keeps_values(operator, outcome):
+        if not _keeps_values(operator, outcome, MOST_REAL_FLOATS_MADE):
             return outcome.make(index)
         result = operator.function(*args, **(kwargs | {"device": CPU, "pin_memory": None}))
         recorder.mark(result, index)
@@ -174,7 +176,9 @@ class Abstraction(TorchDispatchMode):
     # --- the three ways to answer a call that was not met before ---
 
     def _compute(self, operator: Operator, call: Arguments) -> Any:
-        """Run an operator on real tensors."""
+        """Run an operator on real tensors, which stay real wherever they are to be moved."""
+        if call.kwargs.get("device") is not None:
+            call.kwargs["device"] = CPU
         result = operator.function(*call.args, **call.kwargs)
         operation = operation_of(operator, call.args, call.kwargs, result)
         return self._note(operator, operation, call, result)
@@ -217,7 +221,8 @@ class Abstraction(TorchDispatchMode):
             remember(operator, key, remembered)
             if operator.makes_from_nothing:
                 remember(operator, _plain_key(*call.given_arguments()), remembered)
-        if _keeps_values(operator, remembered) or _is_shell_of_real(call, remembered):
+        most = MOST_REAL_FLOATS if self.recorder is None else MOST_REAL_FLOATS_MADE
+        if _keeps_values(operator, remembered, most) or _is_shell_of_real(call, remembered):
             result = operator.function(*call.args, **(call.kwargs | {"device": CPU}))
         else:
             result = remembered.make(None)
@@ -329,11 +334,11 @@ def _is_shell_of_real(call: Arguments, outcome: Outcome) -> bool:
     return is_empty_shape and bool(call.stand_ins) and not call.stand_ins[0].is_meta
 
 
-def _keeps_values(operator: Operator, outcome: Outcome) -> bool:
+def _keeps_values(operator: Operator, outcome: Outcome, most_floats: int) -> bool:
     shape, _, dtype = LAYOUTS[outcome.results[0][1]]
     numel = math.prod(shape)
     if not (dtype.is_floating_point or dtype.is_complex):
         return numel * dtype.itemsize <= MOST_REAL_BYTES
     if operator.name in WITHOUT_VALUES:
         return False
-    return numel <= (1 if operator.is_random else MOST_REAL_FLOATS)
+    return numel <= (1 if operator.is_random else most_floats)

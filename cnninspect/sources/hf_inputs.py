@@ -21,6 +21,15 @@ OFFSET_POSITIONS = frozenset(
      "mpnet", "data2vec-text", "esm", "ibert", "xmod", "luke"}
 )  # fmt: skip
 """Model types that count positions from the padding token on, and so have fewer of them."""
+BESIDE_TEXT = ("pixel_values", "input_features")
+"""What models of two towers take beside a text."""
+PLACEHOLDERS = ("image_token_id", "image_token_index", "audio_token_id")
+"""Keys of models that put pictures or sounds between the words of a text."""
+MADE = frozenset(
+    {"input_ids", "decoder_input_ids", "pixel_values", "pixel_values_videos", "input_features",
+     "input_values"}
+)  # fmt: skip
+"""The arguments that something is known of."""
 POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_target_positions")
 """Keys that say how many positions there are."""
 
@@ -33,10 +42,12 @@ def default_inputs(kind: Any, config: Any, tokens: int) -> tuple[InputRequest, .
     main = getattr(kind, "main_input_name", "input_ids")
     taken = inspect.signature(kind.forward).parameters
     wanted = [main]
-    if main == "input_ids" and "pixel_values" in taken and hasattr(kind, "get_text_features"):
-        wanted.append("pixel_values")  # a text tower and a picture tower, which always both run
+    if main == "input_ids":
+        wanted += [name for name in BESIDE_TEXT if name in taken and _has_two_towers(kind, config)]
     if getattr(config, "is_encoder_decoder", False) and "decoder_input_ids" in taken:
         wanted.append("decoder_input_ids")
+    wanted += [name for name, p in taken.items() if name in MADE and p.default is p.empty]
+    wanted = list(dict.fromkeys(wanted))
     makers: dict[str, Callable[[], InputRequest | None]] = {
         "input_ids": lambda: _text(config, "input_ids", tokens),
         "decoder_input_ids": lambda: _text(config, "decoder_input_ids", tokens),
@@ -49,6 +60,17 @@ def default_inputs(kind: Any, config: Any, tokens: int) -> tuple[InputRequest, .
     if len(made) < len(wanted) or None in made:
         return ()
     return tuple(request for request in made if request is not None)
+
+
+def _has_two_towers(kind: Any, config: Any) -> bool:
+    """Whether text and something else always run both, each in a tower of its own.
+
+    Models that put pictures between the words have a token for them, and run without as well.
+    """
+    if any(hasattr(config, key) for key in PLACEHOLDERS):
+        return False
+    has_parts = hasattr(config, "text_config") and hasattr(config, "vision_config")
+    return hasattr(kind, "get_text_features") or has_parts
 
 
 def _text(config: Any, name: str, tokens: int) -> InputRequest:
@@ -81,8 +103,8 @@ def _picture(kind: Any, config: Any) -> InputRequest:
 
 
 def _video(config: Any, name: str) -> InputRequest:
-    frames: int = getattr(config, "frames_per_clip", None) or getattr(config, "num_frames", 16)
-    size: int = getattr(config, "crop_size", None) or getattr(config, "image_size", None) or IMAGE
+    frames: Any = getattr(config, "frames_per_clip", None) or getattr(config, "num_frames", 16)
+    size: Any = getattr(config, "crop_size", None) or getattr(config, "image_size", None) or IMAGE
     return InputRequest((1, frames, getattr(config, "in_chans", 3), size, size), name=name)
 
 
@@ -92,6 +114,8 @@ def _spectrum(config: Any) -> InputRequest | None:
     bins = getattr(config, "num_mel_bins", None)
     if bins and positions and not hasattr(config, "input_feat_per_channel"):
         return InputRequest((1, bins, 2 * positions), name="input_features")
+    if any(hasattr(part, "spec_size") for part in _parts(config)):  # CLAP: one channel, ten seconds
+        return InputRequest((1, 1, 1001, config.audio_config.num_mel_bins), name="input_features")
     keys = ("input_feat_per_channel", "feature_projection_input_dim", "num_mel_bins")
     width = next((getattr(part, k) for part in _parts(config) for k in keys if hasattr(part, k)), 0)
     return InputRequest((1, SPECTRUM_STEPS, width), name="input_features") if width else None
@@ -110,6 +134,9 @@ def _sound(config: Any) -> InputRequest:
 
 def _parts(config: Any) -> list[Any]:
     """The parts of a configuration that describe what goes in, before the whole of it."""
-    keys = ("vision_config", "encoder", "audio_config", "audio_encoder", "backbone_config")
+    keys = (
+        "vision_config", "encoder", "encoder_config", "audio_config", "audio_encoder",
+        "backbone_config",
+    )  # fmt: skip
     parts = [getattr(config, key, None) for key in keys]
     return [part for part in parts if part is not None and not isinstance(part, dict)] + [config]
