@@ -41,7 +41,7 @@ MOST_REAL_BYTES = 8 * 2**20
 MOST_REAL_FLOATS = 4096
 """Floating-point tensors of known value up to this many elements keep their values."""
 MOST_REAL_FLOATS_MADE = 2**20
-"""The same for those that a forward pass makes itself, such as masks; weights make no part of it."""
+"""The same for what a forward pass makes itself, such as masks: no weights are among those."""
 INDEXING = frozenset({"aten.index", "aten._unsafe_index", "aten.index_put", "aten.index_put_"})
 
 
