@@ -16,9 +16,11 @@ from torch import Tensor, nn
 
 from cnninspect.engine import guarding
 from cnninspect.engine.abstraction import Abstraction, abstract_twin
+from cnninspect.engine.autocasting import Autocast
 from cnninspect.engine.binding import Given, given_for
 from cnninspect.engine.building import build
 from cnninspect.engine.diagnosis import explain_failure
+from cnninspect.engine.freezing import freeze as freeze_parameters
 from cnninspect.engine.fusion import Fusion, whole_modules
 from cnninspect.engine.inputs import converted
 from cnninspect.engine.liveness import Liveness, storage_key
@@ -39,29 +41,34 @@ def trace_training(
     kwargs: Mapping[str, Any] | None = None,
     mode: str = "train",
     batch: int = 1,
-    frozen: Sequence[str] = (),
+    freeze: Sequence[str] = (),
     dtype: str | None = None,
+    amp: str | None = None,
+    inference: bool = False,
 ) -> TrainingTrace:
     """Run one step, without computing, and write down its calls and what it keeps.
 
     The loss is the sum of every differentiable output, whose gradient is a tensor of its shape.
-    `frozen` are full names of parameters that get no gradient; `dtype` is that of the weights and
-    the float inputs.  A live module stays as it is: a copy of its structure is trained.
+    `freeze` are patterns of parameters that get no gradient; `dtype` is that of the weights and
+    the float inputs, `amp` the one that autocast computes in.  With `inference`, the step is a
+    forward pass without gradients.  A live module stays as it is: a copy of its structure runs.
 
     Raises:
         NothingToTrain: no output depends on a parameter that may change.
+        PatternMatchesNothing: a pattern of `freeze` names no parameter.
         BuildFailed, RunFailed, BadInput: as for a forward trace.
     """
     with guarding.unchanged_random_state(), guarding.paused_garbage_collection():
         built = build(loaded)
-        structure = Structure(abstract_copy(built.structure.model, loaded.live, dtype=dtype))
-        freeze(structure, frozen)
+        model = abstract_copy(built.structure.model, is_live=loaded.live, dtype=dtype)
+        freeze_parameters(model, freeze, name=loaded.info.reference)
+        structure = Structure(model)
         guarding.set_mode(structure.distinct_modules(), mode)
         given = next(iter(given_for(structure, loaded, inputs, kwargs=kwargs, batch=batch)))
-        step = TrainingStep(loaded, structure, given, mode=mode)
+        step = Step(loaded, structure, given, mode=mode, amp=amp)
         how = HowTraced(built.rung, "abstract", (*loaded.notes, *built.notes, *given.notes))
         try:
-            return step.trace(how)
+            return step.trace(how, differentiable=not inference)
         except CnnInspectError:
             raise
         except Exception as problem:
@@ -69,12 +76,19 @@ def trace_training(
             raise explain_failure(problem, run.model, run.watch, run.trace_so_far) from problem
 
 
-class TrainingStep:
-    """One step of training that is being written down."""
+class Step:
+    """One step of training or inference that is being written down."""
 
     def __init__(
-        self, loaded: LoadedModel, structure: Structure, given: Given, *, mode: str
+        self,
+        loaded: LoadedModel,
+        structure: Structure,
+        given: Given,
+        *,
+        mode: str,
+        amp: str | None = None,
     ) -> None:
+        self.amp = amp
         self.structure = structure
         self.run = Run(loaded, structure, given, mode=mode)
         self.recorder = self.run.recorder = StepRecorder(structure.tensor_names)
@@ -83,8 +97,8 @@ class TrainingStep:
         self.saved: dict[int, SavedStorage] = {}
         self._inputs: set[int] = set()
 
-    def trace(self, how: HowTraced) -> TrainingTrace:
-        """Run forward and backward."""
+    def trace(self, how: HowTraced, *, differentiable: bool) -> TrainingTrace:
+        """Run forward and, if it is to be differentiated, backward."""
         given = self.run.given
         args, kwargs = (converted(part, _on_meta) for part in (given.args, given.kwargs))
         self.run.mark_inputs(tensors_in((args, kwargs)))
@@ -93,16 +107,21 @@ class TrainingStep:
             self.liveness.watch(tensor)
         input_bytes = self.liveness.alive_bytes
         with ExitStack() as stack:
-            stack.enter_context(torch.enable_grad())
+            stack.enter_context(torch.set_grad_enabled(differentiable))
             stack.enter_context(whole_modules())
             stack.enter_context(self.run.watch)
-            stack.enter_context(Fusion(self.recorder, computes=False, differentiable=True))
+            if self.amp:
+                stack.enter_context(Autocast(self.amp))
+            stack.enter_context(
+                Fusion(self.recorder, computes=False, differentiable=differentiable)
+            )
             stack.enter_context(WatchedAbstraction(self.recorder, self.liveness))
             with torch.autograd.graph.saved_tensors_hooks(self._keep, lambda kept: kept):
                 outputs = self.run.model(*args, **kwargs)
             forward = self.run.written(how, outputs)
             calls = len(self.recorder.calls)
-            self._backward([t for t in tensors_in(outputs) if t.requires_grad])
+            if differentiable:
+                self._backward([t for t in tensors_in(outputs) if t.requires_grad])
         return TrainingTrace(
             forward=forward,
             backward=tuple(self.recorder.calls[calls:]),
@@ -172,7 +191,7 @@ class WatchedAbstraction(Abstraction):
         return result
 
 
-def abstract_copy(model: nn.Module, is_live: bool, *, dtype: str | None = None) -> nn.Module:
+def abstract_copy(model: nn.Module, *, is_live: bool, dtype: str | None = None) -> nn.Module:
     """The model with abstract parameters and float buffers, of another dtype if one is named.
 
     A live module is copied, its tensors left out of the copy; one that was just built is changed.
@@ -188,14 +207,6 @@ def abstract_copy(model: nn.Module, is_live: bool, *, dtype: str | None = None) 
         for tensors in (module._parameters, module._buffers):
             tensors.update({name: memo.get(id(tensor), tensor) for name, tensor in tensors.items()})
     return model
-
-
-def freeze(structure: Structure, frozen: Sequence[str]) -> None:
-    """Take these parameters, by full name, out of training."""
-    names = set(frozen)
-    for tensor in structure.tensors:
-        if structure.tensor_names[id(tensor)] in names:
-            tensor.requires_grad_(False)
 
 
 def _abstract_like(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
