@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
-from cnninspect.errors import UnknownChoice
+from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.records.models import LoadedModel, ModelInfo
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from torch import nn
 
+    from cnninspect.records.comparison import Comparison, Finding
     from cnninspect.records.explanation import Explanation
     from cnninspect.records.gradient_passes import WeightedLayer
     from cnninspect.records.gradient_profile import (
@@ -36,12 +39,14 @@ def trace(
     kwargs: Mapping[str, Any] | None = None,
     mode: str = "eval",
     batch: int = 1,
+    weights: str | PathLike[str] | None = None,
 ) -> Trace:
     """Run a model without computing, and write down every layer and every call.
 
     `inputs` are the positional arguments of `forward`: tensors, shapes as tuples of integers, or
     whatever else it takes; a single tensor may stand by itself.  None: the model's own default.  A
-    live module is left exactly as it was.
+    live module is left exactly as it was.  `weights` is a file of safetensors or torch.save, which
+    has to fit the model.
 
     Raises:
         CnnInspectError: see `cnninspect.errors`.
@@ -54,7 +59,17 @@ def trace(
         raise UnknownChoice("mode", mode, MODES)
     from cnninspect.engine.tracing import trace as run
 
-    return run(load(model), as_arguments(inputs), kwargs=kwargs, mode=mode, batch=batch)
+    loaded = load(model)
+    if weights is not None and not isinstance(loaded, LoadedModel):
+        raise BadOption("weights", weights, "for a model that is built; this file has its own")
+    return run(
+        loaded,
+        as_arguments(inputs),
+        kwargs=kwargs,
+        mode=mode,
+        batch=batch,
+        weights=weights,
+    )
 
 
 def summarize(
@@ -64,6 +79,7 @@ def summarize(
     kwargs: Mapping[str, Any] | None = None,
     mode: str = "eval",
     batch: int = 1,
+    weights: str | PathLike[str] | None = None,
     convention: str = "macs",
 ) -> Summary:
     """A model layer by layer: shapes, parameters, MACs, and the totals.
@@ -76,7 +92,7 @@ def summarize(
     """
     from cnninspect.analyses.summarizing import summarize_trace
 
-    traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch)
+    traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights)
     return summarize_trace(traced, convention)
 
 
@@ -164,6 +180,65 @@ def gradient_paths(
     return PathProfile(tuple(found))
 
 
+def compare(
+    models: Union[Model, Sequence[Model]],
+    inputs: Any = None,
+    *,
+    baseline: Model | None = None,
+    remember: bool = False,
+    **options: Any,
+) -> Comparison:
+    """Models side by side, with their ratios to the baseline, which is the first unless named.
+
+    `options` are limits, such as `max_params="25M"` or `min_macs=10**9`; `kwargs`, `batch`, `mode`
+    and `convention`, as for `summarize`; `dtype`, for bytes as if parameters were stored so; and
+    `jobs`, the processes that measure references, 1 unless given.  `remember` keeps what is
+    measured of named architectures in the user's cache folder.  A model that fails is in `failed`.
+
+    Raises:
+        BadQuantity, Contradiction: a limit cannot be read, or nothing can keep them all.
+    """
+    from cnninspect.surveys.panel import compare_models
+
+    subjects = [as_subject(model) for model in several(models)]
+    first = None if baseline is None else as_subject(baseline)
+    given = as_arguments(inputs)
+    return compare_models(subjects, first, remember=remember, arguments=given, **options)
+
+
+def find(
+    pattern: str = "*",
+    inputs: Any = None,
+    *,
+    sources: Sequence[str] = ("zoo",),
+    axes: Sequence[str] = ("parameters", "macs", "accuracy"),
+    baseline: str | None = None,
+    remember: bool = True,
+    **options: Any,
+) -> Finding:
+    """Every architecture of these sources that keeps the limits, the Pareto frontier first.
+
+    `pattern` is matched against names as in a shell, and otherwise as a part of them.  The
+    frontier is of those `axes` that something is known of.  `options` are those of `compare`.
+
+    Raises:
+        UnknownChoice: there is no such source or axis.
+        UnknownModel: no name matches.
+        BadQuantity, Contradiction: a limit cannot be read, or nothing can keep them all.
+    """
+    from cnninspect.surveys.panel import find_models
+
+    return find_models(
+        pattern,
+        sources=sources,
+        axes=axes,
+        baseline=baseline,
+        remember=remember,
+        arguments=as_arguments(inputs),
+        **options,
+    )
+
+
 def models(pattern: str = "*", *, source: str | None = None, family: str | None = None) -> Listing:
     """What can be named, without importing torch.
 
@@ -246,6 +321,13 @@ def several(models: Union[Model, Sequence[Model]]) -> tuple[Model, ...]:
     return (models,)  # type: ignore[return-value]
 
 
+def as_subject(model: Model) -> Union[str, LoadedModel, Trace]:
+    """A reference or a trace as it is, a live module as a model that must not change."""
+    from cnninspect.records.traces import Trace
+
+    return model if isinstance(model, (str, Trace)) else load(model)
+
+
 def load(model: Union[str, nn.Module]) -> LoadedModel:
     """What a reference names, or a live module as a model that must not change."""
     if isinstance(model, str):
@@ -257,14 +339,25 @@ def load(model: Union[str, nn.Module]) -> LoadedModel:
 
 
 def as_arguments(inputs: Any) -> Sequence[Any] | None:
-    """The positional arguments of `forward`, with each shape turned into a request for a tensor."""
+    """The positional arguments of `forward`, with each shape turned into a request for a tensor.
+
+    A list of shapes among them becomes a list of tensors, which have no batch of their own.
+    """
     from cnninspect.records.models import InputRequest
 
     if inputs is None:
         return None
     if is_shape(inputs) or not isinstance(inputs, (list, tuple)):
         inputs = (inputs,)
-    return tuple(InputRequest(tuple(i), batched=True) if is_shape(i) else i for i in inputs)
+
+    def requested(value: Any, *, batch_dim: int | None = 0) -> Any:
+        if is_shape(value):
+            return InputRequest(tuple(value), batch_dim=batch_dim)
+        if isinstance(value, (list, tuple)) and value and all(is_shape(item) for item in value):
+            return [requested(item, batch_dim=None) for item in value]
+        return value
+
+    return tuple(requested(value) for value in inputs)
 
 
 def is_shape(value: Any) -> bool:

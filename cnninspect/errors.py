@@ -140,7 +140,7 @@ class BadInput(UsageError):
 
     def __init__(self, text: str, problem: str, hint: str = "") -> None:
         super().__init__(
-            f"input {text!r}: {problem}",
+            f"input {text!r}: {problem}" if text else problem,
             hint or "write --input 3x224x224, 8x3x224x224 or tokens:int64:1x128",
         )
 

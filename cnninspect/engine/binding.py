@@ -43,15 +43,17 @@ def given_for(
     """What to call `forward` with, and what else to try where a size was only assumed.
 
     `inputs` are positional arguments, with an `InputRequest` for each tensor to be made; a request
-    with a name goes to the argument of that name.  What is not given is taken from the model's
-    source, else worked out.
+    with a name goes to the argument of that name.  A single dictionary whose keys are arguments of
+    `forward` holds those.  What is not given is taken from the model's source, else worked out.
 
     Raises:
         BadInput: an argument is missing or there is none of that name, or a size is not possible.
     """
     arguments = Arguments(structure, loaded, inputs or (), dict(kwargs or {}))
     is_assumed = arguments.lack_defaults()
-    assumed = worked_out(structure.model, arguments.signature.required) if is_assumed else ()
+    signature = arguments.signature
+    wanted = signature.required or signature.names[:1]
+    assumed = worked_out(structure.model, wanted) if is_assumed else ()
     if assumed:
         arguments.take_defaults(assumed)
     arguments.check()
@@ -76,6 +78,9 @@ class Arguments:
         self.structure = structure
         self.signature = Signature(structure.model)
         self.keywords = {**loaded.keywords, **kwargs}
+        if len(inputs) == 1 and self._holds_arguments(inputs[0]):
+            self.keywords |= {name: _requested(value) for name, value in inputs[0].items()}
+            inputs = ()
         self.order: tuple[str, ...] = self.signature.names
         """Names of the arguments that are given by position."""
         positional, by_keyword = loaded.example or (loaded.inputs, {})
@@ -98,6 +103,11 @@ class Arguments:
             else:
                 self.further.append(item)
 
+    def _holds_arguments(self, value: Any) -> bool:
+        return (
+            isinstance(value, Mapping) and bool(value) and value.keys() <= self.signature.keywords
+        )
+
     def take_defaults(self, values: Sequence[Any]) -> None:
         """Take these for what a person does not give, by their names or else in order."""
         names = [value.name if isinstance(value, InputRequest) else None for value in values]
@@ -116,7 +126,7 @@ class Arguments:
 
     def lack_defaults(self) -> bool:
         """Whether something must be worked out: an argument, or what a typed shape leaves open."""
-        if self.defaults:
+        if self.defaults or not (self.signature.names or self.signature.takes_more):
             return False
         given = (*self.given.values(), *self.further)
         is_open = any(isinstance(item, InputRequest) for item in given)
@@ -131,20 +141,19 @@ class Arguments:
         model, takes = type_name(self.structure.model), ", ".join(self.signature.names)
         missing = self._missing()
         if missing:
-            verb = "needs" if len(missing) == 1 else "need"
             raise BadInput(
-                missing[0],
-                f"{model} takes {takes}; nothing tells what {' and '.join(missing)} {verb}",
+                "",
+                f"{model} takes {takes}; nothing says what {' and '.join(missing)} should be",
                 f"add --input {missing[0]}:float32:1x16 with its own dtype and shape",
             )
         has_any = self.defaults or self.given or self.further or self.keywords
         if not has_any and self.signature.takes_more:
             raise BadInput("", f"cannot work out what {model} takes")
         if self.further and not self.signature.takes_more:
-            count = len(self.given) + len(self.further)
+            count, most = len(self.given) + len(self.further), len(self.signature.names)
             raise BadInput(
-                str(count),
-                f"{count} were given, and {model} takes {takes or 'none'}",
+                "",
+                f"{count} inputs were given, and {model} takes {most}{': ' * bool(takes)}{takes}",
                 "give one for each argument of forward",
             )
 
@@ -161,8 +170,11 @@ class Arguments:
             known = expected if isinstance(expected, InputRequest) else None
             return make(completed(request, known, batch), device="meta", dtype=dtype)
 
+        def ready(name: str, value: Any) -> Any:
+            return converted(_filled(value, self.defaults.get(name), tensor_of), _itself)
+
         values = {
-            name: converted(_filled(value, self.defaults.get(name), tensor_of), _itself)
+            name: ready(name, value)
             for name, value in {**self.defaults, **self.given}.items()
             if name not in self.keywords
         }
@@ -171,8 +183,9 @@ class Arguments:
             if name not in values:
                 break
             args.append(values.pop(name))
-        args += [converted(_filled(item, None, tensor_of), _itself) for item in self.further]
-        return Given(tuple(args), {**self.keywords, **values}, self.order, notes)
+        args += [ready("", item) for item in self.further]
+        keywords = {name: ready(name, value) for name, value in self.keywords.items()}
+        return Given(tuple(args), {**keywords, **values}, self.order, notes)
 
     def notes(self) -> tuple[str, ...]:
         """Which inputs were assumed; empty where a person gave them all."""
@@ -183,6 +196,12 @@ class Arguments:
         ]
         shapes = " and ".join("x".join(map(str, request.shape)) for request in used)
         return (f"input {shapes} worked out from the first layers",) if used else ()
+
+
+def _requested(value: Any) -> Any:
+    """A request for a tensor, where the value is the shape of one."""
+    is_shape = isinstance(value, tuple) and value and all(type(size) is int for size in value)
+    return InputRequest(value) if is_shape else value
 
 
 def _itself(tensor: Tensor) -> Tensor:
