@@ -165,7 +165,9 @@ class StepRecorder(Recorder):
         """Note a call; in the backward pass under the layer that it belongs to."""
         node = torch._C._current_autograd_node()
         if node is None or len(self.layers) > 1:  # forward, or again forward under checkpointing
-            self._layer_of_node[torch._C._autograd._get_sequence_nr() - 1] = self.layers[-1]
+            # An operator without a node of its own must not take the last one's.
+            last_node = torch._C._autograd._get_sequence_nr() - 1
+            self._layer_of_node.setdefault(last_node, self.layers[-1])
             return super().record(operation, tensors)
         self.layers.append(self._layer_of_node.get(node._sequence_nr(), ""))
         try:

@@ -1,0 +1,200 @@
+"""A traced training step against a real one, to the byte."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.utils.checkpoint
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from cnninspect import api
+from cnninspect.analyses.memory_use import memory_of
+from cnninspect.analyses.optimizers import OPTIMIZERS
+from cnninspect.engine.training import trace_training
+from cnninspect.errors import NothingToTrain
+from cnninspect.records.training import TrainingTrace
+from cnninspect.sources.registry import load
+
+
+def really_saved(model: nn.Module, x: Tensor) -> int:
+    """Bytes of the storages that a real forward pass keeps, parameters and buffers left out."""
+    apart = {t.untyped_storage().data_ptr() for t in (*model.parameters(), *model.buffers())}
+    kept: dict[int, Tensor] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        address = tensor.untyped_storage().data_ptr()
+        if address not in apart and tensor.untyped_storage().nbytes():
+            kept[address] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        output = model(x)
+    assert output is not None
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+
+def traced(reference: str, **options: Any) -> TrainingTrace:
+    return trace_training(load(reference), **options)
+
+
+FAMILIES = [  # one of each convolutional family, at a size that is quick to compute
+    "shallow_cnn", "lenet5", "lenet5_modern", "alexnet@resolution=64",
+    "vgg11_bn@resolution=32,num_classes=10", "googlenet@resolution=64", "inception_reduced",
+    "highway_mnist", "resnet18@resolution=64", "resnet50@resolution=64", "plain18@resolution=64",
+    "resnet20", "resnet20@norm=none,activation=tanh", "preresnet18@resolution=64", "wrn16_8@width=2",
+    "densenet121@resolution=64", "densenet40_k12", "resnext50_32x4d@resolution=64",
+    "se_resnet18@resolution=64", "efficientnet_b0@resolution=64",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("reference", FAMILIES)
+def test_saved_bytes_are_those_of_a_real_run(reference: str) -> None:
+    torch.manual_seed(0)
+    loaded = load(reference)
+    shape = (2, *loaded.inputs[0].shape[1:])
+    real = really_saved(loaded.build().train(), torch.randn(shape))
+    assert sum(storage.nbytes for storage in traced(reference, batch=2).saved) == real
+
+
+@pytest.mark.parametrize(
+    ("reference", "size"), [("torchvision:vit_b_16@image_size=32", 32), ("torchvision:swin_t", 64)]
+)
+def test_saved_bytes_of_transformers_are_those_of_a_real_run(reference: str, size: int) -> None:
+    loaded = load(reference)
+    real = really_saved(loaded.build().eval(), torch.randn(1, 3, size, size))
+    shape = api.as_arguments((1, 3, size, size))
+    step = trace_training(loaded, shape, mode="eval")
+    assert sum(storage.nbytes for storage in step.saved) == real
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_backward_macs_are_those_of_the_flop_counter(mode: str) -> None:
+    step = traced("resnet18@resolution=64", mode=mode)
+    model = load("resnet18@resolution=64").build().train(mode == "train")
+    with FlopCounterMode(display=False) as counter:
+        model(torch.randn(2, 3, 64, 64)).sum().backward()
+    totals = memory_of(step).totals
+    assert 2 * 2 * (totals.forward_macs + totals.backward_macs) == counter.get_total_flops()
+
+
+def test_the_figures_of_the_design() -> None:
+    totals = memory_of(traced("resnet34", batch=8)).totals
+    assert totals.saved_bytes == 257_788_416
+    assert round(totals.backward_macs / totals.forward_macs, 3) == 1.968
+    totals = memory_of(traced("torchvision:vit_b_16", batch=8)).totals
+    assert totals.saved_bytes == 945_285_440
+    assert round(totals.backward_macs / totals.forward_macs, 3) == 1.993
+
+
+def test_backward_calls_have_the_layers_of_their_forward_calls() -> None:
+    layers = memory_of(traced("resnet18@resolution=64")).layers
+    by_path = {layer.path: layer for layer in layers}
+    for path in ("layer1.0.conv1", "layer4.1.conv2", "fc"):
+        assert by_path[path].own.backward_macs == 2 * by_path[path].own.forward_macs
+    assert by_path["conv1"].own.backward_macs == by_path["conv1"].own.forward_macs
+    assert sum(layer.own.backward_macs for layer in layers) == by_path[""].total.backward_macs
+
+
+def test_a_frozen_backbone_costs_next_to_nothing_backward() -> None:
+    full = memory_of(traced("resnet18", batch=2)).totals
+    head = memory_of(traced("resnet18", batch=2, freeze=("conv1", "bn1", "layer*"))).totals
+    assert head.backward_macs == 2 * 512 * 1000
+    assert head.gradient_bytes == 4 * (512 * 1000 + 1000)
+    assert head.saved_bytes < full.saved_bytes / 1000
+
+
+class Checkpointed(nn.Module):
+    def __init__(self, *, is_checkpointed: bool) -> None:
+        super().__init__()
+        self.is_checkpointed = is_checkpointed
+        self.parts = nn.ModuleList(
+            nn.Sequential(nn.Linear(16, 64), nn.Tanh(), nn.Linear(64, 16), nn.Tanh())
+            for _ in range(3)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        for part in self.parts:
+            if self.is_checkpointed:
+                x = torch.utils.checkpoint.checkpoint(part, x, use_reentrant=False)
+            else:
+                x = part(x)
+        return x
+
+
+def test_checkpointing_saves_less_and_computes_more() -> None:
+    plain, checkpointed = (
+        memory_of(
+            trace_training(api.load(Checkpointed(is_checkpointed=flag)), (torch.randn(4, 16),))
+        )
+        for flag in (False, True)
+    )
+    assert checkpointed.totals.saved_bytes < plain.totals.saved_bytes
+    assert checkpointed.totals.forward_macs == plain.totals.forward_macs
+    again = checkpointed.totals.backward_macs - plain.totals.backward_macs
+    assert again == plain.totals.forward_macs
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizer_state_is_that_of_the_real_optimizer_after_a_step(name: str) -> None:
+    model = nn.Sequential(nn.Linear(7, 5), nn.BatchNorm1d(5), nn.Linear(5, 3, bias=False))
+    parameters = list(model.parameters())
+    optimizer = {
+        "sgd": lambda: torch.optim.SGD(parameters, 0.1),
+        "momentum": lambda: torch.optim.SGD(parameters, 0.1, momentum=0.9),
+        "adagrad": lambda: torch.optim.Adagrad(parameters),
+        "rmsprop": lambda: torch.optim.RMSprop(parameters),
+        "adam": lambda: torch.optim.Adam(parameters),
+        "adamw": lambda: torch.optim.AdamW(parameters),
+    }[name]()
+    model(torch.randn(4, 7)).sum().backward()
+    optimizer.step()
+    real = sum(
+        value.nbytes
+        for state in optimizer.state.values()
+        for value in state.values()
+        if isinstance(value, Tensor)
+    )
+    step = trace_training(api.load(model), (torch.randn(4, 7),))
+    assert memory_of(step, optimizer=name).totals.optimizer_bytes == real
+
+
+def test_what_is_alive_at_the_end_is_inputs_and_gradients_and_little_else() -> None:
+    step = traced("resnet18@resolution=64", batch=2)
+    assert step.gradient_bytes == 4 * 11_689_512
+    assert step.live_bytes[-1] >= step.gradient_bytes + step.input_bytes
+    assert step.live_bytes[-1] < step.gradient_bytes + step.input_bytes + 100_000
+    assert max(step.live_bytes) > sum(storage.nbytes for storage in step.saved)
+
+
+def test_inference_keeps_nothing() -> None:
+    step = traced("resnet18@resolution=64", inference=True, mode="eval")
+    report = memory_of(step, purpose="inference")
+    assert (step.saved, step.backward, step.gradient_bytes) == ((), (), 0)
+    assert report.totals.optimizer_bytes == report.totals.gradient_bytes == 0
+    # the largest moment: the first convolution's output beside that of its batch norm
+    assert max(step.live_bytes) == 2 * 4 * 64 * 32 * 32 + step.input_bytes
+
+
+def test_mixed_precision_saves_less() -> None:
+    full, mixed = traced("resnet20", batch=16), traced("resnet20", batch=16, amp="bfloat16")
+    assert sum(s.nbytes for s in mixed.saved) < sum(s.nbytes for s in full.saved)
+    assert mixed.gradient_bytes == full.gradient_bytes  # the weights stay float32
+
+
+def test_a_live_module_is_not_touched_by_training() -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2)
+    )
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    trace_training(api.load(model.eval()), (torch.randn(2, 3, 4, 4),), freeze=("0",))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(p.grad is None and p.requires_grad and not p.is_meta for p in model.parameters())
+    assert not model.training
+
+
+def test_a_model_without_trainable_parameters_is_an_error() -> None:
+    with pytest.raises(NothingToTrain, match="nothing to train"):
+        trace_training(api.load(nn.ReLU()), (torch.randn(2, 3),))
