@@ -44,7 +44,8 @@ FAMILIES = [  # one of each convolutional family, at a size that is quick to com
     "shallow_cnn", "lenet5", "lenet5_modern", "alexnet@resolution=64",
     "vgg11_bn@resolution=32,num_classes=10", "googlenet@resolution=64", "inception_reduced",
     "highway_mnist", "resnet18@resolution=64", "resnet50@resolution=64", "plain18@resolution=64",
-    "resnet20", "resnet20@norm=none,activation=tanh", "preresnet18@resolution=64", "wrn16_8@width=2",
+    "resnet20", "resnet20@norm=none,activation=tanh", "preresnet18@resolution=64",
+    "wrn16_8@width=2",
     "densenet121@resolution=64", "densenet40_k12", "resnext50_32x4d@resolution=64",
     "se_resnet18@resolution=64", "efficientnet_b0@resolution=64",
 ]  # fmt: skip
