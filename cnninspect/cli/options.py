@@ -58,6 +58,13 @@ Strict = Annotated[
         "--strict", help="Exit with 3 where an operation is unknown.", rich_help_panel=RUNS
     ),
 ]
+Weights = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--weights", metavar="FILE", help="See that these fit: safetensors or a state dict.",
+        rich_help_panel=RUNS, show_default=False,
+    ),
+]  # fmt: skip
 OutputFormat = Annotated[
     Format, typer.Option("--format", "-f", help="What to write.", rich_help_panel=LOOKS)
 ]

@@ -31,6 +31,7 @@ def summary(
             rich_help_panel=options.RUNS,
         ),
     ] = "macs",
+    weights: options.Weights = None,
     strict: options.Strict = False,
     level: Annotated[
         Optional[str],
@@ -93,7 +94,12 @@ def summary(
 
     check_output(output, force=force)
     report = api.summarize(
-        model, parse_inputs(input), mode=mode.value, batch=batch, convention=count_as
+        model,
+        parse_inputs(input),
+        mode=mode.value,
+        batch=batch,
+        weights=weights,
+        convention=count_as,
     )
     show(
         report,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,6 +26,7 @@ from cnninspect.engine.scripted import by_weights
 from cnninspect.engine.structure import Structure
 from cnninspect.engine.values import ValueNeeded
 from cnninspect.engine.watching import Watch
+from cnninspect.engine.weights import check_weights, load_weights
 from cnninspect.errors import CnnInspectError, ShapeMismatch
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.tensors import NamedTensor
@@ -37,13 +40,16 @@ def trace(
     kwargs: Mapping[str, Any] | None = None,
     mode: str = "eval",
     batch: int = 1,
+    weights: str | os.PathLike[str] | None = None,
 ) -> Trace:
     """Run a model with these inputs and write down every call.
 
     `inputs` are the positional arguments of `forward`: tensors, an `InputRequest` for a tensor to
-    be made, or anything else that it takes; None for the model's own default.
+    be made, or anything else that it takes; None for the model's own default.  The file of
+    `weights` has to fit the model; it is loaded only where the model is really run.
 
     Raises:
+        FileMissing, FileUnreadable, WeightsMismatch: the weights cannot be loaded.
         BuildFailed: the model could not be built.
         BadInput: the inputs are not possible, or could not be worked out.
         ShapeMismatch: a layer got a shape that it does not take.
@@ -51,6 +57,8 @@ def trace(
     """
     with guarding.unchanged_random_state(), guarding.paused_garbage_collection():
         built = build(loaded)
+        if weights is not None:
+            built = replace(built, notes=(*built.notes, _fit(built.structure, weights)))
         structure = built.structure
         modules = structure.distinct_modules()
         with guarding.unchanged(modules) if loaded.live else nullcontext():
@@ -71,7 +79,17 @@ def trace(
             assert failed is not None
             run, reason = failed[0], _reason(*failed)
         notes = (*loaded.notes, *built.notes, *run.given.notes, reason)
-        return _trace_really(loaded, built, run.given, mode, notes)
+        return _trace_really(loaded, built, run.given, mode=mode, notes=notes, weights=weights)
+
+
+def _fit(structure: Structure, path: str | os.PathLike[str]) -> str:
+    """What a file of weights has for a model.
+
+    Raises:
+        FileMissing, FileUnreadable, WeightsMismatch: the weights cannot be loaded.
+    """
+    report = check_weights(structure.model, path)
+    return "; ".join((f"weights fit: {report.loaded} tensors of {report.path}", *report.notes))
 
 
 def _reason(run: Run, problem: Exception) -> str:
@@ -88,9 +106,15 @@ def _reason(run: Run, problem: Exception) -> str:
 
 
 def _trace_really(
-    loaded: LoadedModel, built: Built, given: Given, mode: str, notes: tuple[str, ...]
+    loaded: LoadedModel,
+    built: Built,
+    given: Given,
+    *,
+    mode: str,
+    notes: tuple[str, ...],
+    weights: str | os.PathLike[str] | None,
 ) -> Trace:
-    """The lower rung: compute on the CPU, with weights from the model's own initialisation."""
+    """The lower rung: compute on the CPU, with these weights or the model's own initial ones."""
     if loaded.live:
         module = built.structure.model
     else:
@@ -98,6 +122,8 @@ def _trace_really(
         torch.manual_seed(0)
         module = build_really(loaded)
     structure = Structure(module)
+    if weights is not None and not loaded.live:
+        load_weights(structure.model, weights)
     modules = structure.distinct_modules()
     with guarding.unchanged(modules), guarding.unchanged_buffers(module):
         guarding.set_mode(modules, mode)

@@ -45,29 +45,59 @@ def load_weights(
         FileUnreadable: it holds no weights, or torch's safe loading refuses it.
         WeightsMismatch: something is missing, unexpected or of another shape; nothing was loaded.
     """
-    wanted = {
-        name: tensor
-        for name, tensor in module.state_dict(keep_vars=True).items()
-        if isinstance(tensor, Tensor)
-    }
+    wanted = tensors_of(module)
     if any(tensor.is_meta for tensor in wanted.values()):
         raise ValueError("the network is on the meta device: there is no memory for its weights")
-    stored, notes = under_names_of(wanted, table_of(read_state(path), path))
-    report = compared(path, wanted, stored, notes)
-    if strict and not report.fits:
-        raise WeightsMismatch(
-            path,
-            missing=report.missing,
-            unexpected=report.unexpected,
-            misshaped=[describe(item) for item in report.misshaped],
-            hint=hint_for(report),
-        )
+    stored, report = fitted(wanted, path)
+    if strict:
+        require_fit(report)
     odd = {item.name for item in report.misshaped}
     fitting = {n: t for n, t in stored.items() if n in wanted and n not in odd}
     with torch.no_grad():
         for name, tensor in fitting.items():
             wanted[name].copy_(tensor)
     return report
+
+
+def check_weights(module: nn.Module, path: str | os.PathLike[str]) -> WeightsReport:
+    """How the weights of a file fit a network, of which only names and shapes are looked at.
+
+    Raises:
+        FileMissing, FileUnreadable, WeightsMismatch: as `load_weights` does.
+    """
+    _, report = fitted(tensors_of(module), path)
+    require_fit(report)
+    return report
+
+
+def tensors_of(module: nn.Module) -> dict[str, Tensor]:
+    """The parameters and buffers that a checkpoint of this network holds, by name."""
+    state = module.state_dict(keep_vars=True)
+    return {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
+
+
+def fitted(
+    wanted: Mapping[str, Tensor], path: str | os.PathLike[str]
+) -> tuple[dict[str, Tensor], WeightsReport]:
+    """The tensors of a file by the names of the network, and how they fit it."""
+    stored, notes = under_names_of(wanted, table_of(read_state(path), path))
+    return stored, compared(path, wanted, stored, notes)
+
+
+def require_fit(report: WeightsReport) -> None:
+    """Raise unless every tensor found its place.
+
+    Raises:
+        WeightsMismatch: something is missing, unexpected or of another shape.
+    """
+    if not report.fits:
+        raise WeightsMismatch(
+            report.path,
+            missing=report.missing,
+            unexpected=report.unexpected,
+            misshaped=[describe(item) for item in report.misshaped],
+            hint=hint_for(report),
+        )
 
 
 def read_state(path: str | os.PathLike[str]) -> Any:
