@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
+from torch.nn import init
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnninspect.engine.abstraction import Abstraction
@@ -24,6 +25,8 @@ FILLERS = frozenset(
     )
 )  # fmt: skip
 """Operators that fill a tensor with random numbers."""
+TRUNCATED = "_no_grad_trunc_normal_"
+"""The function of `torch.nn.init` that draws from a normal distribution between bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,19 @@ def check_memory(structure: Structure, reason: str) -> None:
 
 class Unfilled(TorchDispatchMode):
     """Leaves weights as the allocator gave them: never touched, they take no memory."""
+
+    def __enter__(self) -> Unfilled:
+        # It draws until every value lies within its bounds, and no draw would change any.
+        self._drawing = getattr(init, TRUNCATED, None)
+        if self._drawing is not None:
+            setattr(init, TRUNCATED, lambda tensor, *_args, **_options: tensor)
+        super().__enter__()
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
+        if self._drawing is not None:
+            setattr(init, TRUNCATED, self._drawing)
+        super().__exit__(*problem)
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
