@@ -6,14 +6,14 @@ from pathlib import Path
 
 from cnninspect.errors import BadReference
 from cnninspect.records.checkpoint import Checkpoint
-from cnninspect.records.models import LoadedModel, Reference
+from cnninspect.records.models import GraphFile, LoadedModel, Reference
 from cnninspect.sources.checkpoints import kind_of, read_checkpoint
 
 PROGRAMS = {"torchscript": "pt", "pt2": "pt2", "onnx": "onnx"}
 """Sources by kind, for a program in a file with the suffix of a checkpoint."""
 
 
-def load(reference: Reference) -> LoadedModel:
+def load(reference: Reference) -> LoadedModel | GraphFile:
     """The program in a file, where it holds one after all.
 
     Raises:
@@ -24,7 +24,7 @@ def load(reference: Reference) -> LoadedModel:
 
     scheme = PROGRAMS.get(kind_of(reference.name))
     if scheme in SOURCES:
-        loaded: LoadedModel = source(scheme).load(reference)
+        loaded: LoadedModel | GraphFile = source(scheme).load(reference)
         return loaded
     read_checkpoint(reference.name)  # says what is wrong with a file that is none
     raise BadReference(

@@ -118,10 +118,16 @@ def _architecture(reference: Reference, transformers: Any, content: dict[str, An
         )
     try:
         kind = getattr(transformers, name, None)
-    except ImportError as problem:  # a class that needs a library of its own
-        raise BadReference(reference.text, f"{name}: {first_line(problem)}") from problem
+    except Exception as problem:  # transformers imports it now, and whatever it is built on
+        raise BadReference(
+            reference.text, f"transformers cannot import {name}: {first_line(problem)}"
+        ) from problem
     if isinstance(kind, type) and issubclass(kind, transformers.PreTrainedModel):
         return kind
+    wanted = getattr(kind, "_backends", ())
+    if wanted:  # what stands in transformers for a class whose library is missing
+        libraries = " ".join(wanted)
+        raise BadReference(reference.text, f"{name} needs {libraries}", f"pip install {libraries}")
     if content.get("auto_map"):
         raise BadReference(
             reference.text,

@@ -41,7 +41,7 @@ def default_inputs(kind: Any, config: Any, tokens: int) -> tuple[InputRequest, .
     """
     main = getattr(kind, "main_input_name", "input_ids")
     taken = inspect.signature(kind.forward).parameters
-    wanted = [main]
+    wanted = [main] if isinstance(main, str) else list(main)
     if main == "input_ids":
         wanted += [name for name in BESIDE_TEXT if name in taken and _has_two_towers(kind, config)]
     if getattr(config, "is_encoder_decoder", False) and "decoder_input_ids" in taken:

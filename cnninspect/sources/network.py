@@ -48,41 +48,11 @@ class Refusals:
 def no_network() -> Iterator[Refusals]:
     """Refuse every connection that this thread asks for, and say which were refused."""
     refusals, thread = Refusals(), threading.get_ident()
-    with _environment(), _switches():
-        outer = _guards.enter(thread, refusals)
-        try:
-            yield refusals
-        finally:
-            _guards.leave(thread, outer)
-
-
-@contextmanager
-def _environment() -> Iterator[None]:
-    kept = {name: os.environ.get(name) for name in OFFLINE}
-    os.environ.update(OFFLINE)
+    outer = _guards.enter(thread, refusals)
     try:
-        yield
+        yield refusals
     finally:
-        for name, value in kept.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _switches() -> Iterator[None]:
-    kept = []
-    for module_name, name in SWITCHES:
-        module = sys.modules.get(module_name)
-        if module is not None and hasattr(module, name):
-            kept.append((module, name, getattr(module, name)))
-            setattr(module, name, True)
-    try:
-        yield
-    finally:
-        for module, name, value in kept:
-            setattr(module, name, value)
+        _guards.leave(thread, outer)
 
 
 class _Guards:
@@ -92,6 +62,7 @@ class _Guards:
         self.by_thread: dict[int, Refusals] = {}
         self.lock = threading.Lock()
         self.originals: list[tuple[Any, str, Any]] = []
+        self.environment: dict[str, str | None] = {}
 
     def enter(self, thread: int, refusals: Refusals) -> Refusals | None:
         """Keep a thread from the network; returns what kept it from there before."""
@@ -110,8 +81,7 @@ class _Guards:
                 return
             del self.by_thread[thread]
             if not self.by_thread:
-                for holder, name, original in self.originals:
-                    _restore(holder, name, original)
+                self._restore()
 
     def check(self, address: object) -> None:
         """Raise for a thread that is kept from the network."""
@@ -120,14 +90,34 @@ class _Guards:
             raise refusals.refuse(address)
 
     def _patch(self) -> None:
-        self.originals = [(socket, name, vars(socket)[name]) for name in LOOK_UPS]
-        self.originals += [
-            (socket.socket, name, vars(socket.socket).get(name)) for name in CONNECTS
+        self.environment = {name: os.environ.get(name) for name in OFFLINE}
+        os.environ.update(OFFLINE)
+        switches: list[tuple[Any, str]] = [
+            (sys.modules[name], switch) for name, switch in SWITCHES if name in sys.modules
+        ]
+        places: list[tuple[Any, str]] = [(socket, name) for name in LOOK_UPS]
+        places += [(socket.socket, name) for name in CONNECTS]
+        self.originals = [
+            (holder, name, vars(holder).get(name)) for holder, name in places + switches
         ]
         for name in LOOK_UPS:
             setattr(socket, name, self._look_up(getattr(socket, name)))
         for name in CONNECTS:
             setattr(socket.socket, name, self._connect(getattr(socket.socket, name)))
+        for module, name in switches:
+            setattr(module, name, True)
+
+    def _restore(self) -> None:
+        for holder, name, original in self.originals:
+            if original is None:  # a method that the class had inherited
+                delattr(holder, name)
+            else:
+                setattr(holder, name, original)
+        for name, value in self.environment.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
     def _look_up(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
@@ -143,13 +133,6 @@ class _Guards:
             return original(itself, address)
 
         return connect
-
-
-def _restore(holder: Any, name: str, original: Any) -> None:
-    if original is None:  # a method that the class had inherited
-        delattr(holder, name)
-    else:
-        setattr(holder, name, original)
 
 
 _guards = _Guards()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnninspect.errors import FileUnreadable, UnknownSetting
-from cnninspect.records.models import LoadedModel, ModelInfo, Reference
+from cnninspect.records.models import GraphFile, LoadedModel, ModelInfo, Reference
 from cnninspect.sources import checkpoint
 from cnninspect.sources.checkpoints import kind_of
 from cnninspect.sources.construction import other_peoples_code
@@ -17,7 +17,7 @@ from cnninspect.sources.libraries import first_line
 NOTE = "read by torch.jit.load, torch's own loader"
 
 
-def load(reference: Reference) -> LoadedModel:
+def load(reference: Reference) -> LoadedModel | GraphFile:
     """The TorchScript program in a file.
 
     Raises:

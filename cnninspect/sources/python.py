@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -62,7 +61,7 @@ def load(reference: Reference) -> LoadedModel:
 
     def build() -> Any:
         with importable_from(folder), known_to_python(module):
-            return construct(reference.text, make)
+            return construct(reference.text, make, settings=reference.settings)
 
     return LoadedModel(info, build)
 
@@ -150,12 +149,12 @@ def _run_file(path: Path) -> ModuleType:
     name = path.stem
     if not name.isidentifier() or name in sys.modules or name in sys.stdlib_module_names:
         name = f"file_{abs(hash(path))}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise FileUnreadable(path, "it is not a Python file")
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    # Not by a loader: that would keep compiled code beside the file, and believe it next time.
+    code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
     with known_to_python(module):
-        spec.loader.exec_module(module)
+        exec(code, vars(module))
     return module
 
 

@@ -20,7 +20,7 @@ SUFFIXES = {
 }
 """Source by file suffix; `.pt` may be TorchScript or a checkpoint, which its content tells."""
 
-_SETTINGS = re.compile(r"@(?=[A-Za-z_]\w*=)")
+_SETTINGS = re.compile(r"@(?=\s*[A-Za-z_][\w.]*\s*=)")
 
 
 def parse_reference(text: str, schemes: tuple[str, ...]) -> Reference:

@@ -1,9 +1,9 @@
 """The sources by scheme, as text: each is imported when it is asked for something.
 
-A source is a module with `load(reference) -> LoadedModel` and, if its names can be listed,
-`entries() -> tuple[ModelEntry, ...]`.  To add one here, name it in `SOURCES`; other packages add
-theirs by an entry point of the group `cnninspect.sources`, whose name is the scheme and whose value
-is the module.
+A source is a module with `load(reference) -> LoadedModel`, or `GraphFile` for what is not built of
+modules, and, if its names can be listed, `entries() -> tuple[ModelEntry, ...]`.  To add one here,
+name it in `SOURCES`; other packages add theirs by an entry point of the group `cnninspect.sources`,
+whose name is the scheme and whose value is the module.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from cnninspect.errors import Failure, UnknownChoice
 from cnninspect.records.entries import ModelEntry
-from cnninspect.records.models import LoadedModel, Reference
+from cnninspect.records.models import GraphFile, LoadedModel, Reference
 from cnninspect.sources.references import parse_reference
 
 SOURCES = {
@@ -27,6 +27,7 @@ SOURCES = {
     "python": "cnninspect.sources.python",
     "pt2": "cnninspect.sources.pt2",
     "pt": "cnninspect.sources.pt",
+    "onnx": "cnninspect.sources.onnx",
     "checkpoint": "cnninspect.sources.checkpoint",
 }
 """Module by scheme, with what must be installed for it beyond this package."""
@@ -48,7 +49,7 @@ class SourceBroken(Failure):
         )
 
 
-def load(text: str) -> LoadedModel:
+def load(text: str) -> LoadedModel | GraphFile:
     """What a reference names.
 
     Raises:
@@ -58,7 +59,7 @@ def load(text: str) -> LoadedModel:
         SourceBroken: its source is of another package, and cannot be imported.
     """
     reference = parse_reference(text, schemes(text))
-    loaded: LoadedModel = source(reference.source).load(reference)
+    loaded: LoadedModel | GraphFile = source(reference.source).load(reference)
     return loaded
 
 

@@ -1,0 +1,23 @@
+"""ONNX files: `model.onnx`, whose graph is followed without torch and without its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnninspect.errors import FileMissing, UnknownSetting
+from cnninspect.records.models import GraphFile, ModelInfo, Reference
+
+
+def load(reference: Reference) -> GraphFile:
+    """The file of that name, which is read when it is traced.
+
+    Raises:
+        FileMissing: there is no such file.
+        UnknownSetting: a graph has no settings.
+    """
+    if reference.settings:
+        raise UnknownSetting(reference.name, reference.settings[0][0], ())
+    path = Path(reference.name).expanduser()
+    if not path.exists():
+        raise FileMissing(path)
+    return GraphFile(ModelInfo(reference.text, "onnx", reference.text), path)
