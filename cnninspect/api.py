@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
-from cnninspect.errors import BadOption, UnknownChoice
-from cnninspect.records.models import LoadedModel, ModelInfo
+from cnninspect.errors import BadReference, UnknownChoice
+from cnninspect.records.models import GraphFile, LoadedModel, ModelInfo
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from torch import nn
 
+    from cnninspect.records.batch_fit import BatchFit
     from cnninspect.records.comparison import Comparison, Finding
     from cnninspect.records.explanation import Explanation
     from cnninspect.records.gradient_passes import WeightedLayer
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     )
     from cnninspect.records.gradient_settings import GradientSettings
     from cnninspect.records.listing import Listing
+    from cnninspect.records.memory import Memory
     from cnninspect.records.summary import Summary
     from cnninspect.records.traces import Trace
 
@@ -57,13 +59,10 @@ def trace(
         return model
     if mode not in MODES:
         raise UnknownChoice("mode", mode, MODES)
-    from cnninspect.engine.tracing import trace as run
+    from cnninspect.engine.dispatching import trace as run
 
-    loaded = load(model)
-    if weights is not None and not isinstance(loaded, LoadedModel):
-        raise BadOption("weights", weights, "for a model that is built; this file has its own")
     return run(
-        loaded,
+        load(model),
         as_arguments(inputs),
         kwargs=kwargs,
         mode=mode,
@@ -94,6 +93,68 @@ def summarize(
 
     traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights)
     return summarize_trace(traced, convention)
+
+
+def memory(
+    model: Union[str, nn.Module],
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    batch: int = 1,
+    mode: str | None = None,
+    optimizer: str = "sgd",
+    dtype: str | None = None,
+    amp: str | None = None,
+    freeze: Sequence[str] = (),
+    inference: bool = False,
+) -> Memory:
+    """What a step of training, or of inference, needs: bytes and MACs, by layer and in total.
+
+    `dtype` is that of the weights, `amp` the one that autocast computes in, `freeze` are patterns
+    of parameters that are not trained; `mode` is train, or eval for inference, unless given.
+
+    Raises:
+        NothingToTrain: no output depends on a trainable parameter.
+        CnnInspectError: see `cnninspect.errors`.
+    """
+    from cnninspect.analyses.memory_use import memory_of
+    from cnninspect.analyses.optimizers import find_optimizer
+    from cnninspect.engine.training import trace_training
+
+    find_optimizer(optimizer)
+    step = trace_training(
+        network(model, "a step of training"),
+        as_arguments(inputs),
+        kwargs=kwargs,
+        mode=mode or ("eval" if inference else "train"),
+        batch=batch,
+        freeze=freeze,
+        dtype=dtype,
+        amp=amp,
+        inference=inference,
+    )
+    purpose = "inference" if inference else "training"
+    return memory_of(step, optimizer=optimizer, purpose=purpose, amp=amp or "")
+
+
+def fit_batch(
+    model: Union[str, nn.Module], limit_bytes: int, *, optimizer: str = "sgd", **options: Any
+) -> BatchFit:
+    """The largest batch whose step needs at most `limit_bytes`, confirmed by traces around it.
+
+    `options` are those of `memory` but for `batch`; inputs are those of a batch of one.
+
+    Raises:
+        DoesNotFit: not even a batch of one does; the hint says what would help.
+    """
+    from cnninspect.analyses.batch_fitting import fit_of
+
+    return fit_of(
+        lambda batch, **others: memory(model, batch=batch, **{**options, **others}),
+        limit_bytes,
+        optimizer=optimizer,
+        is_inference=bool(options.get("inference")),
+    )
 
 
 def explain(model: Model, layer: str, **options: Any) -> Explanation:
@@ -292,7 +353,7 @@ def _trainable(model: Model) -> LoadedModel:
                 "an ONNX file holds a graph for inference",
                 "give the network that it was exported from",
             )
-    return load(model)
+    return network(model, "training")
 
 
 def _weighted(
@@ -325,10 +386,26 @@ def as_subject(model: Model) -> Union[str, LoadedModel, Trace]:
     """A reference or a trace as it is, a live module as a model that must not change."""
     from cnninspect.records.traces import Trace
 
-    return model if isinstance(model, (str, Trace)) else load(model)
+    return model if isinstance(model, (str, Trace)) else network(model, "this")
 
 
-def load(model: Union[str, nn.Module]) -> LoadedModel:
+def network(model: Union[str, nn.Module], needed_for: str) -> LoadedModel:
+    """What a reference names, if it has modules, or a live module as a model that must not change.
+
+    Raises:
+        BadReference: it is a file that holds a graph.
+    """
+    loaded = load(model)
+    if isinstance(loaded, GraphFile):
+        raise BadReference(
+            loaded.info.reference,
+            f"it is a graph in a file, and {needed_for} needs a network of modules",
+            "give the network that it was exported from",
+        )
+    return loaded
+
+
+def load(model: Union[str, nn.Module]) -> Union[LoadedModel, GraphFile]:
     """What a reference names, or a live module as a model that must not change."""
     if isinstance(model, str):
         from cnninspect.sources.registry import load as load_reference

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -69,5 +70,17 @@ class LoadedModel:
     inputs that are nested or lie between other values; None: `inputs` says it all."""
     live: bool = False
     """Whether `build` returns a module that belongs to somebody and must not change."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know of how it was loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFile:
+    """A file that holds a graph of operations, which is followed without torch."""
+
+    info: ModelInfo
+    """Which model it is."""
+    path: Path
+    """Where the file is."""
     notes: tuple[str, ...] = ()
     """What a reader should know of how it was loaded."""
