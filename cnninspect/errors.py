@@ -33,6 +33,7 @@
     │   ├── FileUnreadable          a file is not what it should be
     │   └── FileUnwritable          a file could not be written
     └── AnswerIsNo                  3: the work was done and the answer is no
+        ├── DoesNotFit              not even a batch of one fits into the memory
         ├── UnknownOperations       --strict met operations that nothing is known of
         ├── Unhealthy               --fail-on met a verdict on gradients
         ├── OverBudget              a model does not keep its limits
@@ -357,6 +358,23 @@ class NothingToTrain(Failure):
         super().__init__(
             f"{model} has nothing to train: no output depends on a trainable parameter",
             "freeze less, or ask for inference",
+        )
+
+
+class DoesNotFit(AnswerIsNo):
+    """Not even a batch of one fits.  `helps` are pairs: what to do, and the bytes it then takes."""
+
+    def __init__(
+        self, model: str, needed: int, limit: int, helps: Sequence[tuple[str, int]]
+    ) -> None:
+        tried = [
+            f"{what} takes {less:,} bytes{', which fits' if less <= limit else ''}"
+            for what, less in helps
+        ]
+        super().__init__(
+            f"{model} does not fit: a batch of one needs {needed:,} bytes, "
+            f"{needed - limit:,} more than the {limit:,} there are",
+            "; ".join([*tried, "gradient checkpointing in the model saves activations"]),
         )
 
 

@@ -50,6 +50,7 @@ def memory_of(
             input_bytes=step.input_bytes,
             temporary_bytes=max(peak - named, 0),
             peak_bytes=peak,
+            trained_tensors=_trained_tensors(trace.layers) if purpose == TRAINING else 0,
             forward_macs=everything.forward_macs,
             backward_macs=everything.backward_macs,
         ),
@@ -89,8 +90,13 @@ def _held(layer: Layer, optimizer: str, *, is_trained: bool) -> Needs:
         parameter_bytes=sum(p.spec.nbytes for p in parameters),
         buffer_bytes=sum(b.spec.nbytes for b in layer.buffers if b.shared_with is None),
         gradient_bytes=sum(spec.nbytes for spec in trained),
-        optimizer_bytes=sum(state_bytes(rule, spec) for spec in trained),
+        optimizer_bytes=state_bytes(rule, sum(spec.nbytes for spec in trained), len(trained)),
     )
+
+
+def _trained_tensors(layers: Iterable[Layer]) -> int:
+    parameters = [p for layer in layers for p in layer.parameters if p.shared_with is None]
+    return sum(p.trainable for p in parameters)
 
 
 def _macs_by_layer(calls: Iterable[Call]) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cnninspect.errors import UnknownChoice
-from cnninspect.records.tensors import BITS, TensorSpec
+from cnninspect.records.tensors import BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,6 @@ def find_optimizer(name: str) -> Optimizer:
     return OPTIMIZERS[name]
 
 
-def state_bytes(optimizer: Optimizer, parameter: TensorSpec) -> int:
-    """Bytes that an optimiser keeps for one trainable parameter."""
-    return optimizer.tensors * parameter.nbytes + STEP_BYTES * optimizer.has_step
+def state_bytes(optimizer: Optimizer, parameter_bytes: int, tensors: int = 1) -> int:
+    """Bytes that an optimiser keeps for so many trainable parameters of so many bytes."""
+    return optimizer.tensors * parameter_bytes + STEP_BYTES * tensors * optimizer.has_step

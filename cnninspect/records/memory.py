@@ -74,6 +74,8 @@ class MemoryTotals:
     """The most that is alive at one time beyond what is named above."""
     peak_bytes: int
     """The most that is alive at one time, everything together."""
+    trained_tensors: int
+    """Parameters that are trained: tensors, not elements."""
     forward_macs: int
     backward_macs: int
 
