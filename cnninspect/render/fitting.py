@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 
 from cnninspect.render.escaping import visible
-from cnninspect.render.pages import Cell, Column, Kind, Table
+from cnninspect.render.pages import Cell, Column, Heading, Kind, Table
 
 GAP = 2
 """Spaces between columns."""
@@ -70,6 +70,8 @@ def fit(table: Table, width: int | None) -> Fit:
 def _natural_widths(table: Table, *, compact: bool) -> tuple[int, ...]:
     widths = [max(cell_len(line) for line in c.header.split("\n")) for c in table.columns]
     for row in table.rows:
+        if isinstance(row, Heading):
+            continue  # it runs over several lines
         for i, cell in enumerate(row):
             length = cell_len(guide_of(cell, compact=compact) + visible(cell.text) + cell.mark)
             widths[i] = max(widths[i], length)

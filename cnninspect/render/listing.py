@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from cnninspect.records.entries import ModelEntry, Setting, SettingValue
 from cnninspect.records.listing import Listing
-from cnninspect.render.pages import Block, Cell, Column, Fact, Facts, Kind, Page, Style, Table
+from cnninspect.render.pages import Block, Cell, Column, Heading, Kind, Page, Style, Table
 from cnninspect.render.plain_data import Field
 from cnninspect.render.quantities import count, plural
 from cnninspect.render.renderers import Renderer, View
 
-DITTO = "″"
-"""Written for a paper that is the one of the row above."""
 CSV_FIELDS = ("name", "source", "family", "parameters", "year", "paper")
 
 
 def page(report: Listing, view: View) -> Page:
-    """The table of names; for one family alone, its paper and settings too."""
+    """The table of names; for one family alone, its settings too."""
     entries = report.entries
-    families = {(entry.source, entry.family) for entry in entries}
-    is_one_family = len(families) == 1 and bool(entries[0].family)
-    papers = {entry.paper for entry in entries}
+    families = {(entry.source, entry.family) for entry in entries if entry.family}
     blocks: list[Block] = []
-    if is_one_family:
-        facts = [Fact("family", entries[0].family)]
-        facts += [Fact("paper", paper) for paper in papers if paper and len(papers) == 1]
-        blocks.append(Facts(tuple(facts)))
     if entries:
-        hidden = {"family"} if is_one_family else set()
-        hidden |= {"paper"} if is_one_family and len(papers) == 1 else set()
-        blocks.append(_names(entries, hidden, human=view.human))
-    if is_one_family and entries[0].settings:
+        blocks.append(_names(entries, human=view.human))
+    if len(families) == 1 and any(entry.settings for entry in entries):
         blocks.append(_settings(entries))
-    return Page(plural(len(entries), "model"), blocks=tuple(blocks))
+    about = f"in {len(families)} families" if len(families) > 1 else ""
+    return Page(plural(len(entries), "model"), about=about, blocks=tuple(blocks))
 
 
 def typed_name(entry: ModelEntry) -> str:
@@ -45,37 +36,55 @@ def typed_name(entry: ModelEntry) -> str:
 
 NAME_COLUMNS = (
     Column("name", Kind.PATH),
-    Column("family", Kind.WORD, sacrifice=3),
+    Column("family", Kind.WORD, sacrifice=2),
     Column("parameters", Kind.NUMBER),
-    Column("year", Kind.NUMBER, sacrifice=2),
-    Column("paper", Kind.PROSE, sacrifice=1),
+    Column("year", Kind.NUMBER, sacrifice=1),
 )
+INDENT = "   "
+"""Before the names under a paper."""
 
 
-def _names(entries: Sequence[ModelEntry], hidden: set[str], *, human: bool) -> Table:
-    """One row for each name, without the columns that are hidden or hold nothing."""
-    papers = ["", *(entry.paper for entry in entries)]
-    rows = [_name_row(entry, above, human=human) for entry, above in zip(entries, papers)]
-    shown = [
-        i
-        for i, column in enumerate(NAME_COLUMNS)
-        if column.header not in hidden and any(row[i].text for row in rows)
-    ]
-    return Table(
-        columns=tuple(NAME_COLUMNS[i] for i in shown),
-        rows=tuple(tuple(row[i] for i in shown) for row in rows),
-    )
+def _names(entries: Sequence[ModelEntry], *, human: bool) -> Table:
+    """One row for each name, those of one family and paper under a line that names both.
+
+    Columns that would hold nothing are left out, and so is the family where it stands above.
+    """
+    rows: list[tuple[Cell, ...] | Heading] = []
+    hidden = {"family"} if all(entry.paper for entry in entries) else set()
+    filled = {
+        "name": True,
+        "family": any(entry.family for entry in entries),
+        "parameters": any(entry.parameters is not None for entry in entries),
+        "year": any(entry.year is not None for entry in entries),
+    }
+    shown = [c for c in NAME_COLUMNS if filled[c.header] and c.header not in hidden]
+    above = ("", "")
+    for entry in entries:
+        if entry.paper and (entry.family, entry.paper) != above:
+            rows.append(Heading(entry.family or entry.name, entry.paper))
+        above = (entry.family, entry.paper)
+        cells = _name_cells(entry, human=human)
+        rows.append(tuple(cells[column.header] for column in shown))
+    return Table(columns=tuple(shown), rows=tuple(rows), remarks=_where_settings_are(entries))
 
 
-def _name_row(entry: ModelEntry, paper_above: str, *, human: bool) -> tuple[Cell, ...]:
-    paper = DITTO if entry.paper and entry.paper == paper_above else entry.paper
-    return (
-        Cell(typed_name(entry)),
-        Cell(entry.family),
-        Cell("" if entry.parameters is None else count(entry.parameters, human=human)),
-        Cell("" if entry.year is None else str(entry.year)),
-        Cell(paper, Style.FAINT, full=entry.paper),
-    )
+def _where_settings_are(entries: Sequence[ModelEntry]) -> tuple[str, ...]:
+    """How to see settings, where several families keep them from being shown at once."""
+    families = [entry.family for entry in entries if entry.settings]
+    if len(set(families)) < 2:
+        return ()
+    return (f"--family shows what can be set, as in cnninspect list --family {families[-1]}",)
+
+
+def _name_cells(entry: ModelEntry, *, human: bool) -> dict[str, Cell]:
+    return {
+        "name": Cell(typed_name(entry), guide=INDENT if entry.paper else ""),
+        "family": Cell(entry.family),
+        "parameters": Cell(
+            "" if entry.parameters is None else count(entry.parameters, human=human)
+        ),
+        "year": Cell("" if entry.year is None else str(entry.year)),
+    }
 
 
 # --- the settings of one family ---
@@ -90,23 +99,35 @@ SETTING_COLUMNS = (
 
 
 def _settings(entries: Sequence[ModelEntry]) -> Table:
-    """What `name@key=value` can change, with the defaults that hold for every entry."""
+    """What `name@key=value` can change, and for which entries where not for all."""
+    by_name: dict[str, dict[str, Setting]] = {}
+    for entry in entries:
+        for setting in entry.settings:
+            by_name.setdefault(setting.name, {})[entry.name] = setting
     rows = []
-    for setting in entries[0].settings:
-        defaults = {
-            s.default for entry in entries for s in entry.settings if s.name == setting.name
-        }
-        default = value_text(setting.default) if len(defaults) == 1 else "by model"
+    for name, by_entry in by_name.items():
+        setting, *others = by_entry.values()
+        has_one_default = all(other.default == setting.default for other in others)
         rows.append(
             (
-                Cell(setting.name),
+                Cell(name),
                 Cell(setting.type_name),
-                Cell(default),
+                Cell(value_text(setting.default) if has_one_default else "by model"),
                 Cell(allowed_text(setting), Style.FAINT),
-                Cell(setting.meaning),
+                Cell(setting.meaning + _only(by_entry, entries)),
             )
         )
     return Table(SETTING_COLUMNS, tuple(rows), title=f"settings, as in {entries[0].name}@key=value")
+
+
+def _only(having: Collection[str], entries: Sequence[ModelEntry]) -> str:
+    """`; not for resnet18, resnet34` where some of the entries lack a setting."""
+    lacking = [entry.name for entry in entries if entry.name not in having]
+    if not lacking:
+        return ""
+    if len(lacking) <= len(having):
+        return f"; not for {', '.join(lacking)}"
+    return f"; only for {', '.join(having)}"
 
 
 def value_text(value: SettingValue) -> str:

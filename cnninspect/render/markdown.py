@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from cnninspect.render.escaping import markdown_code, markdown_text
-from cnninspect.render.pages import Block, Cell, Column, Facts, Kind, Page, Style, Table
+from cnninspect.render.pages import Block, Cell, Column, Facts, Heading, Kind, Page, Style, Table
 
 RIGHT = (Kind.NUMBER, Kind.SHAPE)
 
@@ -40,13 +40,32 @@ def _table(table: Table) -> Iterator[str]:
     if table.title:
         yield f"**{markdown_text(table.title)}**"
         yield ""
-    yield _row(markdown_text(column.header.replace("\n", " ")) for column in table.columns)
-    yield _row("--:" if column.kind in RIGHT else ":--" for column in table.columns)
+    is_open = False  # a line across ends a table here, and the next row begins another
     for row in table.rows:
+        if isinstance(row, Heading):
+            yield from ([""] if is_open else [])
+            yield _heading(row)
+            yield ""
+            is_open = False
+            continue
+        yield from ([] if is_open else _header(table.columns))
         yield _row(_cell(cell, column) for cell, column in zip(row, table.columns))
+        is_open = True
+    if not table.rows:
+        yield from _header(table.columns)
     for remark in table.remarks:
         yield ""
         yield f"*{markdown_text(remark)}*"
+
+
+def _header(columns: Sequence[Column]) -> Iterator[str]:
+    yield _row(markdown_text(column.header.replace("\n", " ")) for column in columns)
+    yield _row("--:" if column.kind in RIGHT else ":--" for column in columns)
+
+
+def _heading(heading: Heading) -> str:
+    about = f" {markdown_text(heading.about)}" if heading.about else ""
+    return f"**{markdown_text(heading.text)}**{about}"
 
 
 def _row(texts: Iterator[str]) -> str:

@@ -69,12 +69,22 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Heading:
+    """A line across all columns, above the rows that it speaks of."""
+
+    text: str
+    """What they are."""
+    about: str = ""
+    """More of it, in sentences."""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Rows under headers."""
 
     columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    """One cell for each column."""
+    rows: tuple[tuple[Cell, ...] | Heading, ...]
+    """One cell for each column, or a line across."""
     title: str = ""
     """A line above it."""
     remarks: tuple[str, ...] = ()

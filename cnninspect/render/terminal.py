@@ -11,7 +11,18 @@ from rich.style import Style as RichStyle
 
 from cnninspect.render.escaping import visible
 from cnninspect.render.fitting import GAP, Fit, cut_end, cut_front, fit, flowed, guide_of, wrapped
-from cnninspect.render.pages import Block, Cell, Column, Facts, Kind, Notice, Page, Style, Table
+from cnninspect.render.pages import (
+    Block,
+    Cell,
+    Column,
+    Facts,
+    Heading,
+    Kind,
+    Notice,
+    Page,
+    Style,
+    Table,
+)
 
 INKS = {
     Style.STRONG: RichStyle(bold=True),
@@ -87,8 +98,11 @@ def _table(table: Table, width: int | None) -> Iterator[Line]:
         yield (Span(visible(table.title), Style.STRONG),)
     yield from _header(columns, fitted)
     yield (Span("─" * fitted.width, Style.FAINT),)
-    for row in table.rows:
-        yield from _row([row[i] for i in fitted.shown], columns, fitted)
+    for i, row in enumerate(table.rows):
+        if isinstance(row, Heading):
+            yield from _heading(row, width, is_first=i == 0)
+        else:
+            yield from _row([row[i] for i in fitted.shown], columns, fitted)
     hidden = [c.name or c.header for i, c in enumerate(table.columns) if i not in fitted.shown]
     remarks = list(table.remarks)
     if hidden:
@@ -108,6 +122,16 @@ def _header(columns: Iterable[Column], fitted: Fit) -> Iterator[Line]:
             (_aligned((Span(cut_end(text, width), Style.FAINT),), column, width),)
             for text, column, width in zip(texts, columns, fitted.widths)
         )
+
+
+def _heading(heading: Heading, width: int | None, *, is_first: bool) -> Iterator[Line]:
+    if not is_first:
+        yield ()
+    text, about = visible(heading.text), visible(heading.about)
+    indent = cell_len(text) + GAP
+    lines = (about,) if width is None else wrapped(about, max(width - indent, 16))
+    yield (Span(text, Style.STRONG), Span(" " * GAP), Span(lines[0], Style.FAINT))
+    yield from ((Span(" " * indent + line, Style.FAINT),) for line in lines[1:])
 
 
 def _row(cells: Iterable[Cell], columns: list[Column], fitted: Fit) -> Iterator[Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cnninspect.render.escaping import html_text
-from cnninspect.render.pages import Block, Cell, Column, Facts, Kind, Page, Style, Table
+from cnninspect.render.pages import Block, Cell, Column, Facts, Heading, Kind, Page, Style, Table
 
 INKS = {
     Style.STRONG: "font-weight:bold",
@@ -59,12 +59,21 @@ def _table(table: Table) -> Iterator[str]:
     yield f"<thead><tr>{headers}</tr></thead>"
     yield "<tbody>"
     for row in table.rows:
+        if isinstance(row, Heading):
+            yield f"<tr>{_heading(row, len(table.columns))}</tr>"
+            continue
         cells = "".join(_cell(cell, column) for cell, column in zip(row, table.columns))
         yield f"<tr>{cells}</tr>"
     yield "</tbody>"
     yield "</table>"
     for remark in table.remarks:
         yield f'<div style="margin:2px 8px;{INKS[Style.FAINT]}">{html_text(remark)}</div>'
+
+
+def _heading(heading: Heading, columns: int) -> str:
+    about = f'<span style="{INKS[Style.FAINT]}">{html_text(heading.about)}</span>'
+    style = f"{CELL};text-align:left;white-space:normal;padding-top:8px"
+    return f'<td style="{style}" colspan="{columns}"><b>{html_text(heading.text)}</b> {about}</td>'
 
 
 def _cell(cell: Cell, column: Column) -> str:

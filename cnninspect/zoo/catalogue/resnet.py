@@ -25,7 +25,7 @@ PRERESNET_PAPER = (
 
 WRN_PAPER = "Zagoruyko, Komodakis, Wide Residual Networks, arXiv:1605.07146"
 
-WIDTH = Setting("width", 1.0, "times the channels inside the blocks", minimum=1 / 64)
+WIDTH = Setting("width", 1.0, "times the channels inside the blocks", minimum=0.02)
 
 BASIC_RESNET = Family(
     name="resnet",
