@@ -82,7 +82,11 @@ def by_thop(case: Case) -> int:
 COUNTERS = {
     counter.title: counter
     for counter in (
-        Counter("cnninspect", ("cnninspect.api", "cnninspect.engine"), by_cnninspect),
+        Counter(
+            "cnninspect",
+            ("cnninspect.api", "cnninspect.engine.tracing", "cnninspect.analyses.summarizing"),
+            by_cnninspect,
+        ),
         Counter("FlopCounterMode, meta", ("torch.utils.flop_counter",), by_flop_counter_mode),
         Counter("fvcore", ("fvcore.nn",), by_fvcore),
         Counter("torchinfo", ("torchinfo",), by_torchinfo),
