@@ -16,16 +16,31 @@ from typing import TYPE_CHECKING, Any
 from cnninspect.version import __version__
 
 if TYPE_CHECKING:
-    from cnninspect.api import explain, gradient_paths, gradients, models, summarize, trace
+    from cnninspect.api import (
+        compare,
+        explain,
+        find,
+        fit_batch,
+        gradient_paths,
+        gradients,
+        memory,
+        models,
+        summarize,
+        trace,
+    )
     from cnninspect.costs import register as register_cost
     from cnninspect.errors import CnnInspectError
     from cnninspect.render import render
 
 _PLACES = {
     "CnnInspectError": "cnninspect.errors:CnnInspectError",
+    "compare": "cnninspect.api:compare",
     "explain": "cnninspect.api:explain",
+    "find": "cnninspect.api:find",
+    "fit_batch": "cnninspect.api:fit_batch",
     "gradient_paths": "cnninspect.api:gradient_paths",
     "gradients": "cnninspect.api:gradients",
+    "memory": "cnninspect.api:memory",
     "models": "cnninspect.api:models",
     "register_cost": "cnninspect.costs:register",
     "render": "cnninspect.render:render",
@@ -36,9 +51,13 @@ _PLACES = {
 __all__ = [
     "CnnInspectError",
     "__version__",
+    "compare",
     "explain",
+    "find",
+    "fit_batch",
     "gradient_paths",
     "gradients",
+    "memory",
     "models",
     "register_cost",
     "render",

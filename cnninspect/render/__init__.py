@@ -28,10 +28,15 @@ FORMATS = ("table", "json", "csv", "markdown", "html")
 """What `render` can write; `html` is for notebooks."""
 
 RENDERERS = {
+    "Comparison": "cnninspect.render.comparison",
+    "Difference": "cnninspect.render.difference",
     "Explanation": "cnninspect.render.explanation",
+    "Finding": "cnninspect.render.finding",
     "GradientProfile": "cnninspect.render.gradients",
     "Listing": "cnninspect.render.listing",
     "PathProfile": "cnninspect.render.gradient_paths",
+    "BatchFit": "cnninspect.render.batch_fit",
+    "Memory": "cnninspect.render.memory",
     "Summary": "cnninspect.render.summary",
 }
 """Type of report to the module whose `RENDERER` writes it, imported when it is needed."""

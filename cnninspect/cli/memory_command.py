@@ -1,0 +1,126 @@
+"""`cnninspect memory MODEL`: what training and inference need."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Optional
+
+import typer
+
+from cnninspect.analyses.bounds import parse_bound
+from cnninspect.cli import options
+from cnninspect.cli.output import check_output, show
+from cnninspect.cli.parsing import parse_inputs
+from cnninspect.errors import UnknownChoice
+from cnninspect.records.reports import Report
+
+STEP = "What is run"
+DTYPES = ("float32", "float16", "bfloat16", "float64")
+"""What weights may be, and what may be computed in."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(memory)
+
+
+def memory(
+    model: options.Model,
+    input: options.Input = None,  # noqa: A002
+    batch: options.Batch = 1,
+    optimizer: Annotated[
+        str,
+        typer.Option(
+            "--optimizer",
+            help="sgd, momentum, adagrad, rmsprop, adam or adamw.",
+            rich_help_panel=STEP,
+        ),
+    ] = "sgd",
+    dtype: Annotated[
+        Optional[str],
+        typer.Option(
+            "--dtype", help="Of weights and inputs.", rich_help_panel=STEP, show_default=False
+        ),
+    ] = None,
+    amp: Annotated[
+        Optional[str],
+        typer.Option(
+            "--amp",
+            metavar="DTYPE",
+            help="Autocast to bfloat16 or float16.",
+            rich_help_panel=STEP,
+            show_default=False,
+        ),
+    ] = None,
+    freeze: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--freeze",
+            metavar="PATTERN",
+            help="Parameters that are not trained: layer1, 'layer[12]', '*.bias'; repeatable.",
+            rich_help_panel=STEP,
+            show_default=False,
+        ),
+    ] = None,
+    inference: Annotated[
+        bool,
+        typer.Option("--inference", help="A forward pass only.", rich_help_panel=STEP),
+    ] = False,
+    fit: Annotated[
+        Optional[str],
+        typer.Option(
+            "--fit",
+            metavar="BYTES",
+            help="The largest batch that so much memory holds: 24GB, 16GiB.",
+            rich_help_panel=STEP,
+            show_default=False,
+        ),
+    ] = None,
+    level: Annotated[
+        int,
+        typer.Option(
+            "--level",
+            "--depth",
+            min=0,
+            help="Names in the paths down to which layers are shown.",
+            rich_help_panel=options.LOOKS,
+        ),
+    ] = 2,
+    human: options.Human = False,
+    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    output: options.Output = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Parameters, gradients, optimiser state, saved activations and the peak, by layer."""
+    from cnninspect import api
+
+    check_output(output, force=force)
+    settings: dict[str, Any] = {
+        "inputs": parse_inputs(input),
+        "optimizer": optimizer,
+        "dtype": checked_dtype("--dtype", dtype),
+        "amp": checked_dtype("--amp", amp),
+        "freeze": tuple(freeze or ()),
+        "inference": inference,
+    }
+    report: Report
+    looks: dict[str, Any] = {"human": human}
+    if fit is None:
+        report = api.memory(model, batch=batch, **settings)
+        looks["level"] = level
+    else:
+        limit = parse_bound(fit, option="--fit", is_bytes=True)
+        report = api.fit_batch(model, int(limit.value), **settings)
+    show(report, format=format.value, output=output, force=force, quiet=quiet, **looks)
+
+
+def checked_dtype(option: str, typed: str | None) -> str | None:
+    """The floating-point dtype of that name.
+
+    Raises:
+        UnknownChoice: there is none, or it is no dtype to compute in.
+    """
+    if typed is not None and typed not in DTYPES:
+        raise UnknownChoice(option, typed, DTYPES)
+    return typed

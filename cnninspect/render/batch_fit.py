@@ -1,0 +1,64 @@
+"""How a `BatchFit` is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cnninspect.records.batch_fit import BatchFit
+from cnninspect.render.pages import Cell, Column, Fact, Facts, Kind, Page, Style, Table
+from cnninspect.render.plain_data import Field
+from cnninspect.render.quantities import bytes_text, scaled
+from cnninspect.render.renderers import Renderer, View
+
+
+def page(report: BatchFit, view: View) -> Page:
+    """The answer, and the table over batch sizes and optimisers."""
+    memory, totals = report.memory, report.memory.totals
+    about = [memory.model.source, memory.purpose]
+    about += [memory.optimizer] if memory.optimizer else []
+    about += [f"autocast to {memory.amp}"] if memory.amp else []
+
+    def text(value: int) -> str:
+        return bytes_text(value, human=view.human)
+
+    facts = Facts(
+        (
+            Fact("largest batch", f"{report.batch:,}", Style.STRONG),
+            Fact("its peak", text(totals.peak_bytes)),
+            Fact("one more", f"{text(report.next_peak_bytes)}, too much"),
+            Fact("limit", text(report.limit_bytes)),
+            Fact("confirmed", f"by {report.traces} traces, at this batch and the next among them"),
+        )
+    )
+    return Page(memory.model.name, " · ".join(about), (facts, _table(report)))
+
+
+def _table(report: BatchFit) -> Table:
+    """Peaks; those over the limit stand out."""
+    headers = [name or "peak" for name in report.optimizers]
+    return Table(
+        columns=(Column("batch", Kind.NUMBER), *(Column(h, Kind.NUMBER) for h in headers)),
+        rows=tuple(
+            (Cell(f"{row.batch:,}"), *(_peak(peak, report.limit_bytes) for peak in row.peak_bytes))
+            for row in report.table
+        ),
+        title="peak by batch size and optimiser",
+        remarks=("× beyond the limit",)
+        if any(peak > report.limit_bytes for row in report.table for peak in row.peak_bytes)
+        else (),
+    )
+
+
+def _peak(peak: int, limit: int) -> Cell:
+    if peak > limit:
+        return Cell(f"× {scaled(peak, 'B')}", Style.WARNING)
+    return Cell(scaled(peak, "B"))
+
+
+def rows(report: BatchFit, view: View) -> tuple[Sequence[str], Iterator[Sequence[Field]]]:  # noqa: ARG001
+    """A row for each batch size."""
+    header = ("batch", *(f"{name}_peak_bytes".lstrip("_") for name in report.optimizers))
+    return header, ((row.batch, *row.peak_bytes) for row in report.table)
+
+
+RENDERER = Renderer(view=View, page=page, rows=rows)
