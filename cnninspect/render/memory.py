@@ -37,7 +37,7 @@ COLUMNS = (
     Column("gradients", Kind.NUMBER, sacrifice=1),
     Column("optimiser", Kind.NUMBER, sacrifice=4),
     Column("saved", Kind.NUMBER),
-    Column("", Kind.WORD, name="bars", sacrifice=3),
+    Column("", Kind.SHAPE, name="bars", sacrifice=3),
     Column("forward\nMACs", Kind.NUMBER, name="forward MACs", sacrifice=6),
     Column("backward\nMACs", Kind.NUMBER, name="backward MACs", sacrifice=5),
     Column("ratio", Kind.NUMBER, sacrifice=7),
@@ -128,7 +128,8 @@ def _bar(value: int, largest: int) -> str:
     if not value or not largest:
         return ""
     eighths = max(round(8 * BAR * value / largest), 1)
-    return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+    drawn = "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+    return drawn.ljust(BAR)  # the column is flush right, its bars begin at the left
 
 
 def _facts(report: Memory, view: MemoryView) -> Facts:
