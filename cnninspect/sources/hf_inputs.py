@@ -70,7 +70,7 @@ def _has_two_towers(kind: Any, config: Any) -> bool:
     if any(hasattr(config, key) for key in PLACEHOLDERS):
         return False
     has_parts = hasattr(config, "text_config") and hasattr(config, "vision_config")
-    return hasattr(kind, "get_text_features") or has_parts
+    return hasattr(kind, "get_text_features") or has_parts or hasattr(config, "image_size")
 
 
 def _text(config: Any, name: str, tokens: int) -> InputRequest:

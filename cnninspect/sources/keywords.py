@@ -6,7 +6,7 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from cnninspect.errors import BadSetting, UnknownSetting
 
@@ -106,6 +106,8 @@ def _value(model: str, key: str, text: str, argument: inspect.Parameter | None) 
     if argument is None:
         return value
     kind = _annotation(argument)
+    if value is None and argument.default is None:
+        return None
     if kind == "str" or (isinstance(argument.default, str) and value is not None):
         return text
     fits = {
@@ -122,6 +124,9 @@ def _annotation(argument: inspect.Parameter) -> str:
     noted = argument.annotation
     if noted is argument.empty:
         return type(argument.default).__name__ if isinstance(argument.default, bool) else ""
+    options = [kind for kind in get_args(noted) if kind is not type(None)]
+    if len(options) == 1 and type(None) in get_args(noted):
+        noted = options[0]
     return noted if isinstance(noted, str) else getattr(noted, "__name__", "")
 
 

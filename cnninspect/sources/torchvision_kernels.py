@@ -11,24 +11,29 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+ROWS = 256
+"""Boxes that are compared with all others at a time, so that memory stays small."""
+
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     """The boxes to keep, best first: each drops those that overlap it by more than the threshold.
 
     `boxes` (N, 4) as x1, y1, x2, y2; `scores` (N); the result holds positions in `boxes`.
     """
-    x1, y1, x2, y2 = boxes.unbind(1)
+    order = scores.argsort(descending=True, stable=True)
+    x1, y1, x2, y2 = boxes[order].unbind(1)
     areas = (x2 - x1) * (y2 - y1)
-    left = scores.argsort(descending=True, stable=True)
-    kept = left[:0].tolist()
-    while left.numel():
-        best, left = left[0], left[1:]
-        kept.append(int(best))
-        width = (x2[left].minimum(x2[best]) - x1[left].maximum(x1[best])).clamp(min=0)
-        height = (y2[left].minimum(y2[best]) - y1[left].maximum(y1[best])).clamp(min=0)
-        shared = width * height
-        left = left[shared <= iou_threshold * (areas[left] + areas[best] - shared)]
-    return scores.new_tensor(kept).long()
+    dropped = order.new_zeros(len(order)).bool()
+    for begin in range(0, len(order), ROWS):
+        rows = slice(begin, begin + ROWS)
+        width = x2[rows, None].minimum(x2) - x1[rows, None].maximum(x1)  # (rows, N)
+        height = y2[rows, None].minimum(y2) - y1[rows, None].maximum(y1)
+        shared = width.clamp(min=0) * height.clamp(min=0)
+        overlaps = shared > iou_threshold * (areas[rows, None] + areas - shared)
+        for i, overlapping in enumerate(overlaps, start=begin):
+            if not dropped[i]:
+                dropped[i + 1 :] |= overlapping[i + 1 :]
+    return order[~dropped]
 
 
 def roi_align(
