@@ -1,0 +1,184 @@
+"""One counter of an audit: its number beside ours, with the reasons that its kind can give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from cnninspect.analyses.auditing_reasons import largest_first, reasons_of
+from cnninspect.analyses.auditing_words import kind_of
+from cnninspect.analyses.printed_numbers import Printed, in_print
+from cnninspect.costs.conventions import CONVENTIONS
+from cnninspect.records.audit import AuditedCounter, CounterKind, Reason, ToolRun
+from cnninspect.records.operations import Operation
+from cnninspect.records.summary import Counts
+from cnninspect.records.traces import Trace
+
+RULES = tuple(name for name in CONVENTIONS if name != "macs")
+"""The conventions that are not ours."""
+HALVED = "FLOPs, halved"
+"""The unit of a tool that counts two for each multiply-accumulate."""
+DEVICES = {"meta": "run on the meta device", "cpu": "run on the CPU"}
+MOST_PLACES = 5
+"""Layers named in which an unexplained difference lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What every convention has for every layer by itself, worked out once."""
+
+    trace: Trace
+    by_name: dict[str, dict[str, int]]
+    """Counts by path, by convention."""
+
+    @staticmethod
+    def of(trace: Trace) -> Books:
+        """The books of a trace."""
+        return Books(trace, {name: rules.count(trace) for name, rules in CONVENTIONS.items()})
+
+    @property
+    def ours(self) -> int:
+        """Our own count."""
+        return self.total_of("macs")
+
+    def total_of(self, name: str) -> int:
+        """A convention's count of the whole network."""
+        return sum(self.by_name[name].values())
+
+    def reasons_of(self, name: str) -> tuple[Reason, ...]:
+        """Why a convention's count is not ours."""
+        return reasons_of(CONVENTIONS[name], self.trace, self.by_name[name])
+
+
+def by_rules(name: str, books: Books) -> AuditedCounter:
+    """A convention, applied to the trace."""
+    rules = CONVENTIONS[name]
+    counter = AuditedCounter(
+        name=name,
+        kind=CounterKind.RULES,
+        about=rules.source,
+        unit=rules.unit,
+        total=books.total_of(name),
+        reasons=books.reasons_of(name),
+        caution=rules.caution,
+    )
+    return _compared(counter, books.ours)
+
+
+def by_tool(run: ToolRun, books: Books) -> AuditedCounter:
+    """A tool that was run: explained by its rules, or by what it was seen to pass over."""
+    rules = CONVENTIONS.get(run.name)
+    version, device = run.version.partition("+")[0], DEVICES.get(run.device, "")
+    counter = AuditedCounter(
+        name=run.name,
+        kind=CounterKind.TOOL,
+        about=", ".join(part for part in (version, device) if part),
+        unit=rules.unit if rules else HALVED,
+        total=run.total,
+        caution=rules.caution if rules else "",
+        problem=run.problem,
+    )
+    if run.total is None:
+        return counter
+    reasons = books.reasons_of(run.name) if rules else _passed_over(run)
+    counter = _compared(replace(counter, reasons=reasons), books.ours)
+    places = _places(run, books) if counter.unexplained else ()
+    return replace(counter, unexplained_in=places)
+
+
+def by_graph(graph: Trace, books: Books) -> AuditedCounter:
+    """The graph of an exported file, counted by the same laws under its own operators' names."""
+    counter = AuditedCounter(
+        name="onnx",
+        kind=CounterKind.GRAPH,
+        about="the exported ONNX graph, counted by itself",
+        unit="MACs",
+        total=CONVENTIONS["macs"].total(graph),
+    )
+    return _compared(counter, books.ours)
+
+
+def in_papers(books: Books) -> Iterator[AuditedCounter]:
+    """Each number in print for this network and input."""
+    trace = books.trace
+    batch = trace.inputs[0].spec.shape[0] if trace.inputs and trace.inputs[0].spec.shape else 0
+    if batch:
+        held = [p for layer in trace.layers for p in layer.parameters if p.shared_with is None]
+        counts = Counts(parameters=sum(p.spec.numel for p in held), macs=books.ours)
+        for number in in_print(trace, counts):
+            yield _printed(number, batch, books)
+
+
+# --- their parts ---
+
+
+def _compared(counter: AuditedCounter, ours: int) -> AuditedCounter:
+    """The counter with its difference to ours, and what its reasons leave of that."""
+    assert counter.total is not None
+    difference = counter.total - ours
+    return replace(
+        counter,
+        difference=difference,
+        percent=100 * difference / ours if ours else None,
+        unexplained=difference - sum(reason.amount for reason in counter.reasons),
+    )
+
+
+def _passed_over(run: ToolRun) -> tuple[Reason, ...]:
+    return largest_first(
+        Reason(
+            kind_of(Operation(missed.op, (), ())),
+            f"leaves it out: it has no rule for {missed.op}",
+            -missed.macs,
+            missed.calls,
+            is_gap=True,
+        )
+        for missed in run.overlooked
+    )
+
+
+def _places(run: ToolRun, books: Books) -> tuple[str, ...]:
+    """The layers in which a tool has another count than its rules, the largest first."""
+    if not run.parts:
+        return ()
+    rest = {path: -count for path, count in books.by_name.get(run.name, {}).items()}
+    if not rest:
+        rest = {path: -count for path, count in books.by_name["macs"].items()}
+    for part in run.parts:
+        rest[part.path] = rest.get(part.path, 0) + part.count
+    paths = sorted((path for path in rest if rest[path]), key=lambda path: -abs(rest[path]))
+    return tuple(paths[:MOST_PLACES])
+
+
+def _printed(number: Printed, batch: int, books: Books) -> AuditedCounter:
+    """A number in print: ours as far as it is printed, else somebody's rules', else neither."""
+    total = number.value * batch
+    counter = AuditedCounter(
+        name="published",
+        kind=CounterKind.PUBLISHED,
+        about=f"{number.printed}, {number.source}",
+        unit="MACs",
+        total=total,
+    )
+    difference = total - books.ours
+    others = (name for name in likely_first(number) if number.fits(books.total_of(name) // batch))
+    if number.fits(books.ours // batch):
+        counter = replace(counter, reasons=_in_print("agrees as far as it is printed", difference))
+    elif number.explains:
+        counter = replace(counter, reasons=_in_print(number.note, difference))
+    elif (name := next(others, None)) is not None:
+        rest = _in_print(f"agrees with {name}'s count", total - books.total_of(name))
+        counter = replace(counter, reasons=(*books.reasons_of(name), *rest))
+    else:
+        counter = replace(counter, caution=number.note)
+    return _compared(counter, books.ours)
+
+
+def likely_first(number: Printed) -> list[str]:
+    """The rules to try on a number in print, those first that it is printed with or is made by."""
+    said = f"{number.printed} {number.source}".lower()
+    return sorted(RULES, key=lambda name: name not in said)
+
+
+def _in_print(text: str, amount: int) -> tuple[Reason, ...]:
+    return (Reason("printed number", text, amount, 0, is_gap=False),) if amount else ()

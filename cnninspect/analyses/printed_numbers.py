@@ -1,0 +1,72 @@
+"""The work of networks as it stands in print: what torchvision publishes, and what papers do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from cnninspect.analyses.published import published_for
+from cnninspect.records.summary import Counts
+from cnninspect.records.traces import Trace
+
+HALF_OF_TORCHVISION_S = 500_000
+"""torchvision prints GMACs with three decimals, rounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A number in print for a network and the size of its input."""
+
+    value: int
+    """For one input, as multiply-accumulates unless `printed` says otherwise."""
+    tolerance: int
+    """How far a count may be from it and still be printed so."""
+    printed: str
+    """As printed."""
+    source: str
+    """Where."""
+    note: str = ""
+    """What is known of how it was counted."""
+    explains: bool = False
+    """Whether that is why it is another number."""
+
+    def fits(self, count: int) -> bool:
+        """Whether this count would be printed so: rounded or cut off."""
+        return abs(count - self.value) <= self.tolerance
+
+
+def in_print(trace: Trace, counts: Counts) -> Iterator[Printed]:
+    """What is in print of this very network and input."""
+    for number in published_for(trace, counts):
+        if number.quantity == "macs":
+            value = round(number.value * 1e9)
+            yield Printed(
+                value, HALF_OF_TORCHVISION_S, number.printed, f"{number.source}'s weights"
+            )
+    if trace.model.source != "zoo" or len(trace.inputs) != 1 or trace.mode != "eval":
+        return
+    _, *size = trace.inputs[0].spec.shape
+    for row in _papers():
+        if row["input"] == size and _normal(row["model"]) == _normal(trace.model.name):
+            # Some cut off what others round, so a whole unit of the last digit is left to them.
+            tolerance = max(row["precision"] - 1, 0)
+            yield Printed(
+                row["value"], tolerance, row["printed"], row["source"], row["note"], row["explains"]
+            )
+
+
+def _normal(reference: str) -> tuple[str, frozenset[str]]:
+    """Name and settings, in whatever order those are typed."""
+    name, _, settings = reference.removeprefix("zoo:").partition("@")
+    return name, frozenset(part.strip() for part in settings.split(",") if part)
+
+
+@cache
+def _papers() -> list[dict[str, Any]]:
+    text = files("cnninspect.analyses").joinpath("published_papers.json").read_text("utf-8")
+    rows: list[dict[str, Any]] = json.loads(text)["rows"]
+    return rows
