@@ -180,6 +180,8 @@ class Abstraction(TorchDispatchMode):
         if call.kwargs.get("device") is not None:
             call.kwargs["device"] = CPU
         result = operator.function(*call.args, **call.kwargs)
+        if self.recorder is None:
+            return call.restore_targets(operator, result)
         operation = operation_of(operator, call.args, call.kwargs, result)
         return self._note(operator, operation, call, result)
 

@@ -185,6 +185,8 @@ def plain_argument(value: Any) -> Argument:
         return tuple(plain_argument(item) for item in value)
     if isinstance(value, torch.dtype):
         return DTYPE_NAMES[value]
+    if isinstance(value, torch.UntypedStorage):
+        return "storage"  # its text would be all its bytes
     return str(value)
 
 
