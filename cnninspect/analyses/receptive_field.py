@@ -28,26 +28,28 @@ def receptive_fields(trace: Trace) -> dict[str, Extent]:
     Distill, doi:10.23915/distill.00021.
     """
     chosen = next((i for i, x in enumerate(trace.inputs) if 3 <= len(x.spec.shape) <= 5), None)
-    if chosen is None:
+    if chosen is None or trace.how.run == "graph":  # the rules know aten's operators alone
         return {}
     walk = Walk(trace, chosen)
     try:
         walk.run()
     except NotChannelsFirst:
         return {}
-    if len(trace.inputs[chosen].spec.shape) == 3 and not walk.has_windows:
+    shape = trace.inputs[chosen].spec.shape
+    if len(shape) == 3 and not walk.has_windows:
         return {}  # as likely (batch, time, features)
-    found = Outputs(trace, walk)
+    found = Outputs(trace, walk, shape[2:])
     fields = {layer.path: found.extent(layer) for layer in trace.layers}
     return {path: extent for path, extent in fields.items() if extent is not None}
 
 
 class Outputs:
-    """Finds the calls that give a layer's output."""
+    """Finds the calls that give a layer's output; `sizes` are those of the input's positions."""
 
-    def __init__(self, trace: Trace, walk: Walk) -> None:
+    def __init__(self, trace: Trace, walk: Walk, sizes: tuple[int, ...]) -> None:
         self.trace = trace
         self.walk = walk
+        self.sizes = sizes
         self.last_use = [-1] * len(trace.calls)
         """By call, the last one that takes its result; -1: none does."""
         self.last_run: dict[str, tuple[int, int]] = {}
@@ -99,7 +101,7 @@ class Outputs:
         if state is None:
             return None
         if id(state) not in self._extents:  # the walk keeps every state alive
-            self._extents[id(state)] = extent_of(state)
+            self._extents[id(state)] = extent_of(state, self.sizes)
         return self._extents[id(state)]
 
 

@@ -4,37 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from cnninspect.analyses.dependence.axes import (
+    MOST_PARTS,
+    Axis,
+    Moving,
+    bounded,
+    changed,
+    placed,
+    union,
+)
 from cnninspect.analyses.dependence.layouts import still_along
 from cnninspect.analyses.dependence.operands import Operands
 from cnninspect.analyses.dependence.places import Place, whole
 from cnninspect.analyses.dependence.reach import Untold, hull, is_within
-from cnninspect.analyses.dependence.shares import SOMEWHERE, Share, part, some_along
-from cnninspect.analyses.dependence.states import (
-    MOST_PARTS,
-    Axis,
-    Dependence,
-    Moving,
-    bounded,
-    changed,
-    combine,
-    place_anew,
-)
+from cnninspect.analyses.dependence.shares import SOMEWHERE, part, some_along
+from cnninspect.analyses.dependence.states import Dependence, place_anew
 
 
 def select(operands: Operands) -> Dependence:
     """The elements at one index of a dimension, which goes."""
     dim = operands.dim()
     index = operands.integer("index", 0) % operands.first.shape[dim]
-    state = _among(operands.first.state, dim, index, 1)
-    axes = []
-    for axis in state.axes:
+
+    def take(axis: Axis) -> Axis:
         met = [axis.fixed] if axis.fixed else []
         for place, reach in axis.moving:
             i = index - place.offset
             if place.dim == dim and 0 <= i < place.extent:
                 met.append(reach.at(i // place.inner % place.size))
-        axes.append(Axis(axis.moving, hull(met) if met else None))
-    return _without_dim(state._replace(axes=tuple(axes), is_rearranged=True), dim)
+        axis = _among(axis._replace(fixed=hull(met) if met else None), dim, index, 1)
+        return _without_dim(axis, dim)
+
+    return operands.first.state.each(take)._replace(is_rearranged=True)
 
 
 def cut(operands: Operands) -> Dependence:
@@ -55,9 +56,11 @@ def cut(operands: Operands) -> Dependence:
             return (Moving(whole(dim, count), part.reach.through(step, start, start)),)
         raise Untold
 
-    state = operands.first.state
-    state = _among(state, dim, start, count) if step == 1 else _bounded_along(state, dim)
-    return changed(state, within)._replace(is_rearranged=True)
+    def take(axis: Axis) -> Axis:
+        axis = _among(axis, dim, start, count) if step == 1 else _any_along(axis, dim)
+        return changed(axis, within)
+
+    return operands.first.state.each(take)._replace(is_rearranged=True)
 
 
 def _left_of(part: Moving, start: int, count: int) -> Iterable[Moving]:
@@ -77,25 +80,29 @@ def _left_of(part: Moving, start: int, count: int) -> Iterable[Moving]:
 
 def split(operands: Operands) -> Dependence:
     """Several parts, one after the other along a dimension that holds no positions."""
-    dim, start, states = operands.dim(), 0, []
-    for piece in operands.operation.outputs:
-        states.append(_among(still_along(operands, dim), dim, start, piece.shape[dim]))
-        start += piece.shape[dim]
-    state = states[0] if len(set(states)) == 1 else bounded(states[0].axes)
-    return state._replace(is_rearranged=True)
+    dim = operands.dim()
+    counts = [output.shape[dim] for output in operands.operation.outputs]
+
+    def part_of(axis: Axis) -> Axis:
+        parts = {
+            _among(axis, dim, sum(counts[:i]), count) for i, count in enumerate(counts) if count
+        }
+        return parts.pop() if len(parts) == 1 else bounded(axis)
+
+    return still_along(operands, dim).each(part_of)._replace(is_rearranged=True)
 
 
 def unbind(operands: Operands) -> Dependence:
     """One part for each index of a dimension that holds no positions and goes."""
     dim = operands.dim()
-    state = _bounded_along(still_along(operands, dim), dim)
-    return _without_dim(state._replace(is_rearranged=True), dim)
+    state = still_along(operands, dim).each(lambda axis: _without_dim(_any_along(axis, dim), dim))
+    return state._replace(is_rearranged=True)
 
 
 def halve(operands: Operands) -> Dependence:
     """The first half of a dimension without positions, gated by the second."""
     dim = operands.dim(default=-1)
-    return _bounded_along(still_along(operands, dim), dim)
+    return still_along(operands, dim).each(lambda axis: _any_along(axis, dim))
 
 
 def concatenate(operands: Operands) -> Dependence:
@@ -104,22 +111,9 @@ def concatenate(operands: Operands) -> Dependence:
     states, starts = [], [0]
     for operand in operands.tensors:
         if operand.shape != (0,):
-            states.append(_shifted(operand.state, dim, starts[-1]))
+            states.append(operand.state)
             starts.append(starts[-1] + operand.shape[dim])
     return _together(states, dim, starts)
-
-
-def _shifted(state: Dependence, dim: int, offset: int) -> Dependence:
-    if not offset or not _has_positions(state, dim):
-        return state
-
-    def shift(part: Moving) -> Iterable[Moving]:
-        place = part.place
-        if place.dim != dim:
-            return (part,)
-        return (Moving(place._replace(offset=place.offset + offset), part.reach),)
-
-    return changed(state, shift)
 
 
 def stack(operands: Operands) -> Dependence:
@@ -132,69 +126,74 @@ def stack(operands: Operands) -> Dependence:
 
 
 def _together(states: list[Dependence], dim: int, starts: Sequence[int]) -> Dependence:
-    """The state of tensors that lie beside one another along `dim`, each from its start on.
+    """The state of tensors that lie beside one another along `dim`, each from its start on."""
+    return Dependence(
+        tuple(_side_by_side(axes, dim, starts) for axes in zip(*(state.axes for state in states)))
+    )
+
+
+def _side_by_side(axes: Sequence[Axis], dim: int, starts: Sequence[int]) -> Axis:
+    """The same for one axis.
 
     Positions along `dim` are told apart by their places.  In all else, elements of one tensor may
     depend on less than those of another.
     """
-    rests = [_apart_from(state, dim) for state in states]
-    both = combine(rests).axes
-    full = [i for i, rest in enumerate(rests) if rest.axes == both and rest.is_reached]
+    along: dict[Moving, None] = {}
+    for axis, start in zip(axes, starts):
+        for place, reach in axis.moving:
+            if place.dim == dim:
+                along[Moving(place._replace(offset=place.offset + start), reach)] = None
+    rests = [_apart_from(axis, dim) for axis in axes] if along else axes
+    both = union(rests)
+    if len(along) > MOST_PARTS:
+        raise Untold
+    moving = (*along, *both.moving)
+    if along and any(axis.share or not axis.is_reached for axis in axes):
+        is_same = all(rest == (*both[:2], *axes[0][2:]) and rest.is_reached for rest in rests)
+        return both._replace(moving=moving) if is_same else bounded(Axis(moving, both.fixed))
+    full = [i for i, rest in enumerate(rests) if rest[:2] == both[:2] and rest.is_reached]
     alike = [i for i in full if rests[i].share is None]
-    share: Share | None = None
-    if len(alike) < len(rests):
-        share = some_along(dim, starts[-1])
-        if alike:
-            i = alike[-1]
-            share = part(dim, starts[-1], starts[i], starts[i + 1] - starts[i])
-        elif any(rest.share for rest in rests):
-            share = SOMEWHERE
-    is_reached, axes = bool(full), []
-    for i, axis in enumerate(both):
-        along = {p: None for state in states for p in state.axes[i].moving if p.place.dim == dim}
-        if len(along) > MOST_PARTS:
-            raise Untold
-        if share:  # the rest may belong to others than those that have positions
-            fixed = axis.fixed
-            is_reached &= all(fixed and is_within(p.range, fixed) for p in along)
-        axes.append(Axis((*along, *axis.moving), axis.fixed))
+    if len(alike) == len(rests):
+        return Axis(moving, both.fixed)
+    share = some_along(dim, starts[-1])
+    if alike:
+        i = alike[-1]
+        share = part(dim, starts[-1], starts[i], starts[i + 1] - starts[i])
+    elif any(rest.share and rest.share.place.dim != dim for rest in rests):
+        share = SOMEWHERE
+    # The rest may belong to others than those that have positions.
+    is_seen = all(both.fixed and is_within(part.range, both.fixed) for part in along)
     is_bound = not full and any(rest.is_bound for rest in rests)
-    return Dependence(tuple(axes), share, is_reached, is_bound)
+    return Axis(moving, both.fixed, share, bool(full) and is_seen, is_bound)
 
 
-def _apart_from(state: Dependence, dim: int) -> Dependence:
-    """The state without what depends on the position along a dimension."""
-    if not _has_positions(state, dim):
-        return state
-    return changed(state, lambda part: () if part.place.dim == dim else (part,))
+def _apart_from(axis: Axis, dim: int) -> Axis:
+    """The axis without what depends on the position along a dimension."""
+    return changed(axis, lambda part: () if part.place.dim == dim else (part,))
 
 
-def _has_positions(state: Dependence, dim: int) -> bool:
-    return any(part.place.dim == dim for part in state.parts)
-
-
-def _without_dim(state: Dependence, dim: int) -> Dependence:
-    """The state after a dimension has gone, and what depends on the position along it."""
-    dims = [part.place.dim for part in state.parts]
-    if state.share:
-        dims.append(state.share.place.dim)
+def _without_dim(axis: Axis, dim: int) -> Axis:
+    """The axis after a dimension has gone, and what depends on the position along it."""
+    dims = [part.place.dim for part in axis.moving]
+    if axis.share:
+        dims.append(axis.share.place.dim)
     moved = [d - (d > dim) for d in range(1 + max(dims, default=0))]
-    return place_anew(_apart_from(state, dim), moved)
+    return placed(_apart_from(axis, dim), moved)
 
 
-def _among(state: Dependence, dim: int, start: int, count: int) -> Dependence:
-    """The state of some elements along a dimension, positions aside."""
-    share = state.share
+def _among(axis: Axis, dim: int, start: int, count: int) -> Axis:
+    """The axis of some elements along a dimension, positions aside."""
+    share = axis.share
     if share is None or share.place.dim != dim:
-        return _bounded_along(state, dim)
+        return _any_along(axis, dim)
     left = share.among(start, count)
     if left is False:
-        return bounded(state.axes)
-    return state._replace(share=None if left is True else left)
+        return bounded(axis)
+    return axis._replace(share=None if left is True else left)
 
 
-def _bounded_along(state: Dependence, dim: int) -> Dependence:
-    """The state of some elements along a dimension, nobody knows which."""
-    if state.share and state.share.place.dim in (dim, SOMEWHERE.place.dim):
-        return bounded(state.axes)
-    return state
+def _any_along(axis: Axis, dim: int) -> Axis:
+    """The axis of some elements along a dimension, nobody knows which."""
+    if axis.share and axis.share.place.dim in (dim, SOMEWHERE.place.dim):
+        return bounded(axis)
+    return axis

@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
+from cnninspect.analyses.dependence.axes import Axis, Moving, bounded, changed, fix, placed
 from cnninspect.analyses.dependence.operands import Operands
 from cnninspect.analyses.dependence.places import place_in_view
 from cnninspect.analyses.dependence.reach import Untold
-from cnninspect.analyses.dependence.shares import share_in_view, some_along
-from cnninspect.analyses.dependence.states import (
-    Axis,
-    Dependence,
-    Moving,
-    bounded,
-    broadcast,
-    changed,
-    fix,
-    place_anew,
-)
+from cnninspect.analyses.dependence.shares import SOMEWHERE, share_in_view, some_along
+from cnninspect.analyses.dependence.states import Dependence, broadcast, place_anew
 
 
 def view(operands: Operands) -> Dependence:
@@ -28,14 +20,15 @@ def view(operands: Operands) -> Dependence:
         return state
     if prod(shape) == 0:
         raise Untold
-    axes = []
-    for axis in state.axes:
+
+    def rearrange(axis: Axis) -> Axis:
         placed = [(part, place_in_view(part.place, shape, to)) for part in axis.moving]
-        kept = tuple(Moving(place, part.reach) for part, place in placed if place)
-        lost = [part for part, place in placed if not place]
-        axes.append(Axis(kept, fix(axis, lost).fixed))
-    share = state.share and share_in_view(state.share, shape, to)
-    return state._replace(axes=tuple(axes), share=share)
+        axis = fix(axis, [part for part, place in placed if not place])
+        moving = tuple(Moving(place, part.reach) for part, place in placed if place)
+        share = axis.share and share_in_view(axis.share, shape, to)
+        return axis._replace(moving=moving, share=share)
+
+    return state.each(rearrange)
 
 
 def permute(operands: Operands) -> Dependence:
@@ -69,7 +62,7 @@ def repeat(operands: Operands) -> Dependence:
         yield Moving(place, part.reach)
 
     state = broadcast(operands.first.state, operands.first.shape, shape)
-    return changed(state, extend)._replace(is_rearranged=False)
+    return state.each(lambda axis: changed(axis, extend))._replace(is_rearranged=False)
 
 
 def restride(operands: Operands) -> Dependence:
@@ -83,9 +76,8 @@ def restride(operands: Operands) -> Dependence:
 
 def shuffle_channels(operands: Operands) -> Dependence:
     """Channels (dimension 1) in another order."""
-    state = still_along(operands, 1)
-    share = state.share and some_along(1, operands.out[1])
-    return state._replace(share=share)
+    share = some_along(1, operands.out[1])
+    return still_along(operands, 1).each(lambda axis: axis._replace(share=axis.share and share))
 
 
 def gather(operands: Operands) -> Dependence:
@@ -100,11 +92,14 @@ def gather(operands: Operands) -> Dependence:
     is_mask = operands.operation.inputs[-1].dtype == "bool"
     if is_mask or len(dims) != 1 or len(operands.tensors) != 2 or not index.state.is_constant:
         raise Untold
-    state, more = still_along(operands, dims[0]), len(index.shape) - 1
-    if state.share and state.share.place.dim in (dims[0], -1):
-        state = bounded(state.axes)
-    state = place_anew(state, [d + more * (d > dims[0]) for d in range(len(given.shape))])
-    return state._replace(is_rearranged=False)
+    more = len(index.shape) - 1
+    moved = [d + more * (d > dims[0]) for d in range(len(given.shape))]
+
+    def choose(axis: Axis) -> Axis:
+        is_varied = axis.share and axis.share.place.dim in (dims[0], SOMEWHERE.place.dim)
+        return placed(bounded(axis) if is_varied else axis, moved)
+
+    return still_along(operands, dims[0]).each(choose)._replace(is_rearranged=False)
 
 
 def reorder(operands: Operands) -> Dependence:

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cnninspect.analyses.dependence.axes import fix_along
 from cnninspect.analyses.dependence.operands import Operand, Operands
 from cnninspect.analyses.dependence.places import Shape
 from cnninspect.analyses.dependence.reach import Untold
-from cnninspect.analyses.dependence.states import (
-    Dependence,
-    broadcast,
-    combine,
-    fix,
-    mixed,
-    place_anew,
-)
+from cnninspect.analyses.dependence.states import Dependence, broadcast, combine, place_anew
 from cnninspect.records.tensors import TensorSpec
 
 Rule = Callable[[Operands], Dependence]
@@ -65,12 +59,8 @@ def reduction(operands: Operands) -> Dependence:
 
 def softmax(operands: Operands) -> Dependence:
     """Each element with all along a dimension."""
-    dim, state = operands.dim(default=-1), operands.first.state
-    axes = tuple(
-        fix(axis, [part for part in axis.moving if part.place.dim == dim], stays=True)
-        for axis in state.axes
-    )
-    return combine((mixed(state._replace(axes=axes), dim),))
+    dim = operands.dim(default=-1)
+    return combine((operands.first.state.each(lambda axis: fix_along(axis, dim, stays=True)),))
 
 
 def product_of(left: str, right: str) -> Rule:

@@ -58,8 +58,8 @@ def pixel_shuffle(operands: Operands) -> Dependence:
     slide = Slide(Fraction(1, factor), Fraction(1 - factor, factor), 0)
     state = operands.first.state
     channel = len(operands.out) - 3
-    in_channels = (part.place.dim == channel for part in state.parts)
-    if state.share or any(in_channels):
+    in_channels = any(part.place.dim == channel for part in state.parts)
+    if in_channels or any(axis.share for axis in state.axes):
         raise Untold
     return slide_over(state, operands.first.shape, operands.out, [slide, slide])
 

@@ -7,17 +7,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from cnninspect.analyses.dependence.axes import Axis, Moving
 from cnninspect.analyses.dependence.operands import Operands
 from cnninspect.analyses.dependence.places import Shape, whole
 from cnninspect.analyses.dependence.reach import Number, Untold
 from cnninspect.analyses.dependence.shares import SOMEWHERE, part, some_along
-from cnninspect.analyses.dependence.states import (
-    Axis,
-    Dependence,
-    Moving,
-    all_of,
-    combine,
-)
+from cnninspect.analyses.dependence.states import Dependence, all_of, combine
 
 
 class NotChannelsFirst(Exception):
@@ -55,8 +50,8 @@ def convolution(operands: Operands) -> Dependence:
         state = all_of(state, 1)
     elif any(place.dim == 1 for place, _ in state.parts):
         raise Untold
-    elif state.share and state.share.place.dim == 1 and not groups == outputs == given.shape[1]:
-        state = state._replace(share=some_along(1, outputs))
+    elif not groups == outputs == given.shape[1]:
+        state = state.each(lambda axis: _in_groups(axis, outputs))
     return combine([state, *(all_of(o.state) for o in operands.tensors if o is not given)])
 
 
@@ -102,16 +97,15 @@ def padding(operands: Operands) -> Dependence:
     for dim, before in empty:
         if dim not in held:  # not positions: elements that depend on nothing are put beside others
             share = part(dim, operands.out[dim], before, first.shape[dim])
-            state = state._replace(share=SOMEWHERE if state.share else share)
+            axes = [a._replace(share=SOMEWHERE if a.share else share) for a in state.axes]
+            state = state._replace(axes=tuple(axes))
     return state
 
 
 def slide_over(state: Dependence, shape: Shape, out: Shape, slides: Sequence[Slide]) -> Dependence:
     """The state after windows have slid over the last dimensions, one of `slides` for each."""
-    return state._replace(
-        axes=tuple(_slide_axis(axis, shape, out, slides) for axis in state.axes),
-        is_rearranged=False,
-    )
+    slid = state.each(lambda axis: _slide_axis(axis, shape, out, slides))
+    return slid._replace(is_rearranged=False)
 
 
 def by_dimension(values: tuple[int, ...], rank: int, default: int) -> tuple[int, ...]:
@@ -132,7 +126,14 @@ def _slide_axis(axis: Axis, shape: Shape, out: Shape, slides: Sequence[Slide]) -
             place = whole(place.dim, out[place.dim])
             reach = reach.through(*slide)
         moving.append(Moving(place, reach))
-    return Axis(tuple(moving), axis.fixed)
+    return axis._replace(moving=tuple(moving))
+
+
+def _in_groups(axis: Axis, outputs: int) -> Axis:
+    """The axis after channels have been mixed in groups, so that they are others now."""
+    if axis.share is None or axis.share.place.dim != 1:
+        return axis
+    return axis._replace(share=some_along(1, outputs))
 
 
 def _slide(window: int, stride: int, padding: int, dilation: int) -> Slide:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cnninspect.analyses.dependence.axes import Axis, Moving
 from cnninspect.analyses.dependence.operands import Operand, Operands, match, tensor_arguments
 from cnninspect.analyses.dependence.places import Shape, whole
 from cnninspect.analyses.dependence.reach import Reach, Untold
 from cnninspect.analyses.dependence.rules import SEVERAL, WINDOWED, dependence_of, rule_of
-from cnninspect.analyses.dependence.states import Axis, Dependence, Moving
+from cnninspect.analyses.dependence.states import Dependence
 from cnninspect.records.operations import Call, Operation
 from cnninspect.records.traces import Trace
 
