@@ -17,7 +17,9 @@ from cnninspect.version import __version__
 
 if TYPE_CHECKING:
     from cnninspect.api import (
+        audit,
         compare,
+        diff,
         explain,
         find,
         fit_batch,
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "CnnInspectError": "cnninspect.errors:CnnInspectError",
+    "audit": "cnninspect.api:audit",
     "compare": "cnninspect.api:compare",
+    "diff": "cnninspect.api:diff",
     "explain": "cnninspect.api:explain",
     "find": "cnninspect.api:find",
     "fit_batch": "cnninspect.api:fit_batch",
@@ -51,7 +55,9 @@ _PLACES = {
 __all__ = [
     "CnnInspectError",
     "__version__",
+    "audit",
     "compare",
+    "diff",
     "explain",
     "find",
     "fit_batch",

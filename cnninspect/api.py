@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from cnninspect.records.audit import Audit
     from cnninspect.records.batch_fit import BatchFit
+    from cnninspect.records.checkpoint import Checkpoint
     from cnninspect.records.comparison import Comparison, Finding
+    from cnninspect.records.difference import Difference, LayerFacts, TensorDifference
     from cnninspect.records.explanation import Explanation
     from cnninspect.records.gradient_passes import WeightedLayer
     from cnninspect.records.gradient_profile import (
@@ -80,11 +83,15 @@ def summarize(
     batch: int = 1,
     weights: str | PathLike[str] | None = None,
     convention: str = "macs",
+    backward: bool = False,
+    device: str | None = None,
 ) -> Summary:
     """A model layer by layer: shapes, parameters, MACs, and the totals.
 
     `convention` names the rules for `report.convention.total`; `report.totals.macs` always stays
-    the exact MACs.  The other arguments are those of `trace`.
+    the exact MACs.  With `backward`, each layer has the MACs of the backward pass in training, and
+    with `device` (a100, h100, h200, rtx4090, cpu:GFLOPS:GBPS) the least time that it takes there.
+    The other arguments are those of `trace`.
 
     Raises:
         CnnInspectError: see `cnninspect.errors`.
@@ -92,7 +99,61 @@ def summarize(
     from cnninspect.analyses.summarizing import summarize_trace
 
     traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights)
-    return summarize_trace(traced, convention)
+    report = summarize_trace(traced, convention)
+    if backward:
+        from cnninspect.analyses.memory_use import with_backward
+
+        report = with_backward(report, memory(model, inputs, kwargs=kwargs, batch=batch))
+    if device is not None:
+        from cnninspect.analyses.roofline import with_roofline
+
+        report = with_roofline(report, traced, device)
+    return report
+
+
+def audit(
+    model: Model,
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    mode: str = "eval",
+    batch: int = 1,
+    counters: Sequence[str] | None = None,
+    run: bool = True,
+    by_layer: bool = False,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Audit:
+    """The MACs of a model beside the counts of other tools, rules and papers, and why they differ.
+
+    `counters` names those to compare with; None: all.  Without `run`, no other tool is run, and
+    only their rules are applied.  `by_layer` adds every layer's counts.  `progress` is called with
+    the tools done, those to do, and the one at work.
+
+    Raises:
+        UnknownChoice: there is no such counter.
+        CnnInspectError: see `cnninspect.errors`.
+    """
+    from cnninspect.analyses.auditing import audit_trace
+    from cnninspect.analyses.auditing_counters import COUNTERS, TOOLS
+    from cnninspect.records.traces import Trace
+    from cnninspect.surveys.tool_runs import tool_runs
+
+    for name in counters or ():
+        if name not in COUNTERS:
+            raise UnknownChoice("--counter", name, COUNTERS)
+    traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch)
+    wanted = [name for name in TOOLS if run and (counters is None or name in counters)]
+    runs = tool_runs(
+        model if isinstance(model, Trace) else load(model),
+        traced,
+        wanted,
+        inputs=as_arguments(inputs),
+        kwargs=kwargs,
+        batch=batch,
+        is_asked_for=counters is not None,
+        progress=progress,
+    )
+    return audit_trace(traced, tuple(runs), wanted=counters, by_layer=by_layer)
 
 
 def memory(
@@ -300,6 +361,37 @@ def find(
     )
 
 
+def diff(
+    old: Model,
+    new: Model,
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    mode: str = "eval",
+    batch: int = 1,
+) -> Union[Difference, TensorDifference]:
+    """Which layers were added, removed, renamed and changed, and what that costs.
+
+    Where one of the two is a file of weights: which tensors of the file do not fit the network,
+    and why.  The other arguments are those of `trace`, for both.
+
+    Raises:
+        CnnInspectError: see `cnninspect.errors`.
+    """
+    from cnninspect.analyses import weight_matching
+    from cnninspect.analyses.diffing import difference
+
+    before, after = weights_table(old), weights_table(new)
+    if before is not None and after is not None:
+        return weight_matching.match_files(before, after)
+    run: dict[str, Any] = {"kwargs": kwargs, "mode": mode, "batch": batch}
+    if after is not None:
+        return weight_matching.match_network(trace(old, inputs, **run), after)
+    if before is not None:
+        return weight_matching.match_network(trace(new, inputs, **run), before)
+    return difference(_facts(old, inputs, **run), _facts(new, inputs, **run))
+
+
 def models(pattern: str = "*", *, source: str | None = None, family: str | None = None) -> Listing:
     """What can be named, without importing torch.
 
@@ -382,7 +474,26 @@ def several(models: Union[Model, Sequence[Model]]) -> tuple[Model, ...]:
     return (models,)  # type: ignore[return-value]
 
 
-def as_subject(model: Model) -> Union[str, LoadedModel, Trace]:
+def weights_table(model: Model) -> Checkpoint | None:
+    """The tensors of the file of weights that a reference names; None: it is no such file."""
+    if not isinstance(model, str):
+        return None
+    from cnninspect.sources import checkpoint
+    from cnninspect.sources.registry import reference_of
+
+    reference = reference_of(model)
+    return checkpoint.table(reference) if reference.source in ("checkpoint", "pt") else None
+
+
+def _facts(model: Model, inputs: Any, **run: Any) -> tuple[ModelInfo, tuple[LayerFacts, ...]]:
+    from cnninspect.analyses.layer_facts import facts_of
+    from cnninspect.analyses.summarizing import summarize_trace
+
+    traced = trace(model, inputs, **run)
+    return traced.model, facts_of(traced, summarize_trace(traced, "macs"))
+
+
+def as_subject(model: Model) -> Union[str, LoadedModel, GraphFile, Trace]:
     """A reference or a trace as it is, a live module as a model that must not change."""
     from cnninspect.records.traces import Trace
 

@@ -23,28 +23,28 @@ from cnninspect.records.comparison import (
 )
 from cnninspect.records.limits import QUANTITIES, Limit
 
-AXES = ("parameters", "macs", "accuracy")
-"""What a frontier can be of."""
+AXES = ("parameters", "macs", "accuracy", "capacity")
+"""What a frontier can be of: as few parameters, as few MACs, as high an accuracy; capacity is as
+many parameters, for networks of which no accuracy is known."""
 
 
 def compare(
     models: Sequence[Figures],
     failed: Sequence[Unmeasured],
     *,
-    baseline: str | None,
+    baseline: Figures | None,
     limits: Sequence[Limit] = (),
     notes: Sequence[str] = (),
 ) -> Comparison:
-    """The models with their ratios to the one whose reference is `baseline`, and what fits.
+    """The models with their ratios to the baseline, and what fits.
 
     Raises:
         BadQuantity: a limit is a share, and the baseline is not known.
     """
-    first = _baseline(models, baseline)
-    stands = tuple(_compared(figures, first, limits) for figures in models)
+    stands = tuple(_compared(figures, baseline, limits) for figures in models)
     return Comparison(
-        baseline=first.model.reference if first else None,
-        limits=limit_texts(limits, first),
+        baseline=baseline.model.reference if baseline else None,
+        limits=limit_texts(limits, baseline),
         models=tuple(ComparedModel(**fields) for fields in stands),
         failed=tuple(failed),
         notes=tuple(notes),
@@ -132,10 +132,6 @@ def ratio(value: int, whole: int) -> float | None:
     return value / whole if whole else None
 
 
-def _baseline(models: Sequence[Figures], reference: str | None) -> Figures | None:
-    return next((m for m in models if m.model.reference == reference), None)
-
-
 def _whole(limit: Limit, baseline: Figures | None) -> int:
     if not limit.bound.is_share:
         return 0
@@ -185,6 +181,8 @@ def _cost(fields: dict[str, Any], axis: str) -> float | None:
     if axis == "accuracy":
         accuracy: Accuracy | None = fields["accuracy"]
         return None if accuracy is None else -accuracy.top1
+    if axis == "capacity":
+        return -float(fields["totals"].parameters)
     value: float = getattr(fields["totals"], axis)
     return value
 

@@ -38,6 +38,7 @@ RENDERERS = {
     "BatchFit": "cnninspect.render.batch_fit",
     "Memory": "cnninspect.render.memory",
     "Summary": "cnninspect.render.summary",
+    "TensorDifference": "cnninspect.render.tensor_difference",
 }
 """Type of report to the module whose `RENDERER` writes it, imported when it is needed."""
 

@@ -20,6 +20,7 @@ class Style(Enum):
     ACCENT = "accent"
     GOOD = "good"
     WARNING = "warning"
+    BAD = "bad"
 
 
 class Kind(Enum):

@@ -30,6 +30,7 @@ INKS = {
     Style.ACCENT: RichStyle(color="cyan"),
     Style.GOOD: RichStyle(color="green"),
     Style.WARNING: RichStyle(color="yellow"),
+    Style.BAD: RichStyle(color="red"),
 }
 """The terminal's own sixteen colours, so that a light or dark theme stays readable."""
 

@@ -13,6 +13,7 @@ INKS = {
     Style.ACCENT: "color:#1a7f8e",
     Style.GOOD: "color:#2a8a3e",
     Style.WARNING: "color:#b26a00",
+    Style.BAD: "color:#c0392b",
 }
 """Colours that can be read on white and on black."""
 

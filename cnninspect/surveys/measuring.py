@@ -16,6 +16,10 @@ def measure(task: Task) -> Outcome:
         return unmeasured(task.reference, problem)
     except MemoryError as problem:
         return Unmeasured(task.reference, "there is not enough memory", "", type(problem).__name__)
+    except Exception as problem:  # a defect of ours in one model must not be the end of a survey
+        kind = type(problem).__name__
+        hint = "this is a defect of cnninspect; cnninspect summary --debug shows where"
+        return Unmeasured(task.reference, f"unexpected {kind}: {problem}", hint, "Defect")
 
 
 def unmeasured(reference: str, problem: CnnInspectError) -> Unmeasured:
@@ -25,7 +29,7 @@ def unmeasured(reference: str, problem: CnnInspectError) -> Unmeasured:
 
 def _figures(task: Task) -> Figures:
     from cnninspect.analyses.figures import figures_of
-    from cnninspect.engine.tracing import trace
+    from cnninspect.engine.dispatching import trace
     from cnninspect.sources.registry import load, reference_of
 
     reference = reference_of(task.reference)
