@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cnninspect.records.comparison import Comparison, Finding
     from cnninspect.records.difference import Difference, LayerFacts, TensorDifference
     from cnninspect.records.explanation import Explanation
+    from cnninspect.records.export_report import ExportReport
     from cnninspect.records.gradient_passes import WeightedLayer
     from cnninspect.records.gradient_profile import (
         GradientProfile,
@@ -157,7 +158,7 @@ def audit(
 
 
 def memory(
-    model: Union[str, nn.Module],
+    model: Model,
     inputs: Any = None,
     *,
     kwargs: Mapping[str, Any] | None = None,
@@ -199,7 +200,7 @@ def memory(
 
 
 def fit_batch(
-    model: Union[str, nn.Module], limit_bytes: int, *, optimizer: str = "sgd", **options: Any
+    model: Model, limit_bytes: int, *, optimizer: str = "sgd", **options: Any
 ) -> BatchFit:
     """The largest batch whose step needs at most `limit_bytes`, confirmed by traces around it.
 
@@ -498,6 +499,43 @@ def as_subject(model: Model) -> Union[str, LoadedModel, GraphFile, Trace]:
     from cnninspect.records.traces import Trace
 
     return model if isinstance(model, (str, Trace)) else network(model, "this")
+
+
+def export_onnx(
+    model: Union[str, nn.Module],
+    path: str | PathLike[str],
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> ExportReport:
+    """Write a network to an ONNX file that does what the network does, and say how that is known.
+
+    `settings` are the fields of `cnninspect.records.export_report.ExportSettings`: `opset`,
+    `dynamic` (sizes left open, as in `("batch",)`), `dtype`, `weights`, `batch`, `seed`,
+    `exporter`, `verify`, `keep_traces`, `force`.  A live module is left exactly as it was.
+
+    Raises:
+        ExportMismatch: the file did something else; it is not kept.
+        ExportFailed: torch's exporter cannot write such a network.
+        FileExists, FileUnwritable: the file cannot be written.
+        MissingLibrary: onnxruntime, which runs the file, is not installed.
+        CnnInspectError: as for `trace`.
+    """
+    from pathlib import Path
+
+    from cnninspect.analyses.reconciling import export_report
+    from cnninspect.engine.onnx_export.making import make_file
+    from cnninspect.errors import ExportMismatch
+    from cnninspect.records.export_report import ExportSettings
+
+    chosen = ExportSettings(**settings)
+    loaded, place = network(model, "an export"), Path(path)
+    made = make_file(loaded, place, chosen, inputs=as_arguments(inputs), kwargs=kwargs)
+    report = export_report(made, place, chosen)
+    if not report.is_right:
+        raise ExportMismatch(loaded.info.reference, report)
+    return report
 
 
 def network(model: Union[str, nn.Module], needed_for: str) -> LoadedModel:

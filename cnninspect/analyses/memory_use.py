@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from cnninspect.analyses.optimizers import find_optimizer, state_bytes
 from cnninspect.costs import cost_of
 from cnninspect.records.layers import Layer, parent_of
 from cnninspect.records.memory import LayerMemory, Memory, MemoryTotals, Needs
 from cnninspect.records.operations import Call
+from cnninspect.records.summary import BackwardMacs, Summary
 from cnninspect.records.training import TrainingTrace
 
 INFERENCE = "inference"
@@ -62,6 +64,21 @@ def memory_of(
         backward_from=len(trace.calls),
         notes=trace.how.notes,
     )
+
+
+def with_backward(summary: Summary, memory: Memory) -> Summary:
+    """The summary with each layer's MACs of the backward pass, as a training step has them."""
+    by_path = {layer.path: layer for layer in memory.layers}
+    layers = tuple(
+        replace(
+            row,
+            backward=BackwardMacs(
+                by_path[row.path].own.backward_macs, by_path[row.path].total.backward_macs
+            ),
+        )
+        for row in summary.layers
+    )
+    return replace(summary, layers=layers)
 
 
 def _own_needs(step: TrainingTrace, optimizer: str, purpose: str) -> dict[str, Needs]:

@@ -82,6 +82,24 @@ def summary(
             rich_help_panel=options.LOOKS,
         ),
     ] = False,
+    backward: Annotated[
+        bool,
+        typer.Option(
+            "--backward",
+            help="Add the MACs of the backward pass in training, and their ratio.",
+            rich_help_panel=options.RUNS,
+        ),
+    ] = False,
+    device_spec: Annotated[
+        Optional[str],
+        typer.Option(
+            "--device-spec",
+            metavar="DEVICE",
+            help="Add the least time on a100, h100, h200, rtx4090 or cpu:GFLOPS:GBPS.",
+            rich_help_panel=options.RUNS,
+            show_default=False,
+        ),
+    ] = None,
     human: options.Human = False,
     format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
     output: options.Output = None,
@@ -100,6 +118,8 @@ def summary(
         batch=batch,
         weights=weights,
         convention=count_as,
+        backward=backward,
+        device=device_spec,
     )
     show(
         report,

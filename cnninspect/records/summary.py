@@ -65,6 +65,79 @@ class MatrixForm:
 
 
 @dataclass(frozen=True, slots=True)
+class BackwardMacs:
+    """Multiply-accumulates of the backward pass, traced rather than guessed."""
+
+    own: int
+    """Of this layer alone."""
+    total: int
+    """With everything under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roofline:
+    """The least time that work takes on a device: it computes, or it moves bytes.
+
+    Source: Williams, Waterman, Patterson 2009, Roofline, Communications of the ACM 52(4).
+    """
+
+    flops: int = 0
+    """Two for each multiply-accumulate."""
+    moved_bytes: int = 0
+    """Bytes that its calls read and write, each tensor of a call once."""
+    compute_seconds: float = 0.0
+    """At the device's peak rate."""
+    memory_seconds: float = 0.0
+    """At the device's bandwidth."""
+    seconds: float = 0.0
+    """The larger of both, call by call: what a run that fuses no calls takes at least."""
+
+    def __add__(self, other: Roofline) -> Roofline:
+        return Roofline(
+            self.flops + other.flops,
+            self.moved_bytes + other.moved_bytes,
+            self.compute_seconds + other.compute_seconds,
+            self.memory_seconds + other.memory_seconds,
+            self.seconds + other.seconds,
+        )
+
+    @property
+    def intensity(self) -> float:
+        """FLOPs for each byte that is moved."""
+        return self.flops / self.moved_bytes if self.moved_bytes else 0.0
+
+    @property
+    def bound(self) -> str:
+        """What limits it: `compute` or `memory`."""
+        return "compute" if self.compute_seconds > self.memory_seconds else "memory"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRoofline:
+    """The least time of a layer's work."""
+
+    own: Roofline
+    """Of this layer alone."""
+    total: Roofline
+    """With everything under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a roofline is drawn for."""
+
+    name: str
+    dtype: str
+    """What is computed in."""
+    flops_per_second: float
+    """Peak rate for that dtype, without sparsity."""
+    bytes_per_second: float
+    """Bandwidth of its memory."""
+    source: str
+    """Who says so."""
+
+
+@dataclass(frozen=True, slots=True)
 class LayerSummary:
     """One row: a layer and what it costs."""
 
@@ -92,6 +165,10 @@ class LayerSummary:
     """Input positions that one element of its output depends on, by dimension, padding counted."""
     matrix: MatrixForm | None = None
     """Its convolution as a matrix product."""
+    backward: BackwardMacs | None = None
+    """Work of the backward pass, where it was asked for."""
+    roofline: LayerRoofline | None = None
+    """Least time on a device, where one was named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +270,8 @@ class Summary(Report):
     """The model itself first, then every layer, parents before children."""
     uncounted: tuple[Uncounted, ...] = ()
     published: tuple[Published, ...] = ()
+    device: Device | None = None
+    """The device of the rooflines, if one was named."""
 
 
 def limit_level(summary: Summary, level: int) -> Summary:
@@ -203,8 +282,19 @@ def limit_level(summary: Summary, level: int) -> Summary:
             ancestor = ".".join(layer.path.split(".")[:level])
             hidden[ancestor] = hidden.get(ancestor, Counts()) + layer.own
     shown = tuple(
-        replace(layer, own=layer.own + hidden[layer.path]) if layer.path in hidden else layer
+        _gathered(layer, hidden[layer.path]) if layer.path in hidden else layer
         for layer in summary.layers
         if level_of(layer.path) <= level
     )
     return replace(summary, layers=shown)
+
+
+def _gathered(layer: LayerSummary, hidden: Counts) -> LayerSummary:
+    """A layer that stands for everything under it as well."""
+    backward, roofline = layer.backward, layer.roofline
+    return replace(
+        layer,
+        own=layer.own + hidden,
+        backward=backward and BackwardMacs(backward.total, backward.total),
+        roofline=roofline and LayerRoofline(roofline.total, roofline.total),
+    )

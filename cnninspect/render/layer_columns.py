@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cnninspect.records.summary import ConventionTotal, Counts, LayerSummary, MatrixForm, Totals
+from cnninspect.records.summary import (
+    ConventionTotal,
+    Counts,
+    LayerSummary,
+    MatrixForm,
+    Roofline,
+    Summary,
+    Totals,
+)
 from cnninspect.render.pages import Kind
-from cnninspect.render.quantities import ZERO, count, shapes_text, share, sizes
+from cnninspect.render.quantities import ZERO, count, scaled, scaled_time, shapes_text, share, sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +135,45 @@ def _unfolded(subject: Subject, scale: Scale) -> str:
     return count(matrix.unfolded_bytes, human=scale.human, unit="B") if matrix else ""
 
 
+def _backward(subject: Subject) -> int | None:
+    backward = subject.layer.backward if subject.layer else None
+    if backward is None or subject.layer is None:
+        return None
+    return backward.own if subject.counts is subject.layer.own else backward.total
+
+
+def _backward_macs(subject: Subject, scale: Scale) -> str:
+    macs = _backward(subject)
+    return "" if macs is None else count(macs, human=scale.human) if macs else ZERO
+
+
+def _backward_ratio(subject: Subject, _: Scale) -> str:
+    macs = _backward(subject)
+    return "" if macs is None or not subject.counts.macs else f"{macs / subject.counts.macs:.3f}"
+
+
+def _roofline(subject: Subject) -> Roofline | None:
+    """That of what the row counts, if it does anything."""
+    layer = subject.layer
+    if layer is None or layer.roofline is None:
+        return None
+    own, total = layer.roofline.own, layer.roofline.total
+    chosen = own if subject.counts is layer.own else total
+    return chosen if chosen.seconds else None
+
+
+def _of_roofline(
+    header: str, kind: Kind, text: Callable[[Roofline], str], field: str
+) -> LayerColumn:
+    """A column for the least time on a device."""
+
+    def cell(subject: Subject, _: Scale) -> str:
+        roofline = _roofline(subject)
+        return text(roofline) if roofline else ""
+
+    return LayerColumn(header, kind, cell, (f"roofline_own_{field}", f"roofline_total_{field}"))
+
+
 MATRIX_FIELDS = ("matrix_rows", "matrix_inner", "matrix_columns", "matrix_groups", "matrix_batch")
 
 COLUMNS: dict[str, LayerColumn] = {
@@ -157,6 +204,18 @@ COLUMNS: dict[str, LayerColumn] = {
     "matrix_bytes": LayerColumn(
         "im2col\ninput bytes", Kind.NUMBER, _unfolded, ("matrix_unfolded_bytes",)
     ),
+    "backward_macs": LayerColumn(
+        "backward\nMACs", Kind.NUMBER, _backward_macs, ("backward_own", "backward_total")
+    ),
+    "backward_ratio": LayerColumn("ratio", Kind.NUMBER, _backward_ratio, ()),
+    "moved_bytes": _of_roofline(
+        "bytes\nmoved", Kind.NUMBER, lambda r: scaled(r.moved_bytes, "B"), "moved_bytes"
+    ),
+    "intensity": _of_roofline(
+        "FLOPs\nper byte", Kind.NUMBER, lambda r: f"{r.intensity:.1f}", "flops"
+    ),
+    "bound": _of_roofline("bound by", Kind.WORD, lambda r: r.bound, "compute_seconds"),
+    "seconds": _of_roofline("at least", Kind.NUMBER, lambda r: scaled_time(r.seconds), "seconds"),
     "convention": _counted("{convention}", "convention"),
     "convention_share": _shared("convention"),
 }
@@ -166,9 +225,13 @@ SACRIFICES = ("parameters_share", "macs_share", "convention_share", "type", "out
 """The default columns that go where there is no room, first to last."""
 
 
-def default_columns(convention: ConventionTotal) -> tuple[str, ...]:
-    """What a table shows by itself: under a convention other than ours, its count too."""
-    work = ("macs", "macs_share")
-    if convention.name != "macs":
+def default_columns(report: Summary) -> tuple[str, ...]:
+    """What a table shows by itself: MACs or another convention's count, and what was asked for."""
+    work: tuple[str, ...] = ("macs", "macs_share")
+    if report.convention.name != "macs":
         work = ("convention", "convention_share")
+    if report.layers and report.layers[0].backward is not None:
+        work = (*work, "backward_macs", "backward_ratio")
+    if report.device is not None:
+        work = (*work, "moved_bytes", "intensity", "bound", "seconds")
     return ("path", "type", "output", "parameters", "parameters_share", *work)

@@ -39,6 +39,20 @@ def scaled(value: float, unit: str = "") -> str:
     return f"{sign}{digits} {PREFIXES[power]}{unit}".rstrip()
 
 
+def scaled_time(seconds: float) -> str:
+    """Seconds with three significant digits and a power of 1000: `1.25 ms`, `340 µs`.
+
+    >>> scaled_time(0.00125), scaled_time(3.4e-4), scaled_time(2.0), scaled_time(0.0)
+    ('1.25 ms', '340 µs', '2 s', '0 s')
+    """
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
+        if seconds >= size or (unit == "ns" and seconds):
+            value = seconds / size
+            digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+            return f"{value:.{digits}f} {unit}" if value != int(value) else f"{int(value)} {unit}"
+    return "0 s"
+
+
 def bytes_text(value: int, *, human: bool = False) -> str:
     """`87,190,688 bytes (87.2 MB)`, or `87.2 MB` for humans; MB is 10^6 bytes.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from cnninspect.records.summary import Counts, LayerSummary, MatrixForm, Summary
+from cnninspect.records.summary import Counts, LayerSummary, MatrixForm, Roofline, Summary
 from cnninspect.render.layer_columns import COLUMNS
 from cnninspect.render.layer_order import flat
 from cnninspect.render.pages import Block, Page
@@ -18,6 +18,7 @@ from cnninspect.render.summary_view import SummaryView
 
 COUNTS = tuple(f"{side}_{f.name}" for side in ("own", "total") for f in fields(Counts))
 MATRIX = tuple(f"matrix_{f.name}" for f in fields(MatrixForm))
+ROOFLINE = tuple(f"roofline_{side}_{f.name}" for side in ("own", "total") for f in fields(Roofline))
 CSV_FIELDS = (
     "path", "type", "level", "calls", "input_shapes", "output_shapes", *COUNTS,
     "kernel", "stride", "receptive_field", *MATRIX,
@@ -36,6 +37,10 @@ def page(report: Summary, view: SummaryView) -> Page:
 def rows(report: Summary, view: SummaryView) -> tuple[Sequence[str], Iterator[Sequence[Field]]]:
     """A row for each layer, with the fields of the JSON form joined by `_`."""
     header = CSV_FIELDS
+    if report.layers and report.layers[0].backward is not None:
+        header = (*header, *COLUMNS["backward_macs"].fields)
+    if report.device is not None:
+        header = (*header, *ROOFLINE)
     if view.columns:
         chosen = (field for name in view.columns for field in COLUMNS[name].fields)
         header = tuple(dict.fromkeys(("path", *chosen)))
@@ -45,7 +50,16 @@ def rows(report: Summary, view: SummaryView) -> tuple[Sequence[str], Iterator[Se
 
 def _field(layer: LayerSummary, name: str) -> Field:
     record: Any = layer
-    for prefix, part in (("own_", layer.own), ("total_", layer.total), ("matrix_", layer.matrix)):
+    roofline = layer.roofline
+    parts: tuple[tuple[str, Any], ...] = (
+        ("own_", layer.own),
+        ("total_", layer.total),
+        ("matrix_", layer.matrix),
+        ("backward_", layer.backward),
+        ("roofline_own_", roofline and roofline.own),
+        ("roofline_total_", roofline and roofline.total),
+    )
+    for prefix, part in parts:
         if name.startswith(prefix):
             record, name = part, name.removeprefix(prefix)
             break

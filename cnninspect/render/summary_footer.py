@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cnninspect.records.summary import Published, Summary
 from cnninspect.records.tensors import NamedTensor
 from cnninspect.render.pages import Fact, Facts, Notice, Style
-from cnninspect.render.quantities import bytes_text, count, plural, sizes
+from cnninspect.render.quantities import bytes_text, count, plural, scaled, scaled_time, sizes
 
 BUILDS = {
     "meta": "built without memory for weights",
@@ -69,6 +69,7 @@ def footer(report: Summary, *, human: bool) -> Facts:
         *_convention(report, human=human),
         _coverage(report),
         *_published(report.published),
+        *_device(report),
         _engine(report),
         *(Fact("note", note) for note in report.engine.notes),
     )
@@ -87,6 +88,19 @@ def _totals(report: Summary, *, human: bool) -> Iterator[Fact]:
     yield Fact("MACs", f"{bound}{macs} · FLOPs {bound}{flops} (2 per MAC)")
     elements = f"{bound}{count(totals.activations, human=human)}"
     yield Fact("activations", f"{elements} · {bytes_text(totals.activation_bytes, human=human)}")
+
+
+def _device(report: Summary) -> Iterator[Fact]:
+    """The least time on the device that was named, and what is known of that device."""
+    device, root = report.device, report.layers[0].roofline
+    if device is None or root is None:
+        return
+    rates = (
+        f"{scaled(device.flops_per_second, 'FLOP/s')} in {device.dtype}, "
+        f"{scaled(device.bytes_per_second, 'B/s')}"
+    )
+    least = f"at least {scaled_time(root.total.seconds)}, call by call"
+    yield Fact(device.name, f"{least} · {rates} · {device.source}")
 
 
 def _trainable(report: Summary, *, human: bool) -> str:

@@ -40,7 +40,7 @@ def table_of(report: Summary, view: SummaryView) -> Table:
     limited = view.limited(report, auto=TABLE_LEVEL)
     make_rows = _flat_rows if view.is_flat else _tree_rows
     rows = tuple(make_rows(limited, _marks(report), view))
-    names = view.columns or default_columns(report.convention)
+    names = view.columns or default_columns(report)
     if not view.columns and view.sort in COLUMNS and view.sort not in names:
         names = (*names, view.sort)
     names = names if "path" in names else ("path", *names)
