@@ -498,7 +498,7 @@ def as_subject(model: Model) -> Union[str, LoadedModel, GraphFile, Trace]:
     """A reference or a trace as it is, a live module as a model that must not change."""
     from cnninspect.records.traces import Trace
 
-    return model if isinstance(model, (str, Trace)) else network(model, "this")
+    return model if isinstance(model, (str, Trace)) else network(model, "a comparison")
 
 
 def export_onnx(
@@ -538,12 +538,18 @@ def export_onnx(
     return report
 
 
-def network(model: Union[str, nn.Module], needed_for: str) -> LoadedModel:
+def network(model: Model, needed_for: str) -> LoadedModel:
     """What a reference names, if it has modules, or a live module as a model that must not change.
 
     Raises:
-        BadReference: it is a file that holds a graph.
+        BadReference: it is a file that holds a graph, or a trace.
     """
+    from cnninspect.records.traces import Trace
+
+    if isinstance(model, Trace):
+        raise BadReference(
+            model.model.reference, f"it is a trace, and {needed_for} needs a network of modules"
+        )
     loaded = load(model)
     if isinstance(loaded, GraphFile):
         raise BadReference(

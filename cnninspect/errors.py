@@ -29,11 +29,14 @@
     │   ├── BuildFailed             the model could not be built
     │   ├── RunFailed               the model could not be run
     │   │   └── ShapeMismatch       the input does not fit: which layer, got, wanted
+    │   ├── ExportFailed            a model could not be written as ONNX
     │   ├── WeightsMismatch         the weights of a file are not those of the network
     │   ├── FileUnreadable          a file is not what it should be
     │   └── FileUnwritable          a file could not be written
     └── AnswerIsNo                  3: the work was done and the answer is no
+        ├── ExportMismatch          an exported file does not do what the model does
         ├── DoesNotFit              not even a batch of one fits into the memory
+        ├── Unexplained             --strict met a count that differs for no known reason
         ├── UnknownOperations       --strict met operations that nothing is known of
         ├── Unhealthy               --fail-on met a verdict on gradients
         ├── OverBudget              a model does not keep its limits
@@ -73,6 +76,17 @@ class AnswerIsNo(CnnInspectError):
     """The work was done and the answer is no."""
 
     exit_code = 3
+
+
+class Unexplained(AnswerIsNo):
+    """With --strict: a counter has another number, and nobody can say why."""
+
+    def __init__(self, counters: Sequence[str]) -> None:
+        has = "has a difference" if len(counters) == 1 else "have differences"
+        super().__init__(
+            f"{', '.join(counters)} {has} that nothing explains",
+            "--by-layer shows the layers; --counter leaves a counter out by naming the others",
+        )
 
 
 class UnknownOperations(AnswerIsNo):
@@ -422,6 +436,32 @@ class ShapeMismatch(RunFailed):
             layer=layer, layer_type=layer_type, trace=trace,
             hint=hint or "--input sets the input's shape, as in --input 3x224x224",
         )  # fmt: skip
+
+
+class ExportFailed(Failure):
+    """A model could not be written as ONNX.  `log` is all that the exporter said."""
+
+    def __init__(self, model: str, problem: str, *, hint: str = "", log: str = "") -> None:
+        super().__init__(
+            f"exporting {model} failed: {problem}", hint or "--debug shows all that was said"
+        )
+        self.log = log
+
+
+class ExportMismatch(AnswerIsNo):
+    """An exported file does not do what the model does; it was not kept.  `report` tells all."""
+
+    def __init__(self, model: str, report: Any) -> None:
+        wrong = next(run for run in report.verification if not run.ok)
+        at = report.mismatch
+        where = f"first in {at.path} ({at.type})" if at else "in its outputs"
+        error = wrong.max_rel_error if at is None else at.max_rel_error
+        super().__init__(
+            f"the file does not do what {model} does: it differs {where} by {error:.2g} of the "
+            f"largest element; {wrong.tolerance:g} is allowed",
+            "the file was not kept; --no-verify writes it as it is",
+        )
+        self.report = report
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -14,11 +15,18 @@ from cnninspect.records.operations import Operation
 from cnninspect.records.summary import Counts
 from cnninspect.records.traces import Trace
 
+TOOLS = ("flop_counter", "flop_counter_cpu", "fvcore", "thop", "ptflops", "torchinfo")
+"""Other people's counters that can be run, in the order of the report."""
 RULES = tuple(name for name in CONVENTIONS if name != "macs")
 """The conventions that are not ours."""
+COUNTERS = (*dict.fromkeys((*TOOLS, *RULES)), "published", "onnx")
+"""Everything that can be asked for by name; a name may stand for a tool and for its rules."""
 HALVED = "FLOPs, halved"
 """The unit of a tool that counts two for each multiply-accumulate."""
+TITLES = dict.fromkeys(("flop_counter", "flop_counter_cpu"), "FlopCounterMode of torch")
+"""What tools are called where their names here say too little."""
 DEVICES = {"meta": "run on the meta device", "cpu": "run on the CPU"}
+AS_PRINTED = "agrees as far as it is printed"
 MOST_PLACES = 5
 """Layers named in which an unexplained difference lies."""
 
@@ -68,11 +76,12 @@ def by_rules(name: str, books: Books) -> AuditedCounter:
 def by_tool(run: ToolRun, books: Books) -> AuditedCounter:
     """A tool that was run: explained by its rules, or by what it was seen to pass over."""
     rules = CONVENTIONS.get(run.name)
-    version, device = run.version.partition("+")[0], DEVICES.get(run.device, "")
+    version, device = _short(run.version), DEVICES.get(run.device, "")
+    who = " ".join(part for part in (TITLES.get(run.name, run.name), version) if part)
     counter = AuditedCounter(
         name=run.name,
         kind=CounterKind.TOOL,
-        about=", ".join(part for part in (version, device) if part),
+        about=", ".join(part for part in (who, device) if part),
         unit=rules.unit if rules else HALVED,
         total=run.total,
         caution=rules.caution if rules else "",
@@ -124,11 +133,16 @@ def _compared(counter: AuditedCounter, ours: int) -> AuditedCounter:
     )
 
 
+def _short(version: str) -> str:
+    """A version without its build: `0.1.5` of `0.1.5.post20221221`."""
+    return re.split(r"\+|-|\.post", version)[0]
+
+
 def _passed_over(run: ToolRun) -> tuple[Reason, ...]:
     return largest_first(
         Reason(
             kind_of(Operation(missed.op, (), ())),
-            f"leaves it out: it has no rule for {missed.op}",
+            f"leaves it out, having no rule for {missed.op}",
             -missed.macs,
             missed.calls,
             is_gap=True,
@@ -163,7 +177,7 @@ def _printed(number: Printed, batch: int, books: Books) -> AuditedCounter:
     difference = total - books.ours
     others = (name for name in likely_first(number) if number.fits(books.total_of(name) // batch))
     if number.fits(books.ours // batch):
-        counter = replace(counter, reasons=_in_print("agrees as far as it is printed", difference))
+        counter = replace(counter, reasons=_in_print(AS_PRINTED, difference))
     elif number.explains:
         counter = replace(counter, reasons=_in_print(number.note, difference))
     elif (name := next(others, None)) is not None:

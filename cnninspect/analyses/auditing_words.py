@@ -88,8 +88,7 @@ def kind_of(operation: Operation, layer: Layer | None = None) -> str:
 
 PLAIN_LAYERS = frozenset(
     ("Linear", "Bilinear", "LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell")
-    + tuple(f"Conv{transposed}{d}d" for transposed in ("", "Transpose") for d in (1, 2, 3))
-)
+) | {f"Conv{transposed}{d}d" for transposed in ("", "Transpose") for d in (1, 2, 3)}
 """Layers that go without saying where their kind of operation is left out."""
 
 

@@ -28,9 +28,11 @@ FORMATS = ("table", "json", "csv", "markdown", "html")
 """What `render` can write; `html` is for notebooks."""
 
 RENDERERS = {
+    "Audit": "cnninspect.render.audit",
     "Comparison": "cnninspect.render.comparison",
     "Difference": "cnninspect.render.difference",
     "Explanation": "cnninspect.render.explanation",
+    "ExportReport": "cnninspect.render.export",
     "Finding": "cnninspect.render.finding",
     "GradientProfile": "cnninspect.render.gradients",
     "Listing": "cnninspect.render.listing",

@@ -26,6 +26,7 @@ from cnninspect.errors import CnnInspectError, RunFailed
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.traces import Trace
 
+IN_EARNEST = "it would have to be run for real"
 INNER = "inner"
 """What the model is called within the module that the counters get."""
 
@@ -76,6 +77,8 @@ class Subjects:
         self.inputs = inputs
         self.kwargs = kwargs
         self.batch = batch
+        self.depends_on_values = traced.how.run == "real"
+        """Whether what runs depends on the values of weights and inputs."""
 
     def on(self, device: str) -> Subject:
         """A subject whose weights and inputs are on `meta`, or on the `cpu` with any values.
@@ -113,13 +116,17 @@ class Subjects:
         return Structure(_copy_on(META, built.structure.model))
 
     def _on_cpu(self) -> Structure:
-        cpu = torch.device("cpu")
         if self.loaded.live:
             model = guarding.without_wrappers(self.loaded.build())
-            check_memory(Structure(model), "it would have to be run for real")
-            return Structure(_copy_on(cpu, model))
-        check_memory(build(self.loaded).structure, "it would have to be run for real")
-        with Unfilled():  # the values of the weights do not matter
+            check_memory(Structure(model), IN_EARNEST)
+            if self.depends_on_values:
+                return Structure(copy.deepcopy(model).to("cpu"))
+            return Structure(_copy_on(torch.device("cpu"), model))
+        check_memory(build(self.loaded).structure, IN_EARNEST)
+        if self.depends_on_values:  # the same ones as in the trace
+            torch.manual_seed(0)
+            return Structure(build_really(self.loaded))
+        with Unfilled():
             return Structure(build_really(self.loaded))
 
 
@@ -156,5 +163,5 @@ def _to_meta(tensor: Tensor) -> Tensor:
 
 def _to_cpu(tensor: Tensor) -> Tensor:
     if tensor.is_meta:
-        return torch.rand(tensor.shape).to(tensor.dtype)
+        return torch.randn(tensor.shape, dtype=tensor.dtype)
     return tensor.detach().to("cpu", copy=True)
