@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 
 from cnninspect.analyses.bounds import parse_bound
 from cnninspect.cli import options
-from cnninspect.cli.output import check_output, show
+from cnninspect.cli.output import check_output, show, write_whole
 from cnninspect.cli.parsing import parse_inputs
+from cnninspect.cli.pictures import check_picture
 from cnninspect.errors import UnknownChoice
 from cnninspect.records.reports import Report
 
@@ -75,6 +77,16 @@ def memory(
             show_default=False,
         ),
     ] = None,
+    plot: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw it: .png, .svg or .pdf.",
+            rich_help_panel=options.WRITES,
+            show_default=False,
+        ),
+    ] = None,
     level: Annotated[
         int,
         typer.Option(
@@ -96,6 +108,7 @@ def memory(
     from cnninspect import api
 
     check_output(output, force=force)
+    check_picture(plot, force=force)
     settings: dict[str, Any] = {
         "inputs": parse_inputs(input),
         "optimizer": optimizer,
@@ -113,6 +126,20 @@ def memory(
         limit = parse_bound(fit, option="--fit", is_bytes=True)
         report = api.fit_batch(model, int(limit.value), **settings)
     show(report, format=format.value, output=output, force=force, quiet=quiet, **looks)
+    if plot is not None:
+        draw_memory(report, plot, level=level, force=force, quiet=quiet)
+
+
+def draw_memory(report: Report, path: Path, *, level: int, force: bool, quiet: bool) -> None:
+    """Draw what a step needs into a file; of a fit, the step that fits."""
+    from cnninspect.records.batch_fit import BatchFit
+    from cnninspect.render.memory_plot import picture
+    from cnninspect.render.plots import format_of
+
+    memory: Any = report.memory if isinstance(report, BatchFit) else report
+    write_whole(path, picture(memory, format_of(path), level=level), force=force)
+    if not quiet:
+        typer.echo(f"wrote {path}", err=True)
 
 
 def checked_dtype(option: str, typed: str | None) -> str | None:

@@ -1,0 +1,76 @@
+"""`cnninspect memory`, as it is typed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from cnninspect.records.batch_fit import BatchFit
+from cnninspect.records.memory import Memory
+from cnninspect.records.schemas import schema_of
+
+
+def test_the_table_says_what_is_needed(cnninspect_: Callable) -> None:
+    code, out, err = cnninspect_("memory", "resnet34", "--batch", "8", "--optimizer", "adam")
+    assert (code, err) == (0, "")
+    for expected in ("257,788,416 bytes", "174,381,816 bytes", "1.968 ×", "layer4"):
+        assert expected in out
+
+
+def test_json_follows_its_schema(cnninspect_: Callable) -> None:
+    report = json.loads(cnninspect_("memory", "resnet20", "--format", "json").out)
+    jsonschema.validate(report, schema_of(Memory))
+    fields = {"parameter_bytes", "gradient_bytes", "optimizer_bytes", "saved_bytes", "peak_bytes"}
+    assert fields | {"forward_macs", "backward_macs"} <= set(report["totals"])
+    assert len(report["timeline"]) > report["backward_from"] > 0
+
+
+def test_fit_finds_the_largest_batch(cnninspect_: Callable) -> None:
+    typed = ("memory", "resnet20", "--fit", "100MB", "--optimizer", "adam")
+    report = json.loads(cnninspect_(*typed, "--format", "json").out)
+    jsonschema.validate(report, schema_of(BatchFit))
+    assert report["memory"]["totals"]["peak_bytes"] <= 100_000_000 < report["next_peak_bytes"]
+    code, out, _ = cnninspect_(*typed)
+    assert code == 0
+    assert f"largest batch  {report['batch']:,}" in out
+
+
+def test_what_does_not_fit_says_by_how_much_and_what_helps(cnninspect_: Callable) -> None:
+    code, out, err = cnninspect_("memory", "resnet20", "--fit", "2MB", "--optimizer", "adam")
+    assert (code, out) == (3, "")
+    assert "more than the 2,000,000 there are" in err
+    assert "--optimizer sgd takes" in err
+
+
+def test_a_picture_is_drawn(cnninspect_: Callable, tmp_path: Path) -> None:
+    file = tmp_path / "memory.svg"
+    assert cnninspect_("memory", "resnet20", "--plot", str(file), "-q").code == 0
+    drawn = file.read_text()
+    assert drawn.startswith("<?xml")
+    assert "<svg" in drawn
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (["resnet20", "--optimizer", "adm"], 2, "'adm' is not known"),
+        (["resnet20", "--dtype", "int8"], 2, "'int8' is not known"),
+        (["resnet20", "--amp", "half"], 2, "'half' is not known"),
+        (["resnet20", "--freeze", "layer9"], 2, "layer9"),
+        (["resnet20", "--freeze", "*"], 1, "nothing to train"),
+        (["resnet20", "--fit", "much"], 2, "much"),
+        (["resnet20", "--plot", "memory.gif"], 2, "memory.gif"),
+        (["resnet21"], 2, "no model called"),
+    ],
+)
+def test_what_is_typed_wrongly_is_one_error(
+    cnninspect_: Callable, arguments: list[str], code: int, error: str
+) -> None:
+    outcome = cnninspect_("memory", *arguments)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert error in outcome.err
+    assert outcome.err.count("error:") == 1
