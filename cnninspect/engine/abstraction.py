@@ -27,6 +27,7 @@ from cnninspect.engine.operators import (
     WITHOUT_VALUES,
     Operator,
     Outcome,
+    forget_other_defaults,
     operation_of,
     operator_of,
     remember,
@@ -69,6 +70,7 @@ class Abstraction(TorchDispatchMode):
 
     def __init__(self, recorder: Recorder | None = None) -> None:
         super().__init__()
+        forget_other_defaults()
         self.recorder = recorder
         self._twins: dict[int, Twin] = {}
         """By the `id` of the tensor that was there before."""
@@ -214,7 +216,7 @@ class Abstraction(TorchDispatchMode):
         call.kwargs["device"] = META
         call.kwargs.pop("pin_memory", None)
         call.make_abstract()
-        key = call.key()
+        key = torch.get_default_dtype(), call.key()
         remembered = operator.memory.get(key)
         if remembered is None:
             result = operator.function(*call.args, **call.kwargs)
@@ -327,7 +329,7 @@ def _plain_key(args: Any, kwargs: dict[str, Any]) -> Any:
         tuple(a) if a.__class__ is list else (a.__class__, a) if isinstance(a, (bool, float)) else a
         for a in args
     ]
-    return "plain", tuple(plain), tuple(kwargs.items())
+    return "plain", torch.get_default_dtype(), tuple(plain), tuple(kwargs.items())
 
 
 def _is_shell_of_real(call: Arguments, outcome: Outcome) -> bool:

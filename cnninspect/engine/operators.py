@@ -145,6 +145,7 @@ OPERATORS: dict[Any, Operator] = {}
 MOST_REMEMBERED = 50_000
 """Outcomes kept in a process; a sweep over many models starts afresh past it."""
 _remembered = 0
+_default_dtype = torch.get_default_dtype()
 
 
 def operator_of(function: Any) -> Operator:
@@ -164,6 +165,15 @@ def remember(operator: Operator, key: Any, outcome: Outcome) -> None:
         _remembered = 0
     operator.memory[key] = outcome
     _remembered += 1
+
+
+def forget_other_defaults() -> None:
+    """Forget all outcomes where another dtype is now what whole numbers turn into."""
+    global _default_dtype, _remembered
+    if torch.get_default_dtype() != _default_dtype:
+        for known in OPERATORS.values():
+            known.memory.clear()
+        _default_dtype, _remembered = torch.get_default_dtype(), 0
 
 
 def operation_of(operator: Operator, args: Any, kwargs: Any, result: Any) -> Operation:
