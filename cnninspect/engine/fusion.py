@@ -61,7 +61,8 @@ class Fusion(TorchFunctionMode):
             return self._attention(*args, **kwargs)
         if func in RECURRENT:
             if self.differentiable:
-                return func(*_with_abstract_states(args), **kwargs)
+                given = args if self.computes else _with_abstract_states(args)
+                return func(*given, **kwargs)
             return self._recurrent(func, args)
         if func is F.multi_head_attention_forward:
             with self:  # what it calls shall be caught too

@@ -77,7 +77,7 @@ def trace(
                     if isinstance(problem, ValueNeeded):
                         break  # other sizes would not help
             assert failed is not None
-            run, reason = failed[0], _reason(*failed)
+            run, reason = failed[0], reason_for_real_run(*failed)
         notes = (*loaded.notes, *built.notes, *run.given.notes, reason)
         return _trace_really(loaded, built, run.given, mode=mode, notes=notes, weights=weights)
 
@@ -92,7 +92,7 @@ def _fit(structure: Structure, path: str | os.PathLike[str]) -> str:
     return "; ".join((f"weights fit: {report.loaded} tensors of {report.path}", *report.notes))
 
 
-def _reason(run: Run, problem: Exception) -> str:
+def reason_for_real_run(run: Run, problem: Exception) -> str:
     """Why a run without computing failed, where a real one may succeed.
 
     Raises:

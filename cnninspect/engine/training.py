@@ -18,7 +18,8 @@ from cnninspect.engine import guarding
 from cnninspect.engine.abstraction import Abstraction, abstract_twin
 from cnninspect.engine.autocasting import Autocast
 from cnninspect.engine.binding import Given, given_for
-from cnninspect.engine.building import build
+from cnninspect.engine.building import Built, build, build_really
+from cnninspect.engine.computation import Computation
 from cnninspect.engine.diagnosis import explain_failure
 from cnninspect.engine.freezing import freeze as freeze_parameters
 from cnninspect.engine.fusion import Fusion, whole_modules
@@ -26,7 +27,7 @@ from cnninspect.engine.inputs import converted
 from cnninspect.engine.liveness import Liveness, storage_key
 from cnninspect.engine.recording import Recorder, tensors_in
 from cnninspect.engine.structure import Structure
-from cnninspect.engine.tracing import Run
+from cnninspect.engine.tracing import Run, reason_for_real_run
 from cnninspect.errors import CnnInspectError, NothingToTrain
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.operations import Operation
@@ -60,15 +61,28 @@ def trace_training(
     """
     with guarding.unchanged_random_state(), guarding.paused_garbage_collection():
         built = build(loaded)
-        model = abstract_copy(built.structure.model, is_live=loaded.live, dtype=dtype)
-        freeze_parameters(model, freeze, name=loaded.info.reference)
-        structure = Structure(model)
-        guarding.set_mode(structure.distinct_modules(), mode)
-        given = next(iter(given_for(structure, loaded, inputs, kwargs=kwargs, batch=batch)))
-        step = Step(loaded, structure, given, mode=mode, amp=amp)
-        how = HowTraced(built.rung, "abstract", (*loaded.notes, *built.notes, *given.notes))
+
+        def step_of(model: nn.Module) -> Step:
+            freeze_parameters(model, freeze, name=loaded.info.reference)
+            structure = Structure(model)
+            guarding.set_mode(structure.distinct_modules(), mode)
+            given = next(iter(given_for(structure, loaded, inputs, kwargs=kwargs, batch=batch)))
+            return Step(loaded, structure, given, mode=mode, amp=amp)
+
+        abstract = abstract_copy(built.structure.model, is_live=loaded.live, dtype=dtype)
+        step = step_of(abstract)
+        notes = (*loaded.notes, *built.notes, *step.run.given.notes)
         try:
-            return step.trace(how, differentiable=not inference)
+            how = HowTraced(built.rung, "abstract", notes)
+            return step.trace(how, differentiable=not inference, computes=False)
+        except CnnInspectError:
+            raise
+        except Exception as problem:  # what forward raises; a real run may do without
+            reason = reason_for_real_run(step.run, problem)
+        step = step_of(real_copy(loaded, built, dtype=dtype))
+        try:
+            how = HowTraced("real", "real", (*notes, f"{reason}; batch {batch}"))
+            return step.trace(how, differentiable=not inference, computes=True)
         except CnnInspectError:
             raise
         except Exception as problem:
@@ -97,10 +111,11 @@ class Step:
         self.saved: dict[int, SavedStorage] = {}
         self._inputs: set[int] = set()
 
-    def trace(self, how: HowTraced, *, differentiable: bool) -> TrainingTrace:
-        """Run forward and, if it is to be differentiated, backward."""
+    def trace(self, how: HowTraced, *, differentiable: bool, computes: bool) -> TrainingTrace:
+        """Run forward and, if it is to be differentiated, backward, for real if it `computes`."""
         given = self.run.given
-        args, kwargs = (converted(part, _on_meta) for part in (given.args, given.kwargs))
+        make = _on_cpu if computes else _on_meta
+        args, kwargs = (converted(part, make) for part in (given.args, given.kwargs))
         self.run.mark_inputs(tensors_in((args, kwargs)))
         for tensor in tensors_in((args, kwargs)):
             self._inputs.add(storage_key(tensor))
@@ -113,9 +128,10 @@ class Step:
             if self.amp:
                 stack.enter_context(Autocast(self.amp))
             stack.enter_context(
-                Fusion(self.recorder, computes=False, differentiable=differentiable)
+                Fusion(self.recorder, computes=computes, differentiable=differentiable)
             )
-            stack.enter_context(WatchedAbstraction(self.recorder, self.liveness))
+            watched = WatchedComputation if computes else WatchedAbstraction
+            stack.enter_context(watched(self.recorder, self.liveness))
             with torch.autograd.graph.saved_tensors_hooks(self._keep, lambda kept: kept):
                 outputs = self.run.model(*args, **kwargs)
             forward = self.run.written(how, outputs)
@@ -138,7 +154,7 @@ class Step:
     def _backward(self, outputs: list[Tensor]) -> None:
         if not outputs:
             raise NothingToTrain(self.run.loaded.info.reference)
-        gradients = [torch.empty_like(output) for output in outputs]
+        gradients = [torch.ones_like(output) for output in outputs]
         torch.autograd.backward(outputs, gradients)
 
     def _keep(self, tensor: Tensor) -> Tensor:
@@ -177,18 +193,41 @@ class StepRecorder(Recorder):
 
 
 class WatchedAbstraction(Abstraction):
-    """Tells which tensors an operator made to whoever follows their lives."""
+    """Tells which abstract tensors an operator made to whoever follows their lives."""
 
     def __init__(self, recorder: Recorder, liveness: Liveness) -> None:
         super().__init__(recorder)
-        self.liveness = liveness
+        self.watched = Watched(recorder, liveness)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        calls = len(self.recorder.calls) if self.recorder else 0
-        result = super().__torch_dispatch__(func, types, args, kwargs)
+        return self.watched.result(super().__torch_dispatch__(func, types, args, kwargs))
+
+
+class WatchedComputation(Computation):
+    """The same for a run that computes."""
+
+    def __init__(self, recorder: Recorder, liveness: Liveness) -> None:
+        super().__init__(recorder)
+        self.watched = Watched(recorder, liveness)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return self.watched.result(super().__torch_dispatch__(func, types, args, kwargs))
+
+
+class Watched:
+    """Follows the lives of what each recorded call makes."""
+
+    def __init__(self, recorder: Recorder, liveness: Liveness) -> None:
+        self.recorder = recorder
+        self.liveness = liveness
+        self._calls = 0
+
+    def result(self, result: Any) -> Any:
+        """The result, once its tensors are watched and the moment is noted."""
         for tensor in tensors_in(result):
             self.liveness.watch(tensor)
-        if self.recorder and len(self.recorder.calls) > calls:
+        if len(self.recorder.calls) > self._calls:
+            self._calls = len(self.recorder.calls)
             self.liveness.note_call()
         return result
 
@@ -211,6 +250,16 @@ def abstract_copy(model: nn.Module, *, is_live: bool, dtype: str | None = None) 
     return model
 
 
+def real_copy(loaded: LoadedModel, built: Built, *, dtype: str | None = None) -> nn.Module:
+    """The model with weights: a copy of a live one, or built with its own initialisation."""
+    if loaded.live:
+        model = copy.deepcopy(built.structure.model)
+    else:
+        torch.manual_seed(0)
+        model = build_really(loaded)
+    return model.to(getattr(torch, dtype)) if dtype else model
+
+
 def _abstract_like(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     twin = abstract_twin(tensor.detach())
     if dtype is not None and tensor.dtype.is_floating_point:
@@ -226,3 +275,9 @@ def _on_meta(tensor: Tensor) -> Tensor:
         if tensor.dtype.is_floating_point
         else tensor.detach().clone()
     )
+
+
+def _on_cpu(tensor: Tensor) -> Tensor:
+    if tensor.is_meta:
+        return torch.randn(tensor.shape, dtype=tensor.dtype)
+    return tensor.detach().cpu().clone()

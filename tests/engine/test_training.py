@@ -199,3 +199,27 @@ def test_a_live_module_is_not_touched_by_training() -> None:
 def test_a_model_without_trainable_parameters_is_an_error() -> None:
     with pytest.raises(NothingToTrain, match="nothing to train"):
         trace_training(api.load(nn.ReLU()), (torch.randn(2, 3),))
+
+
+class LooksAtData(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(6, 8), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.tanh(self.first(x))
+        return self.second(y if y.sum().item() > 1e9 else y * 2)
+
+
+def test_a_model_that_looks_at_its_data_is_really_run_and_says_so() -> None:
+    model = LooksAtData()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    step = trace_training(api.load(model), (torch.randn(4, 6),), batch=1)
+    assert step.forward.how.run == "real"
+    assert "run for real, because" in step.forward.how.notes[-1]
+    # tanh keeps its output, the second layer its input, the first the network's input
+    assert sum(storage.nbytes for storage in step.saved) == 4 * (4 * 6 + 2 * 4 * 8)
+    totals = memory_of(step).totals
+    assert totals.backward_macs == 4 * (6 * 8) + 2 * 4 * (8 * 3)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(p.grad is None for p in model.parameters())
