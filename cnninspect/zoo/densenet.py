@@ -1,4 +1,4 @@
-"""DenseNet (Huang et al. 2017, arXiv:1608.06993), for ImageNet and for CIFAR.
+"""DenseNet (Huang et al. 2016, arXiv:1608.06993), for ImageNet and for CIFAR.
 
     x0 ─ layer ─ x1         each layer makes k channels (the growth rate) and reads
     x0, x1 ─ layer ─ x2     everything before it in its block: with its input, a block of

@@ -108,12 +108,12 @@ class MBConv(nn.Module):
             ConvNormAct(wide, outputs, kernel=1, norm=norm, active=False),
         ]
         self.block = nn.Sequential(*layers)
-        self.skip = stride == 1 and inputs == outputs
-        self.stochastic_depth = StochasticDepth(drop_path)
+        has_skip = stride == 1 and inputs == outputs
+        self.stochastic_depth = StochasticDepth(drop_path) if has_skip else None
 
     def forward(self, x: Tensor) -> Tensor:  # (N, inputs, H, W)
         y = self.block(x)  # (N, outputs, H/stride, W/stride)
-        return x + self.stochastic_depth(y) if self.skip else y
+        return y if self.stochastic_depth is None else x + self.stochastic_depth(y)
 
 
 class Stage(NamedTuple):

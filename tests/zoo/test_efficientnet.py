@@ -46,12 +46,18 @@ def test_tensors_are_those_of_torchvision(name, torchvision_models):
 def test_normalisation_and_dropout_are_those_of_torchvision(name, torchvision_models):
     def constants(model):
         norm = model.features[0][1]
-        drops = [m.p for n, m in model.named_modules() if n.endswith("stochastic_depth")]
-        return norm.eps, norm.momentum, model.classifier[0].p, drops
+        return norm.eps, norm.momentum, model.classifier[0].p
 
+    def drops(model):
+        return {n: m.p for n, m in model.named_modules() if n.endswith("stochastic_depth")}
+
+    ours = build_meta(name)
     with torch.device("meta"):
         theirs = getattr(torchvision_models, name)()
-    assert constants(build_meta(name)) == constants(theirs)
+    assert constants(ours) == constants(theirs)
+    # Theirs has one in every block, also where nothing is skipped.
+    assert drops(ours)
+    assert drops(ours) == {n: p for n, p in drops(theirs).items() if n in drops(ours)}
 
 
 @pytest.mark.parametrize("name", ["efficientnet_b0", "efficientnet_b5"])
@@ -215,8 +221,10 @@ def test_a_chance_of_one_always_drops():
 
 
 def test_drop_path_grows_from_zero_with_depth():
-    drops = [m.p for m in build_meta("efficientnet_b0").modules() if isinstance(m, StochasticDepth)]
-    assert drops == pytest.approx([0.2 * i / 16 for i in range(16)])
+    blocks = [m for m in build_meta("efficientnet_b0").modules() if isinstance(m, MBConv)]
+    drops = {i: b.stochastic_depth.p for i, b in enumerate(blocks) if b.stochastic_depth}
+    assert list(drops) == [2, 4, 6, 7, 9, 10, 12, 13, 14]  # those that keep the shape
+    assert drops == pytest.approx({i: 0.2 * i / 16 for i in drops})
 
 
 def test_settings_change_the_ends_of_the_network():
