@@ -83,7 +83,7 @@ def set_mode(modules: Iterable[nn.Module], mode: str) -> None:
     """Set the training flags without calling `train()`, which a module may have overridden."""
     wanted = mode == "train"
     for module in modules:
-        if module.training is not wanted:
+        if getattr(module, "training", wanted) is not wanted:  # frozen TorchScript has no such flag
             module.training = wanted
 
 

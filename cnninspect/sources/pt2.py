@@ -6,17 +6,21 @@ have their names and types.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cnninspect.errors import FileMissing, FileUnreadable, UnknownSetting
+from cnninspect.errors import FileUnreadable, UnknownSetting
 from cnninspect.records.models import InputRequest, LoadedModel, ModelInfo, Reference
+from cnninspect.sources.checkpoints import kind_of
 from cnninspect.sources.construction import other_peoples_code
 from cnninspect.sources.libraries import first_line
 
 NOTE = "read by torch.export.load, torch's own loader"
+SAVE = "save it with torch.export.save"
 FLAT = "its layers could not be told apart: "
 
 
@@ -30,16 +34,16 @@ def load(reference: Reference) -> LoadedModel:
     if reference.settings:
         raise UnknownSetting(reference.name, reference.settings[0][0], ())
     path = Path(reference.name)
-    if not path.exists():
-        raise FileMissing(path)
+    if kind_of(path) != "pt2":
+        raise FileUnreadable(path, "it holds no program of torch.export", SAVE)
     import torch
 
-    with other_peoples_code(reference.text):
+    with other_peoples_code(reference.text), _quiet():
         try:
             program = torch.export.load(path)
         except Exception as problem:  # whatever torch's loader raises
             raise FileUnreadable(
-                path, f"torch.export.load: {first_line(problem)}", "save it with torch.export.save"
+                path, f"torch.export.load: {first_line(problem)}", SAVE
             ) from problem
         module, notes = _module_of(program)
         arguments, keywords = example_of(program)
@@ -50,6 +54,17 @@ def load(reference: Reference) -> LoadedModel:
         live=True,
         notes=(NOTE, *notes),
     )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch's loader from logging the traceback of what it tried first."""
+    logger = logging.getLogger("torch.export")
+    was_disabled, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = was_disabled
 
 
 def example_of(program: Any) -> tuple[tuple[Any, ...] | None, dict[str, Any]]:
