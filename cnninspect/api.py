@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-from cnninspect.errors import BadReference, UnknownChoice
+from cnninspect.errors import BadReference, RunFailed, UnknownChoice
 from cnninspect.records.models import GraphFile, LoadedModel, ModelInfo
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from cnninspect.records.audit import Audit
     from cnninspect.records.batch_fit import BatchFit
+    from cnninspect.records.budget_check import BudgetCheck
     from cnninspect.records.checkpoint import Checkpoint
     from cnninspect.records.comparison import Comparison, Finding
     from cnninspect.records.difference import Difference, LayerFacts, TensorDifference
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from cnninspect.records.memory import Memory
     from cnninspect.records.summary import Summary
     from cnninspect.records.traces import Trace
+    from cnninspect.surveys.gate import Gate
 
 Model = Union[str, "nn.Module", "Trace"]
 """A reference, a live module, or a trace that was made before."""
@@ -362,6 +365,70 @@ def find(
     )
 
 
+def check(
+    model: Model | None = None,
+    inputs: Any = None,
+    *,
+    budget: str | PathLike[str] | None = None,
+    locked: str | PathLike[str] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    **rules: Any,
+) -> BudgetCheck:
+    """Whether a model keeps its limits; without one, every model that the budget file names.
+
+    `rules` are the keys of a budget file: `max_params="22M"`, `forbid=["Dropout"]`,
+    `layers={"layer4.*": {"max_params": "60%"}}`, `baseline="resnet18"`, `max_growth="2%"`, …; they
+    replace what the file says of the same.  `locked` is a lock file that it must not have moved
+    from.
+
+    Raises:
+        NothingToCheck: there is no limit, since a gate that checks nothing must not pass.
+        PatternMatchesNothing: a pattern for layers fits none.
+        UnknownKey, BadBudget, BadQuantity, Contradiction: a rule is of no use.
+    """
+    gate = _gate(budget, inputs, kwargs, rules, locked=locked)
+    return gate.check(None if model is None else as_subject(model))
+
+
+def lock_text(
+    model: Model | None,
+    path: str | PathLike[str],
+    *,
+    budget: str | PathLike[str] | None = None,
+    force: bool = False,
+    **rules: Any,
+) -> tuple[str, tuple[Difference, ...]]:
+    """The text of a lock file with these models put in, and where they moved from what it said.
+
+    What moved is put in by `force` only.
+    """
+    from cnninspect.surveys.gate import merged_lock
+
+    gate = _gate(budget, None, None, rules)
+    subjects = gate.subjects(None if model is None else as_subject(model), is_to_lock=True)
+    models = [gate.lock_of(subject, allowed) for subject, allowed in subjects]
+    return merged_lock(Path(path), models, force=force)
+
+
+def _gate(
+    budget: str | PathLike[str] | None,
+    inputs: Any,
+    kwargs: Mapping[str, Any] | None,
+    rules: Mapping[str, Any],
+    locked: str | PathLike[str] | None = None,
+) -> Gate:
+    from cnninspect.analyses.budget_file import typed_budget
+    from cnninspect.surveys.gate import Gate
+
+    return Gate(
+        typed=typed_budget(rules),
+        file=None if budget is None else Path(budget),
+        lock=None if locked is None else Path(locked),
+        arguments=as_arguments(inputs),
+        kwargs=kwargs,
+    )
+
+
 def diff(
     old: Model,
     new: Model,
@@ -414,39 +481,21 @@ def _gradients_of(
     from cnninspect.analyses.gradient_profiling import profile_of
     from cnninspect.engine.gradients.profiling import measure
 
-    loaded = _trainable(model)
-    traced, layers = _weighted(
-        model, feed.inputs, feed.kwargs, mode=settings.mode, batch=settings.batch
-    )
+    loaded = network(model, "training")
+    try:
+        traced, layers = _weighted(
+            model, feed.inputs, feed.kwargs, mode=settings.mode, batch=settings.batch
+        )
+    except RunFailed as problem:
+        if "Expected more than 1 value per channel" in str(problem):
+            problem.hint = "batch norm needs several values: a larger --batch, or --mode eval"
+        raise
     specs = tuple(tensor.spec for tensor in traced.inputs)
     measured = measure(loaded, layers, settings, replace(feed, specs=specs), report)
     notes = traced.how.notes
     return profile_of(
         traced, layers, measured.passes, loss=measured.loss, data=measured.data, notes=notes
     )
-
-
-def _trainable(model: Model) -> LoadedModel:
-    """A model with modules whose weights could learn.
-
-    Raises:
-        CannotTrain: it is none.
-    """
-    from cnninspect.errors import CannotTrain
-    from cnninspect.records.traces import Trace
-
-    if isinstance(model, Trace):
-        raise CannotTrain(model.model.name, "a trace holds no weights", "give the model itself")
-    if isinstance(model, str):
-        from cnninspect.sources.registry import reference_of
-
-        if reference_of(model).source == "onnx":
-            raise CannotTrain(
-                model,
-                "an ONNX file holds a graph for inference",
-                "give the network that it was exported from",
-            )
-    return network(model, "training")
 
 
 def _weighted(

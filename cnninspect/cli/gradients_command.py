@@ -195,7 +195,7 @@ def gradients(
         typer.Option(
             "--lr",
             metavar="X",
-            help="Learning rate; without it 0.1 for sgd and momentum, 0.01 for adagrad and rmsprop, "
+            help="Learning rate; else 0.1 for sgd and momentum, 0.01 for adagrad and rmsprop, "
             "0.001 for adam and adamw.",
             rich_help_panel=TRAINING,
             show_default=False,

@@ -69,7 +69,7 @@ def verdicts(report: GradientProfile, *, human: bool) -> Table:
     rows = [_verdict_row(model, human=human) for model in report.models]
     is_single = report.settings.seeds * report.settings.batches == 1
     hidden = {"spread"} if is_single else set()
-    hidden |= {"gradient paths", "their length"} if over_time else set()
+    hidden |= {"gradient paths", "their length", "weighted layers"} if over_time else set()
     columns = [
         Column("per step", c.kind, sacrifice=c.sacrifice)
         if c.header == "per layer" and over_time

@@ -12,6 +12,8 @@ from cnninspect.records.gradient_profile import (
     StateGradients,
     TrainingPoint,
 )
+from cnninspect.render.escaping import visible
+from cnninspect.render.fitting import wrapped
 from cnninspect.render.gradient_facts import style_of
 from cnninspect.render.gradient_rows import Row, rows_of
 from cnninspect.render.gradient_view import MEASURES, GradientView
@@ -53,9 +55,10 @@ def profile_table(report: GradientProfile, view: GradientView) -> Table:
     scale = scale_of(v for line in values for v in line)
     label = _label_width(rows)
     depth = max(5, *(len(row.depth) for row in rows))
-    used = depth + GAP + (label + GAP if label else 0)
-    width = bar_width(view.width, used, len(series))
-    heads = [column_head(each.name, scale, width) for each in series]
+    used = depth + (GAP + label if label else 0)
+    room = room_for(view.width, used, len(series))
+    width = bar_width(room)
+    heads = column_heads([each.name for each in series], scale, room)
     table_rows = []
     for row, line in zip(rows, values):
         cells = [Cell(row.depth, Style.FAINT)]
@@ -99,27 +102,34 @@ def chosen_points(points: Sequence[TrainingPoint], most: int) -> list[TrainingPo
 
 def _label_width(rows: Iterable[Row]) -> int:
     """Characters for names of layers; 0 where the rows have none."""
+    if not any(row.label for row in rows):
+        return 0
     longest = max(len(row.label) + (len(f" +{row.more}") if row.more else 0) for row in rows)
-    return min(max(longest, LEAST_LABEL), WIDEST_LABEL) if longest else 0
+    return min(max(longest, LEAST_LABEL), WIDEST_LABEL)
 
 
 # --- columns of bars ---
 
 
-def bar_width(width: int | None, used: int, columns: int) -> int:
-    """Characters for each bar, so that all columns fit beside what is `used`; 0: no bars."""
+def room_for(width: int | None, used: int, columns: int) -> int:
+    """Characters for each of so many equal columns beside what is `used`."""
+    widest = NUMBER_WIDTH + 1 + WIDEST_BAR
     if width is None:
-        return WIDEST_BAR
-    room = (width - used) // columns - GAP - NUMBER_WIDTH - 1
-    return min(room, WIDEST_BAR) if room >= LEAST_BAR else 0
+        return widest
+    return max(min((width - used) // columns - GAP, widest), NUMBER_WIDTH)
 
 
-def column_head(name: str, scale: LogScale, width: int) -> str:
-    """A name over the ends of the scale, no wider than its column."""
-    whole = NUMBER_WIDTH + (1 + width if width else 0)
-    name = name if len(name) <= whole else name[: whole - 1] + "…"
-    ends = axis(scale, width)
-    return f"{name}\n{' ' * (NUMBER_WIDTH + 1)}{ends}" if ends else name
+def bar_width(room: int) -> int:
+    """Characters for a bar beside its number in a column; 0: no bars."""
+    bars = room - NUMBER_WIDTH - 1
+    return bars if bars >= LEAST_BAR else 0
+
+
+def column_heads(names: Sequence[str], scale: LogScale, room: int) -> list[str]:
+    """Names over the ends of the scale, broken where they are wider than their column."""
+    ends = axis(scale, bar_width(room))
+    below = f"\n{' ' * (NUMBER_WIDTH + 1)}{ends}" if ends else ""
+    return ["\n".join(wrapped(visible(name), room)) + below for name in names]
 
 
 def bar_cell(value: float | None, scale: LogScale, width: int, style: Style) -> Cell:
@@ -149,8 +159,8 @@ def states_table(report: GradientProfile, view: GradientView) -> Table:
     size = -(-longest // most)
     rows = []
     scale = scale_of(norm for _, state in states for norm in state.norms)
-    used = 9 + GAP
-    width = bar_width(view.width, used, len(states))
+    room = room_for(view.width, len("time step"), len(states))
+    width = bar_width(room)
     for start in range(0, longest, size):
         end = min(start + size, longest)
         cells = [Cell(f"{start + 1}" if size == 1 else f"{start + 1}–{end}", Style.FAINT)]
@@ -162,8 +172,9 @@ def states_table(report: GradientProfile, view: GradientView) -> Table:
     remarks = ["L2 norm of the gradient at each state; time step 1 is read first"]
     if size > 1:
         remarks.append(f"a row is the median of {size} time steps; --rows all shows each")
-    columns = [Column(column_head(name, scale, width), Kind.WORD) for name, _ in states]
-    return Table((Column("time step", Kind.NUMBER), *columns), tuple(rows), remarks=tuple(remarks))
+    heads = column_heads([name for name, _ in states], scale, room)
+    columns = (Column("time step", Kind.NUMBER), *(Column(head, Kind.WORD) for head in heads))
+    return Table(columns, tuple(rows), remarks=tuple(remarks))
 
 
 def _state_name(model: str, states: Sequence[StateGradients], state: StateGradients) -> str:

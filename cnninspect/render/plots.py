@@ -76,6 +76,8 @@ def new_figure(columns: int = 1, *, inches: tuple[float, float] = INCHES) -> tup
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(inches[0] * columns, inches[1]), layout="constrained")
         axes = figure.subplots(1, columns, squeeze=False)
+    for each in axes[0]:
+        each.xaxis.get_major_locator().set_params(integer=True)
     return figure, list(axes[0])
 
 

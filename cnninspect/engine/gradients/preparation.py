@@ -89,7 +89,9 @@ def device_of(name: str | None) -> torch.device:
 def _as_it_was(module: nn.Module) -> Iterator[None]:
     """Put back attributes, buffers, gradients and what is trained."""
     structure = Structure(module)
-    kept = [(p, p.requires_grad, p.grad) for p in module.parameters()]
+    kept = [
+        (p, p.requires_grad, p.grad, p._post_accumulate_grad_hooks) for p in module.parameters()
+    ]
     for parameter, *_ in kept:
         parameter.grad = None
     try:
@@ -99,9 +101,10 @@ def _as_it_was(module: nn.Module) -> Iterator[None]:
         ):
             yield
     finally:
-        for parameter, is_trained, gradient in kept:
+        for parameter, is_trained, gradient, hooks in kept:
             parameter.requires_grad_(is_trained)
             parameter.grad = gradient
+            parameter._post_accumulate_grad_hooks = hooks
 
 
 def _copied(module: nn.Module, loaded: LoadedModel, feed: Feed) -> nn.Module:

@@ -67,6 +67,8 @@ def measure(
     with guarding.unchanged_random_state():
         for seed in range(settings.seed, settings.seed + settings.seeds):
             with ready_model(loaded, layers, settings, feed, seed=seed) as model:
+                if not layers:
+                    raise CannotTrain(loaded.info.reference, "it has no layer with weights")
                 batches = Batches(model, loaded, feed, settings=settings, seed=seed, images=images)
                 runs = Runs(model, loaded.info.reference, layers, settings, seed=seed)
                 with runs:
@@ -146,7 +148,7 @@ class Runs:
         if not layers:
             raise CannotTrain(
                 self._name,
-                "none of its layers is called as a module, so that nothing can be measured",
+                "none of its layers is seen to run, as in programs that are compiled",
                 "build it from Python code: path/to/net.py:make_model",
             )
         return GradientPass(
@@ -168,16 +170,10 @@ class Runs:
         except CnnInspectError:
             raise
         except Exception as problem:  # whatever forward raises
-            raise RunFailed(first_line(problem), hint=_hint(problem)) from problem
+            raise RunFailed(first_line(problem)) from problem
         outputs = trained_outputs(outputs, self._name)
         self.loss = chosen_loss(self.loss, outputs[0])
         loss = loss_of(outputs, batch.labels, self.loss, batch.noise)
         del outputs
         self._measurement.backward(loss)
         return float(loss.detach())
-
-
-def _hint(problem: Exception) -> str:
-    if "Expected more than 1 value per channel" in str(problem):
-        return "batch norm needs several values: take a larger --batch, or --mode eval"
-    return ""
