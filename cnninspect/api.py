@@ -89,25 +89,35 @@ def summarize(
     convention: str = "macs",
     backward: bool = False,
     device: str | None = None,
+    freeze: Sequence[str] = (),
+    unfreeze: Sequence[str] = (),
+    head: int | None = None,
 ) -> Summary:
     """A model layer by layer: shapes, parameters, MACs, and the totals.
 
     `convention` names the rules for `report.convention.total`; `report.totals.macs` always stays
     the exact MACs.  With `backward`, each layer has the MACs of the backward pass in training, and
     with `device` (a100, h100, h200, rtx4090, cpu:GFLOPS:GBPS) the least time that it takes there.
-    The other arguments are those of `trace`.
+    As in transfer learning, `head` gives a reference that many classes, and `freeze` are patterns
+    of layers or parameters that are not trained, but for those of `unfreeze`.  The other arguments
+    are those of `trace`.
 
     Raises:
         CnnInspectError: see `cnninspect.errors`.
     """
+    from cnninspect.analyses.freezing import frozen, frozen_names
     from cnninspect.analyses.summarizing import summarize_trace
 
+    model = with_head(model, head)
     traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights)
+    traced = frozen(traced, freeze, unfreeze)
     report = summarize_trace(traced, convention)
     if backward:
         from cnninspect.analyses.memory_use import with_backward
 
-        report = with_backward(report, memory(model, inputs, kwargs=kwargs, batch=batch))
+        still = frozen_names(traced) if freeze or unfreeze else ()
+        step = memory(model, inputs, kwargs=kwargs, batch=batch, freeze=still)
+        report = with_backward(report, step)
     if device is not None:
         from cnninspect.analyses.roofline import with_roofline
 
@@ -395,19 +405,15 @@ def lock_text(
     path: str | PathLike[str],
     *,
     budget: str | PathLike[str] | None = None,
-    force: bool = False,
     **rules: Any,
 ) -> tuple[str, tuple[Difference, ...]]:
-    """The text of a lock file with these models put in, and where they moved from what it said.
-
-    What moved is put in by `force` only.
-    """
+    """The text of a lock file with these models put in, and where they moved from what it said."""
     from cnninspect.surveys.gate import merged_lock
 
     gate = _gate(budget, None, None, rules)
     subjects = gate.subjects(None if model is None else as_subject(model), is_to_lock=True)
     models = [gate.lock_of(subject, allowed) for subject, allowed in subjects]
-    return merged_lock(Path(path), models, force=force)
+    return merged_lock(Path(path), models)
 
 
 def _gate(
@@ -522,6 +528,23 @@ def several(models: Union[Model, Sequence[Model]]) -> tuple[Model, ...]:
     if isinstance(models, (list, tuple)):
         return tuple(models)
     return (models,)  # type: ignore[return-value]
+
+
+def with_head(model: Model, classes: int | None) -> Model:
+    """The reference with a last layer for so many classes; None: the model as it is.
+
+    Raises:
+        BadOption: it is no reference, or there cannot be so many.
+        BadReference: the reference says already how many.
+    """
+    if classes is None:
+        return model
+    from cnninspect.errors import BadOption
+    from cnninspect.sources import heads
+
+    if not isinstance(model, str):
+        raise BadOption("head", classes, "left out for a live module: give it a head of its own")
+    return heads.with_head(model, classes)
 
 
 def weights_table(model: Model) -> Checkpoint | None:

@@ -26,6 +26,7 @@
     │   ├── NothingToTrain          no output depends on a parameter that may change
     │   ├── SomeModelsFailed        of several models, some could not be measured
     │   ├── LibraryBroken           a library is there and cannot be imported
+    │   ├── SourceBroken            another package's source cannot be used
     │   ├── BuildFailed             the model could not be built
     │   ├── RunFailed               the model could not be run
     │   │   └── ShapeMismatch       the input does not fit: which layer, got, wanted
@@ -113,11 +114,13 @@ class Unhealthy(AnswerIsNo):
 class UnknownModel(UsageError):
     """No source has a model of that name."""
 
-    def __init__(self, name: str, known: Iterable[str], source: str = "") -> None:
+    def __init__(
+        self, name: str, known: Iterable[str], source: str = "", *, hint: str = ""
+    ) -> None:
         where = f" in {source}" if source else ""
         super().__init__(
             f"there is no model called {name!r}{where}",
-            did_you_mean(name, known) or "cnninspect list shows every name",
+            did_you_mean(name, known) or hint or "cnninspect list shows every name",
         )
 
 
@@ -296,14 +299,16 @@ class SomeModelsFailed(Failure):
     """Of several models, some could not be measured; the report says why."""
 
     def __init__(self, failed: int, models: int) -> None:
-        super().__init__(f"{failed} of {models} models could not be measured")
+        noun = "model" if models == 1 else "models"
+        super().__init__(f"{failed} of {models} {noun} could not be measured")
 
 
 class OverBudget(AnswerIsNo):
     """A model does not keep its limits; the report says which."""
 
     def __init__(self, broken: int, checked: int) -> None:
-        super().__init__(f"{broken} of {checked} limits are not kept")
+        is_one = checked == 1
+        super().__init__(f"{broken} of {checked} {'limit is' if is_one else 'limits are'} not kept")
 
 
 class Moved(AnswerIsNo):
@@ -355,6 +360,16 @@ class LibraryBroken(Failure):
         super().__init__(
             f"{library} is installed and cannot be imported: {problem}",
             f"pip install --upgrade --force-reinstall 'cnninspect[{extra}]'",
+        )
+
+
+class SourceBroken(Failure):
+    """Another package's source of models cannot be used."""
+
+    def __init__(self, scheme: str, offered_by: str, problem: str) -> None:
+        super().__init__(
+            f"the source {scheme}: of {offered_by} cannot be used: {problem}",
+            "this is a matter of that package, not of cnninspect",
         )
 
 
@@ -452,13 +467,13 @@ class ExportMismatch(AnswerIsNo):
     """An exported file does not do what the model does; it was not kept.  `report` tells all."""
 
     def __init__(self, model: str, report: Any) -> None:
-        wrong = next(run for run in report.verification if not run.ok)
         at = report.mismatch
         where = f"first in {at.path} ({at.type})" if at else "in its outputs"
-        error = wrong.max_rel_error if at is None else at.max_rel_error
+        error = at.max_rel_error if at else max(r.max_rel_error for r in report.verification)
+        allowed = report.verification[0].tolerance
         super().__init__(
             f"the file does not do what {model} does: it differs {where} by {error:.2g} of the "
-            f"largest element; {wrong.tolerance:g} is allowed",
+            f"largest element; {allowed:g} is allowed",
             "the file was not kept; --no-verify writes it as it is",
         )
         self.report = report

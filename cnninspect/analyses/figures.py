@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cnninspect.analyses.depth import depth_of
 from cnninspect.analyses.gradient_paths import gradient_paths
 from cnninspect.analyses.stages import stages_of
@@ -9,6 +11,7 @@ from cnninspect.analyses.summarizing import summarize_trace
 from cnninspect.analyses.weighted_layers import weighted_layers
 from cnninspect.records.comparison import DTYPES, Accuracy, BytesAs, Figures
 from cnninspect.records.gradient_passes import WeightedLayer
+from cnninspect.records.layers import Layer
 from cnninspect.records.summary import Summary
 from cnninspect.records.tensors import BITS, TensorSpec
 from cnninspect.records.traces import Trace
@@ -45,9 +48,14 @@ def figures_of(trace: Trace, convention: str = "macs", accuracy: Accuracy | None
 
 def bytes_as(trace: Trace, dtype: str) -> int:
     """What the parameters take if those of floating point are stored in another dtype."""
+    return bytes_of(trace.layers, dtype)
+
+
+def bytes_of(layers: Iterable[Layer], dtype: str) -> int:
+    """What the layers' own parameters take if they are stored in another dtype."""
     return sum(
         _stored(parameter.spec, dtype).nbytes
-        for layer in trace.layers
+        for layer in layers
         for parameter in layer.parameters
         if parameter.shared_with is None
     )

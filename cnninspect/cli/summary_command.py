@@ -11,6 +11,8 @@ from cnninspect.cli.output import check_output, show
 from cnninspect.cli.parsing import parse_columns, parse_inputs
 from cnninspect.errors import BadOption, UnknownOperations
 
+TRANSFER = "Transfer learning: a new head, the rest frozen"
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the application."""
@@ -100,6 +102,36 @@ def summary(
             show_default=False,
         ),
     ] = None,
+    freeze: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--freeze",
+            metavar="PATTERN",
+            help="Layers or parameters that are not trained: 'layer[123]', '*'; repeatable.",
+            rich_help_panel=TRANSFER,
+            show_default=False,
+        ),
+    ] = None,
+    unfreeze: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--unfreeze",
+            metavar="PATTERN",
+            help="What is trained after all: --freeze '*' --unfreeze fc.",
+            rich_help_panel=TRANSFER,
+            show_default=False,
+        ),
+    ] = None,
+    set_head: Annotated[
+        Optional[int],
+        typer.Option(
+            "--set-head",
+            metavar="CLASSES",
+            help="A new last layer for so many classes, as @num_classes=10 makes.",
+            rich_help_panel=TRANSFER,
+            show_default=False,
+        ),
+    ] = None,
     human: options.Human = False,
     format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
     output: options.Output = None,
@@ -120,6 +152,9 @@ def summary(
         convention=count_as,
         backward=backward,
         device=device_spec,
+        freeze=freeze or (),
+        unfreeze=unfreeze or (),
+        head=set_head,
     )
     show(
         report,

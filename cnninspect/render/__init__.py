@@ -28,6 +28,7 @@ FORMATS = ("table", "json", "csv", "markdown", "html")
 """What `render` can write; `html` is for notebooks."""
 
 RENDERERS = {
+    "BudgetCheck": "cnninspect.render.check",
     "Audit": "cnninspect.render.audit",
     "Comparison": "cnninspect.render.comparison",
     "Difference": "cnninspect.render.difference",
@@ -56,10 +57,12 @@ def render(report: Report, *, format: str = "table", **options: Any) -> str:  # 
         BadOption: an option's value is of no use.
         TypeError: the report's view has no option of that name.
     """
-    if format not in FORMATS:
-        raise UnknownChoice("--format", format, FORMATS)
     renderer = renderer_of(type(report))
+    if format not in (*FORMATS, *renderer.writers):
+        raise UnknownChoice("--format", format, (*FORMATS, *renderer.writers))
     view = renderer.view(**options)
+    if format in renderer.writers:
+        return renderer.writers[format](report, view)
     if format == "json":
         return write_json(renderer.data(report, view))
     if format == "csv":

@@ -135,6 +135,11 @@ def _unfolded(subject: Subject, scale: Scale) -> str:
     return count(matrix.unfolded_bytes, human=scale.human, unit="B") if matrix else ""
 
 
+def _frozen(subject: Subject, scale: Scale) -> str:
+    frozen = subject.counts.parameters - subject.counts.trainable_parameters
+    return count(frozen, human=scale.human) if frozen else ZERO
+
+
 def _backward(subject: Subject) -> int | None:
     backward = subject.layer.backward if subject.layer else None
     if backward is None or subject.layer is None:
@@ -187,6 +192,9 @@ COLUMNS: dict[str, LayerColumn] = {
     "parameters": _counted("parameters", "parameters"),
     "parameters_share": _shared("parameters"),
     "trainable": _counted("trainable", "trainable_parameters"),
+    "frozen": LayerColumn(
+        "frozen", Kind.NUMBER, _frozen, ("own_trainable_parameters", "total_trainable_parameters")
+    ),
     "parameter_bytes": _counted("parameter\nbytes", "parameter_bytes", unit="B"),
     "macs": _counted("MACs", "macs", is_work=True),
     "macs_share": _shared("macs"),
@@ -234,4 +242,7 @@ def default_columns(report: Summary) -> tuple[str, ...]:
         work = (*work, "backward_macs", "backward_ratio")
     if report.device is not None:
         work = (*work, "moved_bytes", "intensity", "bound", "seconds")
-    return ("path", "type", "output", "parameters", "parameters_share", *work)
+    held: tuple[str, ...] = ("parameters", "parameters_share")
+    if 0 < report.totals.trainable_parameters < report.totals.parameters:
+        held = ("parameters", "trainable", "frozen")
+    return ("path", "type", "output", *held, *work)

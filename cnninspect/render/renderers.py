@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from cnninspect.records.reports import Report
@@ -44,3 +44,5 @@ class Renderer(Generic[AnyReport, AnyView]):
     """Header and rows for the format csv."""
     data: Callable[[AnyReport, AnyView], dict[str, Any]] = whole_report
     """For the format json."""
+    writers: Mapping[str, Callable[[AnyReport, AnyView], str]] = field(default_factory=dict)
+    """For formats that only this report has."""
