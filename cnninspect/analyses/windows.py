@@ -9,6 +9,8 @@ from cnninspect.records.summary import MatrixForm
 from cnninspect.records.tensors import BITS
 
 CONVOLUTIONS = ("aten.convolution", "aten._convolution", "onnx.Conv", "onnx.ConvTranspose")
+POOLINGS = ("onnx.AveragePool", "onnx.LpPool", "onnx.MaxPool")
+"""Those of ONNX; those of aten have it in their names."""
 
 
 def kernel_of(operation: Operation) -> tuple[int, ...] | None:
@@ -17,6 +19,8 @@ def kernel_of(operation: Operation) -> tuple[int, ...] | None:
         return operation.inputs[1].shape[2:]
     if "_pool" in operation.name:
         return _sizes(operation, "kernel_size")
+    if operation.name in POOLINGS:
+        return _sizes(operation, "kernel_shape")
     return None
 
 
@@ -25,9 +29,11 @@ def stride_of(operation: Operation) -> tuple[int, ...] | None:
     kernel = kernel_of(operation)
     if kernel is None:
         return None
-    return _sizes(operation, "stride") or (
-        (1,) * len(kernel) if operation.name in CONVOLUTIONS else kernel
-    )
+    is_onnx = operation.name.startswith("onnx.")
+    # Where none is given, aten moves a pooling by its window and ONNX by one.
+    ones = operation.name in CONVOLUTIONS or is_onnx
+    default = (1,) * len(kernel) if ones else kernel
+    return _sizes(operation, "strides" if is_onnx else "stride") or default
 
 
 def matrix_form(operation: Operation) -> MatrixForm | None:

@@ -7,7 +7,7 @@ written down, or *unknown*, which is reported and never taken for zero.  In read
 
 * `laws`          the formulas on plain integers, each written once
 * `convolutions`, `products`, `einsum`, `attention`, `recurrent`   from an operation to its law
-* `aten`, `onnx`  the tables of what is counted
+* `aten`, `onnx`, `microsoft`   the tables of what is counted
 * `free`          the tables of what is free, and why
 * `unknown`       the table of what nobody can say, and why
 * `registry`      `register` and `cost_of`
@@ -15,7 +15,7 @@ written down, or *unknown*, which is reported and never taken for zero.  In read
 * `conventions`   the same trace by other people's rules
 """
 
-from cnninspect.costs import aten, onnx
+from cnninspect.costs import aten, microsoft, onnx
 from cnninspect.costs.free import FREE
 from cnninspect.costs.registry import (
     Formula,
@@ -27,9 +27,9 @@ from cnninspect.costs.registry import (
 )
 from cnninspect.costs.unknown import UNKNOWN
 
-for _name, _formula in {**aten.COUNTED, **onnx.COUNTED}.items():
+for _name, _formula in {**aten.COUNTED, **onnx.COUNTED, **microsoft.COUNTED}.items():
     register(_name, _formula)
-for _name, _reason in FREE.items():
+for _name, _reason in {**FREE, **microsoft.FREE}.items():
     register_free(_name, _reason)
 for _name, _reason in UNKNOWN.items():
     register_unknown(_name, _reason)
