@@ -31,6 +31,7 @@ from cnninspect.sources.torchvision_schemas import import_torchvision
 FILE = "config.json"
 LENGTH = "length"
 """A setting that is not of the configuration: tokens in the default input."""
+HINT = "another version of transformers may have it"
 MOST_BYTES = 32 * 2**20
 """Configurations are small; a larger file is something else."""
 
@@ -47,9 +48,9 @@ def load(reference: Reference) -> LoadedModel:
     """
     path = _path(reference)
     content = read_configuration(path)
-    if find_spec("torchvision") is not None:  # transformers imports it, and may trip over it
-        import_torchvision()
     transformers = library("transformers", f"the reference {reference.text}")
+    if find_spec("torchvision") is not None:  # its models import it, and may trip over it
+        import_torchvision()
     with other_peoples_code(reference.text):
         kind = _architecture(reference, transformers, content)
         config = _configuration(transformers, kind, content, path)
@@ -135,7 +136,7 @@ def _architecture(reference: Reference, transformers: Any, content: dict[str, An
             "load it yourself and hand the module to cnninspect.summarize, or use file.py:callable",
         )
     known = [n for n in dir(transformers) if n.endswith(("Model", "Encoder")) or "For" in n]
-    raise UnknownModel(name, known, f"transformers {transformers.__version__}")
+    raise UnknownModel(name, known, f"transformers {transformers.__version__}", hint=HINT)
 
 
 def _bare_model(transformers: Any, model_type: object) -> object:
@@ -144,7 +145,8 @@ def _bare_model(transformers: Any, model_type: object) -> object:
     name = MODEL_MAPPING_NAMES.get(model_type) if isinstance(model_type, str) else None
     if name is None and isinstance(model_type, str):
         known = list(MODEL_MAPPING_NAMES)
-        raise UnknownModel(model_type, known, f"transformers {transformers.__version__}")
+        version = transformers.__version__
+        raise UnknownModel(model_type, known, f"transformers {version}", hint=HINT)
     return name[0] if isinstance(name, (tuple, list)) else name
 
 

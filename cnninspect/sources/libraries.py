@@ -20,14 +20,15 @@ def library(name: str, needed_for: str) -> Any:
         MissingLibrary: it is not installed.
         LibraryBroken: its import fails.
     """
+    package = name.partition(".")[0]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return with_operators_defined(lambda: import_module(name))
+            with_operators_defined(lambda: import_module(package))
+            return import_module(name)
     except CnnInspectError:
         raise
     except Exception as problem:
-        package = name.partition(".")[0]
         absent = problem.name if isinstance(problem, ModuleNotFoundError) else None
         if absent in EXTRAS:  # itself, or another one that it is built on
             raise MissingLibrary(absent, EXTRAS[absent], needed_for) from problem

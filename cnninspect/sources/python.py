@@ -173,8 +173,9 @@ def _attribute(reference: Reference, module: Any, name: str) -> Any:
     value = module
     for part in name.split("."):
         if not hasattr(value, part):
-            known = [key for key, item in vars(module).items() if callable(item)]
-            raise UnknownModel(name, known, reference.name.rpartition(":")[0])
+            own = [key for key, item in vars(module).items() if _makes_models(item, module)]
+            hint = f"it has: {', '.join(own)}" if own else "it has no class and no function"
+            raise UnknownModel(name, own, reference.name.rpartition(":")[0], hint=hint)
         value = getattr(value, part)
     if not callable(value):
         raise BadReference(
@@ -183,6 +184,11 @@ def _attribute(reference: Reference, module: Any, name: str) -> Any:
             "name a class or a function that returns a module",
         )
     return value
+
+
+def _makes_models(value: Any, module: ModuleType) -> bool:
+    """Whether this is a class or a function of the module itself, or a network in it."""
+    return getattr(value, "__module__", "") == module.__name__ or _is_module(value)
 
 
 def _is_module(value: Any) -> bool:

@@ -9,12 +9,11 @@ whose name is the scheme and whose value is the module.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from cnninspect.errors import Failure, UnknownChoice
+from cnninspect.errors import SourceBroken, UnknownChoice
 from cnninspect.records.entries import ModelEntry
 from cnninspect.records.models import GraphFile, LoadedModel, Reference
 from cnninspect.sources.references import parse_reference
@@ -37,16 +36,6 @@ LISTABLE = ("zoo", "torchvision", "timm")
 """Sources of this package that have names to list."""
 GROUP = "cnninspect.sources"
 """Group of the entry points by which other packages add sources."""
-
-
-class SourceBroken(Failure):
-    """Another package's source cannot be used."""
-
-    def __init__(self, scheme: str, offered_by: str, problem: str) -> None:
-        super().__init__(
-            f"the source {scheme}: of {offered_by} cannot be used: {problem}",
-            "this is a matter of that package, not of cnninspect",
-        )
 
 
 def load(text: str) -> LoadedModel | GraphFile:
@@ -99,7 +88,6 @@ def source(scheme: str) -> Any:
     return found
 
 
-@cache
 def offered() -> dict[str, EntryPoint]:
     """The sources of other packages by scheme; ours cannot be replaced."""
     return {

@@ -20,6 +20,7 @@ DOWNLOADS = (
     "pretrained_cfg_overlay",
 )
 """Arguments of `create_model` that have to do with weights."""
+HINT = "cnninspect list --source timm shows every name"
 IMAGE = (3, 224, 224)
 """The size of the input where timm gives none."""
 
@@ -38,7 +39,7 @@ def load(reference: Reference) -> LoadedModel:
             reference.text, "a model of the hub would be downloaded; name an architecture of timm"
         )
     if not timm.is_model(reference.name.partition(".")[0]):
-        raise UnknownModel(reference.name, timm.list_models(), "timm")
+        raise UnknownModel(reference.name, timm.list_models(), "timm", hint=HINT)
     for key, _ in reference.settings:
         if key in DOWNLOADS:
             raise BadReference(reference.text, f"{key} is about weights, which are not used here")

@@ -18,6 +18,7 @@ from cnninspect.sources.torchvision_schemas import operator_notes
 
 WEIGHTLESS = {"weights": None, "weights_backbone": None, "progress": False, "quantize": False}
 """Arguments that keep a builder from downloading weights, or from converting what has none."""
+HINT = "cnninspect list --source torchvision shows every name"
 
 
 def load(reference: Reference) -> LoadedModel:
@@ -31,7 +32,7 @@ def load(reference: Reference) -> LoadedModel:
     models = library("torchvision.models", f"the reference {reference.text}")
     name = reference.name.lower()
     if name not in models.list_models():
-        raise UnknownModel(reference.name, models.list_models(), "torchvision")
+        raise UnknownModel(reference.name, models.list_models(), "torchvision", hint=HINT)
     builder = models.get_model_builder(name)
     settings = keyword_arguments(
         reference.name, reference.settings, builder, without=WEIGHTLESS.keys() | {"kwargs"}
