@@ -108,24 +108,28 @@ def _elementary(trace: Trace, layers: Sequence[WeightedLayer]) -> set[str]:
 
 
 def _lengthening(trace: Trace, layers: Sequence[WeightedLayer]) -> set[int]:
-    """The calls by which a weighted layer makes a path longer: those that take its weights.
+    """The calls by which a weighted layer makes a path longer: those that multiply by weights.
 
-    Where a layer computes its weights first, they are no parameters any more, and all that
-    multiplies counts.
+    Weights are parameters of two dimensions or more, and what is made of them alone, such as their
+    transpose.
     """
-    work: dict[str, list[int]] = {layer.path: [] for layer in layers}
-    direct: dict[str, list[int]] = {layer.path: [] for layer in layers}
-    dimensions = {
-        (f"{layer.path}.{p.name}" if layer.path else p.name): len(p.spec.shape)
+    weighted = {layer.path for layer in layers}
+    matrices = {
+        f"{layer.path}.{p.name}" if layer.path else p.name
         for layer in trace.layers
         for p in layer.parameters
+        if len(p.spec.shape) > 1
     }
+    made: set[int] = set()  # calls that compute with parameters alone
+    found: set[int] = set()
     for call in trace.calls:
-        if call.layer in work and is_weighted_work(call):
-            work[call.layer].append(call.index)
-            if any(dimensions.get(name, 0) > 1 for name in call.parameters):
-                direct[call.layer].append(call.index)
-    return {index for path in work for index in direct[path] or work[path]}
+        takes_weights = any(name in matrices for name in call.parameters)
+        takes_weights = takes_weights or any(source in made for source in call.inputs)
+        if takes_weights and all(source in made for source in call.inputs):
+            made.add(call.index)
+        if takes_weights and call.layer in weighted and is_weighted_work(call):
+            found.add(call.index)
+    return found
 
 
 def _ends(trace: Trace) -> tuple[int, ...]:
