@@ -347,6 +347,13 @@ PROBLEMS = {
         ),
         (1, 1, 14, 14),
     ),
+    "a part of a part": (
+        lambda: Lambda(
+            lambda m, x: m.last(torch.cat((m.stem(x), m.wide(m.stem(x))), 1)[:, 1:3][:, 1:]),
+            stem=conv(1, 2, 1), wide=conv(2, 2, 5, padding=2), last=conv(1, 1, 1),
+        ),
+        (1, 1, 14, 14),
+    ),
     "space to depth": (space_to_depth, (1, 1, 16, 16)),
 }  # fmt: skip
 """What it is: (its builder, the shape of its input)."""

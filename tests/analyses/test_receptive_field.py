@@ -136,6 +136,22 @@ def changed_through_half(x):
     return torch.cat((one, other), 1)
 
 
+def joined(x):
+    """Twice the channels, the second half with a larger field."""
+    return torch.cat((x, F.avg_pool2d(x, 3, 1, 1)), 1)
+
+
+def rows_apart(x):
+    """Twice the channels: the rows of even and of odd number."""
+    return torch.cat((x[:, :, ::2], x[:, :, 1::2]), 1)
+
+
+def beside_a_global_token(x):
+    """Positions that look far ahead, and beside them an average of those that do not."""
+    ahead = F.avg_pool2d(F.pad(x, (0, 0, 8, 0)), (9, 1), 1)
+    return torch.cat((ahead.flatten(2), x.mean((2, 3))[..., None]), 2)[..., None]
+
+
 UNTOLD = {
     "windows cut out": lambda x: x.unflatten(2, (2, 4)).transpose(2, 3).flatten(2, 3),
     "positions rolled": lambda x: x.roll(1, 2),
@@ -150,6 +166,25 @@ UNTOLD = {
     "changed through a view": changed_through_a_transposed_view,
     "a half changed before it is joined": changed_through_half,
     "maps of different strides added": lambda x: x[..., ::2, ::2] + x[..., :4, :4],
+    "the smaller part of a join": lambda x: joined(x)[:, :4],
+    "one of two parts of a join": lambda x: joined(x).chunk(2, 1)[1],
+    "part of what sees more only together": lambda x: rows_apart(x)[:, :4],
+    "the same twice, seen as a whole": lambda x: torch.cat(
+        (rows_apart(x)[:, :4], rows_apart(x)[:, :4]), 2
+    ).amax(2, keepdim=True),
+    "positions beside a global token": beside_a_global_token,
+    "products with one row": lambda x: (x @ x.mT)[..., 0, None],
+    "spread over dimensions that do not nest": lambda x: (
+        x.amax(3, keepdim=True).expand(-1, -1, -1, 6).reshape(1, 6, 8, 4)[:, :4]
+    ),
+    "two dimensions by index": lambda x: x[:, torch.arange(4), torch.arange(4)][..., None],
+    "a statistic of a normalisation": lambda x: (
+        x * torch.native_layer_norm(x, x.shape[3:], None, None, 1e-5)[1]
+    ),
+    "gaps between transposed windows": lambda x: F.conv_transpose2d(
+        x, torch.ones(4, 4, 1, 1), stride=2
+    ),
+    "resampled by two fractions": lambda x: F.interpolate(F.interpolate(x, size=11), size=13),
     "resampled with a rounded factor": lambda x: F.interpolate(x, scale_factor=1.7),
     "a causal mask": lambda x: F.scaled_dot_product_attention(x, x, x, is_causal=True),
     "a mask of truth values": lambda x: F.scaled_dot_product_attention(
@@ -163,6 +198,15 @@ UNTOLD = {
 def test_what_cannot_be_told_is_missing_from_there_on(name):
     found = fields_of(after_conv(UNTOLD[name]), image(10, 10))
     assert found == {"conv": (3, 3)}
+
+
+def test_a_product_of_two_tensors_that_cannot_be_told_apart_is_missing():
+    module = Lambda(
+        lambda m, x: m.conv(x)[0, 0] @ m.square,
+        conv=conv(1, 1, 3),
+        square=nn.Parameter(image(8, 8)[0, 0]),
+    )
+    assert fields_of(module, image(10, 10)) == {"conv": (3, 3)}
 
 
 def test_global_pooling_of_known_positions_is_told_again():

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from cnninspect.analyses.dependence.axes import Axis, Moving
 from cnninspect.analyses.dependence.operands import Operand, Operands, match, tensor_arguments
 from cnninspect.analyses.dependence.places import Shape, whole
-from cnninspect.analyses.dependence.reach import Reach, Untold
+from cnninspect.analyses.dependence.reach import Reach
 from cnninspect.analyses.dependence.rules import SEVERAL, WINDOWED, dependence_of, rule_of
+from cnninspect.analyses.dependence.sliding import NotChannelsFirst
 from cnninspect.analyses.dependence.states import Dependence
 from cnninspect.records.operations import Call, Operation
 from cnninspect.records.traces import Trace
@@ -46,7 +47,9 @@ class Walk:
             try:
                 operands = self._operands(call)
                 state = dependence_of(operands)
-            except Untold:
+            except NotChannelsFirst:
+                raise
+            except Exception:  # Untold, or arguments that no rule has foreseen
                 self.states.append(None)
                 continue
             self.states.append(state)
