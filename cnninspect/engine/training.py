@@ -154,7 +154,11 @@ class Step:
     def _backward(self, outputs: list[Tensor]) -> None:
         if not outputs:
             raise NothingToTrain(self.run.loaded.info.reference)
-        gradients = [torch.ones_like(output) for output in outputs]
+        # Ones have known values, which would keep small ones real.
+        gradients = [
+            torch.empty_like(output) if output.is_meta else torch.ones_like(output)
+            for output in outputs
+        ]
         torch.autograd.backward(outputs, gradients)
 
     def _keep(self, tensor: Tensor) -> Tensor:

@@ -37,7 +37,9 @@ def really_saved(model: nn.Module, x: Tensor) -> int:
 
 
 def traced(reference: str, **options: Any) -> TrainingTrace:
-    return trace_training(load(reference), **options)
+    step = trace_training(load(reference), **options)
+    assert step.forward.how.run == "abstract"
+    return step
 
 
 FAMILIES = [  # one of each convolutional family, at a size that is quick to compute
@@ -68,6 +70,7 @@ def test_saved_bytes_of_transformers_are_those_of_a_real_run(reference: str, siz
     real = really_saved(loaded.build().eval(), torch.randn(1, 3, size, size))
     shape = api.as_arguments((1, 3, size, size))
     step = trace_training(loaded, shape, mode="eval")
+    assert step.forward.how.run == "abstract"
     assert sum(storage.nbytes for storage in step.saved) == real
 
 
