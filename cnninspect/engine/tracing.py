@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, redirect_stdout
 from dataclasses import replace
 from typing import Any
 
@@ -172,6 +173,7 @@ class Run:
     ) -> Trace:
         self.mark_inputs(given.tensors())
         with ExitStack() as stack:
+            stack.enter_context(redirect_stdout(sys.stderr))  # what forward prints is no report
             stack.enter_context(torch.no_grad())
             stack.enter_context(whole_modules())
             stack.enter_context(self.watch)
