@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from cnninspect.analyses.auditing_reasons import largest_first, reasons_of
-from cnninspect.analyses.auditing_words import kind_of
+from cnninspect.analyses.auditing_reasons import reasons_of
+from cnninspect.analyses.auditing_tools import places, tool_reasons
 from cnninspect.analyses.printed_numbers import Printed, in_print
 from cnninspect.costs.conventions import CONVENTIONS
 from cnninspect.records.audit import AuditedCounter, CounterKind, Reason, ToolRun
-from cnninspect.records.operations import Operation
 from cnninspect.records.summary import Counts
 from cnninspect.records.traces import Trace
 
@@ -27,8 +26,6 @@ TITLES = dict.fromkeys(("flop_counter", "flop_counter_cpu"), "FlopCounterMode of
 """What tools are called where their names here say too little."""
 DEVICES = {"meta": "run on the meta device", "cpu": "run on the CPU"}
 AS_PRINTED = "agrees as far as it is printed"
-MOST_PLACES = 5
-"""Layers named in which an unexplained difference lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +86,10 @@ def by_tool(run: ToolRun, books: Books) -> AuditedCounter:
     )
     if run.total is None:
         return counter
-    reasons = books.reasons_of(run.name) if rules else _passed_over(run)
+    reasons = tool_reasons(run, books.trace)
     counter = _compared(replace(counter, reasons=reasons), books.ours)
-    places = _places(run, books) if counter.unexplained else ()
-    return replace(counter, unexplained_in=places)
+    where = places(run, books.trace) if counter.unexplained else ()
+    return replace(counter, unexplained_in=where)
 
 
 def by_graph(graph: Trace, books: Books) -> AuditedCounter:
@@ -136,32 +133,6 @@ def _compared(counter: AuditedCounter, ours: int) -> AuditedCounter:
 def _short(version: str) -> str:
     """A version without its build: `0.1.5` of `0.1.5.post20221221`."""
     return re.split(r"\+|-|\.post", version)[0]
-
-
-def _passed_over(run: ToolRun) -> tuple[Reason, ...]:
-    return largest_first(
-        Reason(
-            kind_of(Operation(missed.op, (), ())),
-            f"leaves it out, having no rule for {missed.op}",
-            -missed.macs,
-            missed.calls,
-            is_gap=True,
-        )
-        for missed in run.overlooked
-    )
-
-
-def _places(run: ToolRun, books: Books) -> tuple[str, ...]:
-    """The layers in which a tool has another count than its rules, the largest first."""
-    if not run.parts:
-        return ()
-    rest = {path: -count for path, count in books.by_name.get(run.name, {}).items()}
-    if not rest:
-        rest = {path: -count for path, count in books.by_name["macs"].items()}
-    for part in run.parts:
-        rest[part.path] = rest.get(part.path, 0) + part.count
-    paths = sorted((path for path in rest if rest[path]), key=lambda path: -abs(rest[path]))
-    return tuple(paths[:MOST_PLACES])
 
 
 def _printed(number: Printed, batch: int, books: Books) -> AuditedCounter:

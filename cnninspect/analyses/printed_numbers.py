@@ -41,8 +41,10 @@ class Printed:
 
 def in_print(trace: Trace, counts: Counts) -> Iterator[Printed]:
     """What is in print of this very network and input."""
-    for number in published_for(trace, counts):
-        if number.quantity == "macs":
+    published = published_for(trace, counts)
+    is_same = any(n.quantity == "parameters" and n.matches for n in published)
+    for number in published:
+        if number.quantity == "macs" and is_same:  # else it is of a variant, as with another head
             value = round(number.value * 1e9)
             yield Printed(
                 value, HALF_OF_TORCHVISION_S, number.printed, f"{number.source}'s weights"

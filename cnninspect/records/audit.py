@@ -53,6 +53,8 @@ class ToolRun:
     """Its count by layer and operator, if it tells."""
     overlooked: tuple[Overlooked, ...] = ()
     """What it passed over, where that was watched."""
+    look_alikes: tuple[str, ...] = ()
+    """Layers whose class has the name of one of `torch.nn` and is another one."""
 
 
 class CounterKind(Enum):

@@ -7,10 +7,16 @@ from importlib import import_module
 from typing import Any, Union
 
 from cnninspect.costs.conventions import CONVENTIONS
+from cnninspect.costs.conventions.recurrence import network_of
 from cnninspect.records.audit import ToolRun
 from cnninspect.records.models import GraphFile, LoadedModel
 from cnninspect.records.traces import Trace
 
+MOST_STEPS = 300
+"""Steps of recurrent layers; on the meta device PyTorch takes each apart into ten operators."""
+TAKEN_APART = (
+    "it takes recurrent layers apart step by step, which takes long; --counter asks for it"
+)
 NO_MODULES = "it needs modules, and this is a graph"
 
 Progress = Callable[[int, int, str], None]
@@ -41,14 +47,31 @@ def tool_runs(
     from cnninspect.sources.torchvision_schemas import with_operators_defined
 
     macs = CONVENTIONS["macs"].total(traced)
+    is_stepwise = steps_of(traced) > MOST_STEPS
     subjects = Subjects(model, traced, inputs, kwargs, batch=batch)
     for i, name in enumerate(wanted):
         if progress is not None:
             progress(i, len(wanted), name)
+        if name == "flop_counter" and is_stepwise and not is_asked_for:
+            yield ToolRun(name, "", "", None, TAKEN_APART)
+            continue
         yield from run_tools(
             subjects,
             (name,),
             macs=macs,
             import_library=lambda library: with_operators_defined(lambda: import_module(library)),
             limit=None if is_asked_for else MOST_REAL_MACS,
+            prefer="cpu" if is_stepwise else "meta",
         )
+
+
+def steps_of(trace: Trace) -> int:
+    """Steps that the recurrent layers of a trace take, one after the other."""
+    steps = 0
+    for call in trace.calls:
+        network = network_of(call.operation)
+        if network is not None:
+            shape = call.operation.inputs[0].shape
+            at = 1 if call.operation.argument("batch_first") and len(shape) == 3 else 0
+            steps += shape[at] * network.layers * network.directions
+    return steps

@@ -63,6 +63,11 @@ def _ptflops(layer: Layer, operations: Sequence[Operation]) -> int:
     return sum(map(_function, operations)) + _module(layer, operations)
 
 
+def of_functions(operations: Sequence[Operation]) -> int:
+    """The part of a layer's count that comes from replaced functions, not from its own class."""
+    return sum(map(_function, operations))
+
+
 def _function(operation: Operation) -> int:
     """What a replaced function counts."""
     if is_one_of(operation, COUNTED_FUNCTIONS) or is_pooling(operation):

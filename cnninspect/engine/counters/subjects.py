@@ -7,7 +7,7 @@ is ever given a module that belongs to somebody.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,8 @@ class Called(nn.Module):
     def __init__(self, inner: nn.Module, given: Given) -> None:
         super().__init__()
         self.inner = inner
+        self.after: Callable[[], None] | None = None
+        """What to do after each run, before the counter tidies up."""
         self.__dict__["_template"] = _pytree.tree_flatten((given.args, given.kwargs))
 
     def forward(self, *tensors: Tensor, by_keyword: Sequence[Tensor] = ()) -> Any:
@@ -49,6 +51,8 @@ class Called(nn.Module):
         filled = [next(fresh) if isinstance(value, Tensor) else value for value in values]
         args, kwargs = _pytree.tree_unflatten(filled, structure)
         made = tuple(tensors_in(self.inner(*args, **kwargs)))
+        if self.after is not None:
+            self.after()
         return made[0] if len(made) == 1 else made
 
 

@@ -9,11 +9,13 @@ from io import StringIO
 from typing import Any
 
 import torch
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnninspect.costs import cost_of
 from cnninspect.engine.counters.subjects import INNER, Subject
 from cnninspect.engine.operators import operation_of, operator_of
+from cnninspect.engine.structure import walk
 from cnninspect.records.audit import Overlooked, ToolPart
 
 
@@ -27,6 +29,8 @@ class Answer:
     """The same by layer and operator, if it tells."""
     overlooked: tuple[Overlooked, ...] = ()
     """What it has no rule for, where that was watched."""
+    look_alikes: tuple[str, ...] = ()
+    """Layers that its rules do not know, though by name they would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def by_fvcore(library: Any, subject: Subject) -> Answer:
 def by_thop(library: Any, subject: Subject) -> Answer:
     """`profile` of thop, which goes by modules."""
     macs, _ = library.profile(subject.module, inputs=subject.tensors, verbose=False)
-    return Answer(int(macs))
+    return Answer(int(macs), look_alikes=look_alikes(subject.module.inner))
 
 
 def by_ptflops(library: Any, subject: Subject) -> Answer:
@@ -79,7 +83,10 @@ def by_ptflops(library: Any, subject: Subject) -> Answer:
 
     By keyword, since it divides what modules do by the size of a batch that it sees.  Not on the
     meta device, where products pass through the functions that it replaces a second time.
+    What it counts for modules stands in an attribute of each while they run.
     """
+    parts: list[ToolPart] = []
+    subject.module.after = lambda: parts.extend(_counted_modules(INNER, subject.module.inner))
     with redirect_stdout(StringIO()) as said:
         macs, _ = library.get_model_complexity_info(
             subject.module,
@@ -91,7 +98,7 @@ def by_ptflops(library: Any, subject: Subject) -> Answer:
     if macs is None:  # it prints what went wrong, and goes on
         lines = said.getvalue().strip().splitlines()
         raise RuntimeError(lines[-1] if lines else "it gave up without a word")
-    return Answer(int(macs))
+    return Answer(int(macs), tuple(parts), look_alikes=look_alikes(subject.module.inner))
 
 
 def by_torchinfo(library: Any, subject: Subject) -> Answer:
@@ -150,6 +157,29 @@ class Passing(TorchDispatchMode):
             yield Overlooked(op, calls, macs)
 
 
+def look_alikes(model: nn.Module) -> tuple[str, ...]:
+    """Paths of the layers whose class has the name of one of `torch.nn` and is another one."""
+    return tuple(
+        path
+        for path, module in walk(model)
+        if getattr(nn, type(module).__name__, type(module)) is not type(module)
+    )
+
+
+def _counted_modules(path: str, module: nn.Module) -> Iterator[ToolPart]:
+    """What ptflops has for the outermost modules that it has a rule for; it looks at none below."""
+    count = getattr(module, "__flops__", None)
+    if count is not None:
+        yield ToolPart(_without_wrapper(path), "modules", int(count))
+        return
+    for name, child in module.named_children():
+        yield from _counted_modules(f"{path}.{name}", child)
+
+
+def _without_wrapper(path: str) -> str:
+    return "" if path == INNER else path.removeprefix(f"{INNER}.")
+
+
 def own_parts(counts: Mapping[str, Mapping[str, float]]) -> Iterator[ToolPart]:
     """What each layer counts by itself, from counts that hold those of the layers under it too."""
     own = {name: dict(by_op) for name, by_op in counts.items()}
@@ -159,5 +189,5 @@ def own_parts(counts: Mapping[str, Mapping[str, float]]) -> Iterator[ToolPart]:
             for op, count in by_op.items():
                 above[op] = above.get(op, 0) - count
     for name, by_op in own.items():
-        path = "" if name == INNER else name.removeprefix(f"{INNER}.")
+        path = _without_wrapper(name)
         yield from (ToolPart(path, str(op), int(count)) for op, count in by_op.items() if count)
