@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         gradients,
         memory,
         models,
+        scale,
+        scale_grid,
         summarize,
         trace,
     )
@@ -52,6 +54,8 @@ _PLACES = {
     "models": "cnninspect.api:models",
     "register_cost": "cnninspect.costs:register",
     "render": "cnninspect.render:render",
+    "scale": "cnninspect.api:scale",
+    "scale_grid": "cnninspect.api:scale_grid",
     "summarize": "cnninspect.api:summarize",
     "trace": "cnninspect.api:trace",
 }
@@ -73,6 +77,8 @@ __all__ = [
     "models",
     "register_cost",
     "render",
+    "scale",
+    "scale_grid",
     "summarize",
     "trace",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from cnninspect.records.gradient_settings import GradientSettings
     from cnninspect.records.listing import Listing
     from cnninspect.records.memory import Memory
+    from cnninspect.records.scaling import CompoundGrid, Scaling
     from cnninspect.records.summary import Summary
     from cnninspect.records.traces import Trace
     from cnninspect.surveys.gate import Gate
@@ -253,13 +255,14 @@ def gradients(
     *,
     kwargs: Mapping[str, Any] | None = None,
     targets: Any = None,
+    batch: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
     **settings: Any,
 ) -> GradientProfile:
     """How large the gradient is at each depth of models, by real forward and backward passes.
 
     `settings` are the fields of `cnninspect.records.gradient_settings.GradientSettings`; `batch`
-    is 8 unless `inputs` hold the batch already.  `targets` are labels or values for the loss; None:
+    None is 8, or 1 where `inputs` hold the batch already.  `targets` are labels or values for the loss; None:
     drawn at random.  `progress` is called with the passes done, those to do, and what was done.
     A live module is left exactly as it was.
 
@@ -272,9 +275,11 @@ def gradients(
     from cnninspect.records.gradient_profile import GradientProfile
     from cnninspect.records.gradient_settings import GradientSettings
 
-    chosen = GradientSettings(**{"batch": 8 if inputs is None else 1, **settings})
     every = several(models)
     feed = Feed(as_arguments(inputs), kwargs, targets)
+    if batch is None and (inputs is not None or kwargs):
+        batch = 1 if _hold_batch(every[0], feed) else None
+    chosen = GradientSettings(**({} if batch is None else {"batch": batch}), **settings)
     done = 0
 
     def report(what: str) -> None:
@@ -373,6 +378,57 @@ def find(
         arguments=as_arguments(inputs),
         **options,
     )
+
+
+def scale(
+    model: Union[str, nn.Module],
+    inputs: Any = None,
+    *,
+    over: str = "resolution",
+    sizes: Sequence[Union[int, float, Fraction]] = (),
+    batch: int = 1,
+    mode: str = "eval",
+) -> Scaling:
+    """How a network grows over its resolution, batch, width, depth, sequence, or a setting.
+
+    It is run at several sizes, and exact polynomials are fitted to what is counted, which further
+    sizes must confirm.  Without `sizes`, they are chosen so that layers round nothing.
+
+    Raises:
+        CannotScale: it has no such size, or does not tell.
+    """
+    from cnninspect.surveys.scaling_runs import scale as run
+
+    return run(
+        model if isinstance(model, str) else load(model),
+        as_arguments(inputs),
+        over=over,
+        sizes=tuple(Fraction(size) for size in sizes),
+        batch=batch,
+        mode=mode,
+    )
+
+
+def scale_grid(
+    model: str,
+    *,
+    tolerance: float = 0.1,
+    jobs: int | None = 1,
+    remember: bool = False,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> CompoundGrid:
+    """Every α, β, γ for depth, width and resolution with α·β²·γ² ≈ 2, and what it costs.
+
+    For networks with settings of these names, such as `efficientnet_b0`.
+
+    Raises:
+        CannotScale: the network has no such settings.
+    """
+    from cnninspect.surveys.compound import compound_grid
+    from cnninspect.surveys.remembering import Memory
+
+    memory = Memory() if remember else None
+    return compound_grid(model, tolerance=tolerance, jobs=jobs, memory=memory, progress=progress)
 
 
 def check(
@@ -504,6 +560,20 @@ def _gradients_of(
     )
 
 
+def _hold_batch(model: Model, feed: Any) -> bool:
+    """Whether the inputs that a person gave have the batch in them, at least one of them."""
+    from cnninspect.records.models import InputRequest
+
+    typed = [item for item in feed.inputs or () if isinstance(item, InputRequest)]
+    if len(typed) < len(feed.inputs or ()) or not typed:
+        return True
+    # A shape without the batch gets it in front, so the traced input has one size more.
+    traced = trace(model, feed.inputs, kwargs=feed.kwargs)
+    return any(
+        len(item.shape) == len(tensor.spec.shape) for item, tensor in zip(typed, traced.inputs)
+    )
+
+
 def _weighted(
     model: Model, inputs: Any, kwargs: Mapping[str, Any] | None, *, mode: str, batch: int
 ) -> tuple[Trace, tuple[WeightedLayer, ...]]:
@@ -540,11 +610,11 @@ def with_head(model: Model, classes: int | None) -> Model:
     if classes is None:
         return model
     from cnninspect.errors import BadOption
-    from cnninspect.sources import heads
+    from cnninspect.sources import rewriting
 
     if not isinstance(model, str):
         raise BadOption("head", classes, "left out for a live module: give it a head of its own")
-    return heads.with_head(model, classes)
+    return rewriting.with_head(model, classes)
 
 
 def weights_table(model: Model) -> Checkpoint | None:

@@ -31,6 +31,7 @@ RENDERERS = {
     "BudgetCheck": "cnninspect.render.check",
     "Audit": "cnninspect.render.audit",
     "Comparison": "cnninspect.render.comparison",
+    "CompoundGrid": "cnninspect.render.compound_grid",
     "Difference": "cnninspect.render.difference",
     "Explanation": "cnninspect.render.explanation",
     "ExportReport": "cnninspect.render.export",
@@ -40,6 +41,7 @@ RENDERERS = {
     "PathProfile": "cnninspect.render.gradient_paths",
     "BatchFit": "cnninspect.render.batch_fit",
     "Memory": "cnninspect.render.memory",
+    "Scaling": "cnninspect.render.scaling",
     "Summary": "cnninspect.render.summary",
     "TensorDifference": "cnninspect.render.tensor_difference",
 }

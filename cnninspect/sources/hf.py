@@ -69,6 +69,15 @@ def load(reference: Reference) -> LoadedModel:
     )
 
 
+def configured(reference: Reference) -> dict[str, Any]:
+    """What the configuration of a reference says, before its settings.
+
+    Raises:
+        FileMissing, FileUnreadable: there is no configuration, or it is not one.
+    """
+    return read_configuration(_path(reference))
+
+
 def read_configuration(path: Path) -> dict[str, Any]:
     """The content of a `config.json`.
 
@@ -100,7 +109,7 @@ def _path(reference: Reference) -> Path:
             raise FileMissing(path)
     elif not path.exists():
         raise FileMissing(
-            f"{path}; hf: takes a {FILE} or its folder, and downloads nothing from the hub"
+            path, f"hf: takes a {FILE} or its folder, and downloads nothing from the hub"
         )
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -19,10 +20,17 @@ def load(reference: Reference) -> LoadedModel:
         UnknownModel: the catalogue has no such name.
         UnknownSetting, BadSetting: its family has no such setting, or not that value.
     """
-    family, variant = catalogue.find(reference.name)
-    settings = family.settings_of(variant)
-    typed = parse_settings(reference.name, reference.settings, settings)
-    arguments: dict[str, Any] = family.arguments_of(variant, typed)
+    return load_with(reference, {})
+
+
+def load_with(reference: Reference, more: Mapping[str, SettingValue]) -> LoadedModel:
+    """The same with arguments of its builder that are no settings, such as `depths`.
+
+    Raises:
+        UnknownModel, UnknownSetting, BadSetting: see `load`.
+    """
+    arguments: dict[str, Any] = {**arguments_of(reference), **more}
+    family, _ = catalogue.find(reference.name)
 
     def build() -> Any:
         module, _, name = family.builder.partition(":")
@@ -33,6 +41,18 @@ def load(reference: Reference) -> LoadedModel:
         build,
         inputs=(_input(family, arguments),),
     )
+
+
+def arguments_of(reference: Reference) -> dict[str, SettingValue]:
+    """What the builder of a reference is called with.
+
+    Raises:
+        UnknownModel, UnknownSetting, BadSetting: see `load`.
+    """
+    family, variant = catalogue.find(reference.name)
+    settings = family.settings_of(variant)
+    typed = parse_settings(reference.name, reference.settings, settings)
+    return family.arguments_of(variant, typed)
 
 
 def entries() -> tuple[ModelEntry, ...]:

@@ -1,12 +1,25 @@
-"""The last layer of a network by a setting of its reference, as in transfer learning."""
+"""References with a setting more: the same network with another head, width or size."""
 
 from __future__ import annotations
 
 from cnninspect.errors import BadOption, BadReference
 from cnninspect.sources.registry import reference_of
 
-KEYS = {"hf": "num_labels"}
+HEADS = {"hf": "num_labels"}
 """What a source calls the number of classes, where it is not `num_classes`."""
+
+
+def with_setting(text: str, key: str, value: object) -> str:
+    """The reference with `key=value`, in place of what it says of that key."""
+    reference = reference_of(text)
+    body = text
+    for name, old in reference.settings:
+        if name == key:
+            for before in (f"{name}={old},", f",{name}={old}", f"@{name}={old}"):
+                if before in body:
+                    body = body.replace(before, "", 1)
+                    break
+    return f"{body}{',' if reference_of(body).settings else '@'}{key}={value}"
 
 
 def with_head(text: str, classes: int) -> str:
@@ -19,8 +32,8 @@ def with_head(text: str, classes: int) -> str:
     if classes < 1:
         raise BadOption("--set-head", classes, "1 or more")
     reference = reference_of(text)
-    key = KEYS.get(reference.source, "num_classes")
+    key = HEADS.get(reference.source, "num_classes")
     for name, value in reference.settings:
         if name == key:
             raise BadReference(text, f"it sets {key}={value}, and --set-head {classes} another")
-    return f"{text}{',' if reference.settings else '@'}{key}={classes}"
+    return with_setting(text, key, classes)
