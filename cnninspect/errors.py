@@ -319,7 +319,10 @@ class Moved(AnswerIsNo):
 
 
 class WeightsMismatch(Failure):
-    """The weights of a file are not those of the network."""
+    """The weights of a file are not those of the network; the message names the first of each kind.
+
+    `missing`, `unexpected` and `misshaped` have all of them.
+    """
 
     def __init__(
         self,
@@ -330,6 +333,9 @@ class WeightsMismatch(Failure):
         misshaped: Sequence[str] = (),
         hint: str = "",
     ) -> None:
+        self.missing = tuple(missing)
+        self.unexpected = tuple(unexpected)
+        self.misshaped = tuple(misshaped)
         lists = (
             ("not in the file", missing),
             ("only in the file", unexpected),

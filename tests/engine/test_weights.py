@@ -105,8 +105,10 @@ def test_a_mismatch_lists_all_and_loads_nothing(path):
 
 def test_many_names_are_cut_short(path):
     torch.save({f"layer{i}": torch.zeros(1) for i in range(50)}, path)
-    with pytest.raises(WeightsMismatch, match="layer0, layer1, layer2 and 47 more"):
+    with pytest.raises(WeightsMismatch, match="layer0, layer1, layer2 and 47 more") as caught:
         load_weights(nn.Linear(1, 1), path)
+    assert caught.value.unexpected == tuple(f"layer{i}" for i in range(50))
+    assert caught.value.missing == ("weight", "bias")
 
 
 def test_another_number_of_classes_is_hinted_at(path):
