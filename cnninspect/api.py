@@ -262,9 +262,9 @@ def gradients(
     """How large the gradient is at each depth of models, by real forward and backward passes.
 
     `settings` are the fields of `cnninspect.records.gradient_settings.GradientSettings`; `batch`
-    None is 8, or 1 where `inputs` hold the batch already.  `targets` are labels or values for the loss; None:
-    drawn at random.  `progress` is called with the passes done, those to do, and what was done.
-    A live module is left exactly as it was.
+    None is 8, or 1 where `inputs` hold the batch already.  `targets` are labels or values for the
+    loss; None: drawn at random.  `progress` is called with the passes done, those to do, and what
+    was done.  A live module is left exactly as it was.
 
     Raises:
         CannotTrain: nothing in a model can be trained.
@@ -279,7 +279,7 @@ def gradients(
     feed = Feed(as_arguments(inputs), kwargs, targets)
     if batch is None and (inputs is not None or kwargs):
         batch = 1 if _hold_batch(every[0], feed) else None
-    chosen = GradientSettings(**({} if batch is None else {"batch": batch}), **settings)
+    chosen = GradientSettings(**(settings if batch is None else {"batch": batch, **settings}))
     done = 0
 
     def report(what: str) -> None:

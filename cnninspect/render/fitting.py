@@ -68,7 +68,7 @@ def fit(table: Table, width: int | None) -> Fit:
 
 
 def _natural_widths(table: Table, *, compact: bool) -> tuple[int, ...]:
-    widths = [max(cell_len(line) for line in c.header.split("\n")) for c in table.columns]
+    widths = [max(cell_len(line) for line in c.heading.split("\n")) for c in table.columns]
     for row in table.rows:
         if isinstance(row, Heading):
             continue  # it runs over several lines

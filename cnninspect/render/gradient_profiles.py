@@ -58,7 +58,7 @@ def profile_table(report: GradientProfile, view: GradientView) -> Table:
     used = depth + (GAP + label if label else 0)
     room = room_for(view.width, used, len(series))
     width = bar_width(room)
-    heads = column_heads([each.name for each in series], scale, room)
+    bars = bar_columns([each.name for each in series], scale, room)
     table_rows = []
     for row, line in zip(rows, values):
         cells = [Cell(row.depth, Style.FAINT)]
@@ -74,9 +74,11 @@ def profile_table(report: GradientProfile, view: GradientView) -> Table:
     remarks = [f"{MEASURES[view.measure]}; depth 1 is nearest the input"]
     together = max(row.more for row in rows) + 1
     if together > 1:
-        remarks.append(f"a row is the median of {together} neighbouring layers; --rows all")
+        remarks.append(
+            f"a row is the median of {together} neighbouring layers; --rows all shows each"
+        )
     return Table(
-        (*columns, *(Column(head, Kind.WORD) for head in heads)),
+        (*columns, *bars),
         tuple(table_rows),
         remarks=tuple(remarks),
     )
@@ -125,11 +127,14 @@ def bar_width(room: int) -> int:
     return bars if bars >= LEAST_BAR else 0
 
 
-def column_heads(names: Sequence[str], scale: LogScale, room: int) -> list[str]:
-    """Names over the ends of the scale, broken where they are wider than their column."""
+def bar_columns(names: Sequence[str], scale: LogScale, room: int) -> tuple[Column, ...]:
+    """Columns of bars under their names, which are broken where they are wider."""
     ends = axis(scale, bar_width(room))
-    below = f"\n{' ' * (NUMBER_WIDTH + 1)}{ends}" if ends else ""
-    return ["\n".join(wrapped(visible(name), room)) + below for name in names]
+    ruler = " " * (NUMBER_WIDTH + 1) + ends if ends else ""
+    return tuple(
+        Column("\n".join(wrapped(visible(name), room)), Kind.WORD, name=name, ruler=ruler)
+        for name in names
+    )
 
 
 def bar_cell(value: float | None, scale: LogScale, width: int, style: Style) -> Cell:
@@ -172,8 +177,10 @@ def states_table(report: GradientProfile, view: GradientView) -> Table:
     remarks = ["L2 norm of the gradient at each state; time step 1 is read first"]
     if size > 1:
         remarks.append(f"a row is the median of {size} time steps; --rows all shows each")
-    heads = column_heads([name for name, _ in states], scale, room)
-    columns = (Column("time step", Kind.NUMBER), *(Column(head, Kind.WORD) for head in heads))
+    columns = (
+        Column("time step", Kind.NUMBER),
+        *bar_columns([name for name, _ in states], scale, room),
+    )
     return Table(columns, tuple(rows), remarks=tuple(remarks))
 
 

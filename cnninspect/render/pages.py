@@ -50,6 +50,13 @@ class Column:
     """What to call it where the header is not enough; empty: the header."""
     sacrifice: int = 0
     """Where there is no room, columns go in this order: 1 first; 0 never."""
+    ruler: str = ""
+    """What a terminal shows under the header, such as the ends of a scale."""
+
+    @property
+    def heading(self) -> str:
+        """Header and ruler, as a terminal shows them."""
+        return f"{self.header}\n{self.ruler}" if self.ruler else self.header
 
 
 @dataclass(frozen=True, slots=True)

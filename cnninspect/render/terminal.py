@@ -115,7 +115,7 @@ def _table(table: Table, width: int | None) -> Iterator[Line]:
 
 
 def _header(columns: Iterable[Column], fitted: Fit) -> Iterator[Line]:
-    headers = [column.header.split("\n") for column in columns]
+    headers = [column.heading.split("\n") for column in columns]
     height = max(len(lines) for lines in headers)
     for i in range(height):
         texts = [([""] * (height - len(lines)) + lines)[i] for lines in headers]

@@ -24,7 +24,8 @@ def test_a_straight_line_is_judged_by_its_decades(slope, verdict):
 
 
 def test_the_threshold_is_a_factor_of_exp_6():
-    assert 10**MOST_DECADES == pytest.approx(math.exp(6))
+    threshold = 10**MOST_DECADES
+    assert threshold == pytest.approx(math.exp(6))
 
 
 def test_root_mean_squares_and_norms_must_agree():

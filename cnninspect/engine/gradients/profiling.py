@@ -67,8 +67,7 @@ def measure(
     with guarding.unchanged_random_state():
         for seed in range(settings.seed, settings.seed + settings.seeds):
             with ready_model(loaded, layers, settings, feed, seed=seed) as model:
-                if not layers:
-                    raise CannotTrain(loaded.info.reference, "it has no layer with weights")
+                _check(model, layers, loaded.info.reference)
                 batches = Batches(model, loaded, feed, settings=settings, seed=seed, images=images)
                 runs = Runs(model, loaded.info.reference, layers, settings, seed=seed)
                 with runs:
@@ -84,6 +83,22 @@ def measure(
 def passes_of(settings: GradientSettings) -> int:
     """How often `measure` reports progress."""
     return settings.seeds * (len(settings.measured_steps) if settings.steps else settings.batches)
+
+
+def _check(model: nn.Module, layers: Sequence[WeightedLayer], name: str) -> None:
+    """See that there are layers which can be watched.
+
+    Raises:
+        CannotTrain: there are none.
+    """
+    if isinstance(model, torch.jit.ScriptModule):
+        raise CannotTrain(
+            name,
+            "it is a TorchScript program, whose layers let nobody watch them",
+            "build it from Python code: path/to/net.py:make_model",
+        )
+    if not layers:
+        raise CannotTrain(name, "it has no layer with weights")
 
 
 class Runs:
