@@ -167,6 +167,7 @@ UNTOLD = {
     "a half changed before it is joined": changed_through_half,
     "maps of different strides added": lambda x: x[..., ::2, ::2] + x[..., :4, :4],
     "the smaller part of a join": lambda x: joined(x)[:, :4],
+    "channels of zeros": lambda x: F.pad(x, (0, 0, 0, 0, 4, 0))[:, :4],
     "one of two parts of a join": lambda x: joined(x).chunk(2, 1)[1],
     "part of what sees more only together": lambda x: rows_apart(x)[:, :4],
     "the same twice, seen as a whole": lambda x: torch.cat(

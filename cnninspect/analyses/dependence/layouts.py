@@ -90,7 +90,7 @@ def gather(operands: Operands) -> Dependence:
         dims = [operands.dim()]
     index = operands.tensors[-1]
     is_mask = operands.operation.inputs[-1].dtype == "bool"
-    if is_mask or len(dims) != 1 or len(operands.tensors) != 2 or not index.state.is_constant:
+    if is_mask or len(operands.tensors) != 2 or not index.state.is_constant:
         raise Untold
     more = len(index.shape) - 1
     moved = [d + more * (d > dims[0]) for d in range(len(given.shape))]
