@@ -19,7 +19,7 @@ def receptive_fields(trace: Trace) -> dict[str, Extent]:
     *positions), from the first position to the last, padding counted: the number may be larger than
     the input.  The element is the one in the middle; where neighbours or channels differ, the one
     that depends on most.  What a normalisation takes its mean and variance over is left out, and a
-    mask is taken to let everything through.
+    mask of numbers (not of truth values) is taken for a bias that lets everything through.
 
     A layer is missing where it cannot be told: it does nothing, an operation is not known or moves
     positions about, or its outputs differ.
