@@ -540,6 +540,7 @@ def _gradients_of(
 ) -> ModelGradients:
     from dataclasses import replace
 
+    from cnninspect.analyses.freezing import frozen, frozen_names
     from cnninspect.analyses.gradient_profiling import profile_of
     from cnninspect.engine.gradients.profiling import measure
 
@@ -552,8 +553,12 @@ def _gradients_of(
         if "Expected more than 1 value per channel" in str(problem):
             problem.hint = "batch norm needs several values: a larger --batch, or --mode eval"
         raise
-    specs = tuple(tensor.spec for tensor in traced.inputs)
-    measured = measure(loaded, layers, settings, replace(feed, specs=specs), report)
+    feed = replace(
+        feed,
+        specs=tuple(tensor.spec for tensor in traced.inputs),
+        frozen=frozenset(frozen_names(frozen(traced, settings.freeze))),
+    )
+    measured = measure(loaded, layers, settings, feed, report)
     notes = traced.how.notes
     return profile_of(
         traced, layers, measured.passes, loss=measured.loss, data=measured.data, notes=notes

@@ -25,7 +25,7 @@ from cnninspect.records.tensors import TensorSpec
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What a person gave to run a model with."""
+    """What a person gave to run a model with, and what is known of that from its trace."""
 
     inputs: Sequence[Any] | None = None
     """As for a trace: tensors, requests for tensors, other values."""
@@ -34,6 +34,8 @@ class Feed:
     """Labels or values for the loss; None: they are drawn."""
     specs: tuple[TensorSpec, ...] = ()
     """The inputs that the model was traced with."""
+    frozen: frozenset[str] = frozenset()
+    """Full names of the parameters that are not trained."""
 
 
 @dataclass(frozen=True, slots=True)

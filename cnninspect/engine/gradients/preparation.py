@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from cnninspect.engine import guarding
 from cnninspect.engine.building import build_really
-from cnninspect.engine.freezing import freeze
 from cnninspect.engine.gradients.batches import Feed, given_as
 from cnninspect.engine.gradients.initialisation import initialise
 from cnninspect.engine.inputs import converted
@@ -41,7 +40,6 @@ def ready_model(
         CannotTrain: it has no parameter that is trained, or none with values.
         BadOption: the device is not there.
         FileMissing, FileUnreadable, WeightsMismatch: the file of weights cannot be loaded.
-        PatternMatchesNothing: nothing has the name of what shall be frozen.
     """
     device = device_of(settings.device)
     torch.manual_seed(seed)
@@ -56,7 +54,8 @@ def ready_model(
         initialise(module, layers, settings)
         if settings.weights is not None:
             load_weights(module, Path(settings.weights))
-        freeze(module, settings.freeze, name=loaded.info.reference)
+        for name, parameter in module.named_parameters(remove_duplicate=False):
+            parameter.requires_grad_(parameter.requires_grad and name not in feed.frozen)
         if not any(parameter.requires_grad for parameter in module.parameters()):
             owned = sum(1 for _ in module.parameters())
             problem = f"all its {owned} parameters are frozen" if owned else "it has no parameters"
