@@ -4,7 +4,8 @@ What a fenced block means:
 
     ```console            each `$ cnninspect …` line is run, and its output takes the place of what
                           follows it; other lines that begin with `$` are left alone, output and all
-    ```python             without `>>>` it must run; with `>>>`, outputs are replaced as above
+    ```python             without `>>>` it must run; with `>>>`, outputs are replaced as above,
+                          and an error may occur where `Traceback` stands already
     ```python NAME.py     is written to the file NAME.py, for commands further down
     ```console no-run     (or `python no-run`) is left alone
 
@@ -35,6 +36,8 @@ WIDTH = 100
 FENCE = re.compile(
     r"^(?P<ticks>`{3,})(?P<info>[^`\n]*)\n(?P<body>.*?)^(?P=ticks)[ ]*$", re.M | re.S
 )
+DEFECT = "this is a defect of cnninspect"
+"""What an error says that no document should show."""
 SHELL = re.compile(r"(?<!\\)[|<>;&*$`]")
 """What asks for a real shell."""
 
@@ -75,6 +78,8 @@ def run_console(body: str, session: Session) -> str:
         elif line.split()[:1] == ["cnninspect"]:
             run = run_in_shell if SHELL.search(line) else run_here
             session.exit_code, output = run(line)
+            if DEFECT in output:
+                raise AssertionError(f"{line} is a defect:\n{output}")
             written.append(portable(output))
         else:
             written.append(old_output)
@@ -143,7 +148,7 @@ def run_python(body: str, session: Session) -> str:
             exec(compile(body, "<document>", "exec"), session.names)
         return body
     return "".join(
-        prompted(part.source) + run_example(part.source, session)
+        prompted(part.source) + run_example(part, session)
         if isinstance(part, doctest.Example)
         else part
         for part in parts
@@ -156,15 +161,17 @@ def prompted(source: str) -> str:
     return "".join([f">>> {first}\n", *(f"... {line}".rstrip() + "\n" for line in rest)])
 
 
-def run_example(source: str, session: Session) -> str:
-    """What the prompt prints, with an error as `Traceback` and its last line."""
+def run_example(example: doctest.Example, session: Session) -> str:
+    """What the prompt prints; an error as `Traceback` and its last line, if one stood there."""
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         try:
-            for statement in ast.parse(source).body:
+            for statement in ast.parse(example.source).body:
                 tree = ast.Interactive([statement])
                 exec(compile(tree, "<document>", "single"), session.names)
         except Exception as error:
+            if not example.want.startswith("Traceback"):
+                raise
             last = traceback.format_exception_only(error)[-1]
             output.write(f"Traceback (most recent call last):\n  ...\n{last}")
     printed = output.getvalue()

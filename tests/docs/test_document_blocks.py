@@ -49,7 +49,15 @@ def test_a_pipe_is_given_to_a_shell():
 
 
 def test_python_examples_show_values_prints_and_errors():
-    text = block("python", ">>> 1 + 1", "3", ">>> print('a\\n\\nb')", ">>> {}['key']", ">>> x = 5")
+    text = block(
+        "python",
+        ">>> 1 + 1",
+        "3",
+        ">>> print('a\\n\\nb')",
+        ">>> {}['key']",
+        "Traceback",
+        ">>> x = 5",
+    )
     assert executed(text) == block(
         "python",
         ">>> 1 + 1", "2",
@@ -57,6 +65,19 @@ def test_python_examples_show_values_prints_and_errors():
         ">>> {}['key']", "Traceback (most recent call last):", "  ...", "KeyError: 'key'",
         ">>> x = 5",
     )  # fmt: skip
+
+
+def test_an_error_where_none_stood_is_not_written_down():
+    with pytest.raises(KeyError):
+        executed(block("python", ">>> {}['key']", "5"))
+
+
+def test_a_defect_is_not_written_down(monkeypatch):
+    import documents
+
+    monkeypatch.setattr(documents, "run_here", lambda _line: (1, f"hint: {documents.DEFECT}\n"))
+    with pytest.raises(AssertionError, match="cnninspect summary x"):
+        executed(block("console", "$ cnninspect summary x"))
 
 
 def test_python_blocks_share_their_names():
