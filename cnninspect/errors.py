@@ -284,8 +284,8 @@ class LabelOutOfRange(UsageError):
 class FileMissing(UsageError):
     """There is no such file."""
 
-    def __init__(self, path: object) -> None:
-        super().__init__(f"there is no file {path}", "check the path")
+    def __init__(self, path: object, hint: str = "check the path") -> None:
+        super().__init__(f"there is no file {path}", hint)
 
 
 class FileExists(UsageError):
@@ -480,7 +480,9 @@ class ExportMismatch(AnswerIsNo):
         super().__init__(
             f"the file does not do what {model} does: it differs {where} by {error:.2g} of the "
             f"largest element; {allowed:g} is allowed",
-            "the file was not kept; --no-verify writes it as it is",
+            "the file was not kept; --no-verify writes it as it is"
+            if report.exporter == "dynamo"
+            else "the file was not kept; this exporter fixes whatever depends on data",
         )
         self.report = report
 

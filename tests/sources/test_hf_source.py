@@ -206,8 +206,9 @@ def test_no_code_of_a_repository_is_run(configuration, tmp_path):
 
 def test_a_name_of_the_hub_is_not_looked_for(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileMissing, match="downloads nothing from the hub"):
+    with pytest.raises(FileMissing, match="no file google/bert") as caught:
         registry.load("hf:google/bert")
+    assert "downloads nothing from the hub" in caught.value.hint
     with pytest.raises(FileMissing, match=r"config\.json"):
         registry.load("hf:.")
 
