@@ -136,7 +136,7 @@ def _short(version: str) -> str:
 
 
 def _printed(number: Printed, batch: int, books: Books) -> AuditedCounter:
-    """A number in print: ours as far as it is printed, else somebody's rules', else neither."""
+    """A number in print: ours as far as it is printed, else that of its own rules, else neither."""
     total = number.value * batch
     counter = AuditedCounter(
         name="published",
@@ -146,23 +146,17 @@ def _printed(number: Printed, batch: int, books: Books) -> AuditedCounter:
         total=total,
     )
     difference = total - books.ours
-    others = (name for name in likely_first(number) if number.fits(books.total_of(name) // batch))
     if number.fits(books.ours // batch):
         counter = replace(counter, reasons=_in_print(AS_PRINTED, difference))
     elif number.explains:
         counter = replace(counter, reasons=_in_print(number.note, difference))
-    elif (name := next(others, None)) is not None:
-        rest = _in_print(f"agrees with {name}'s count", total - books.total_of(name))
-        counter = replace(counter, reasons=(*books.reasons_of(name), *rest))
+    elif number.counts and number.fits(books.total_of(number.counts) // batch):
+        text = f"agrees with {number.counts} as far as it is printed"
+        rest = _in_print(text, total - books.total_of(number.counts))
+        counter = replace(counter, reasons=(*books.reasons_of(number.counts), *rest))
     else:
         counter = replace(counter, caution=number.note)
     return _compared(counter, books.ours)
-
-
-def likely_first(number: Printed) -> list[str]:
-    """The rules to try on a number in print, those first that it is printed with or is made by."""
-    said = f"{number.printed} {number.source}".lower()
-    return sorted(RULES, key=lambda name: name not in said)
 
 
 def _in_print(text: str, amount: int) -> tuple[Reason, ...]:

@@ -108,37 +108,48 @@ def _by_rules_of_its_own(run: ToolRun, trace: Trace, counts: Mapping[str, int]) 
 
 
 def _not_seen(run: ToolRun, trace: Trace, found: Sequence[Reason]) -> Iterator[Reason]:
-    """What ptflops does not see: products of stacks of matrices that are written as `a @ b`.
+    """What ptflops does not see: `a @ b` and `x.softmax()`, of which it only replaces functions.
 
-    A trace does not tell them from `torch.matmul(a, b)`, which it sees.  So they are taken to be
-    the first, second, … products in layers of some classes, if that explains the rest to the unit.
+    A trace does not tell how they were written.  So it is taken to be some of them, the first,
+    second, … in layers of some classes, if that explains the rest to the unit.
     """
     ours = CONVENTIONS["macs"].total(trace)
     rest = (run.total or 0) - ours - sum(reason.amount for reason in found)
     if rest >= 0:
         return
-    stacks = _stacks(trace)
-    kinds = list(stacks)[:MOST_KINDS]
+    seen = _seen_as_functions(trace)
+    kinds = list(seen)[:MOST_KINDS]
     for number in range(1, len(kinds) + 1):
         for chosen in combinations(kinds, number):
-            if rest == -sum(sum(stacks[kind]) for kind in chosen):
+            if rest == -sum(sum(seen[kind]) for kind in chosen):
                 for kind in chosen:
-                    amount, calls = -sum(stacks[kind]), len(stacks[kind])
-                    text = "leaves it out, written as a @ b or einsum"
-                    yield Reason(f"matrix product in {kind[0]}", text, amount, calls, is_gap=True)
+                    (what, layer_type, _), amounts = kind, seen[kind]
+                    text, is_gap = NOT_SEEN[what]
+                    what = f"{what} in {layer_type}"
+                    yield Reason(what, text, -sum(amounts), len(amounts), is_gap=is_gap)
                 return
 
 
-def _stacks(trace: Trace) -> dict[tuple[str, int], list[int]]:
-    """Products of stacks of matrices, by the class of their layer and their place in its run."""
+NOT_SEEN = {
+    "matrix product": ("leaves it out, written as a @ b or einsum", True),
+    "softmax": ("does not add it, written as a method", False),
+}
+"""How something is written that is not seen, and whether multiply-accumulates go with it."""
+
+
+def _seen_as_functions(trace: Trace) -> dict[tuple[str, str, int], list[int]]:
+    """What ptflops would count of them, by kind, class of the layer, and place in its run."""
     types = {layer.path: layer.type for layer in trace.layers}
-    met: dict[str, int] = {}
-    stacks: dict[tuple[str, int], list[int]] = {}
+    met: dict[tuple[str, str], int] = {}
+    seen: dict[tuple[str, str, int], list[int]] = {}
     for call in trace.calls:
-        if call.operation.name in STACKS:
-            place = met[call.layer] = met.get(call.layer, 0) + 1
-            stacks.setdefault((types[call.layer], place), []).append(macs(call.operation))
-    return stacks
+        is_product = call.operation.name in STACKS
+        if is_product or call.operation.name == "aten._softmax":
+            what = "matrix product" if is_product else "softmax"
+            place = met[call.layer, what] = met.get((call.layer, what), 0) + 1
+            amount = macs(call.operation) if is_product else call.operation.output.numel
+            seen.setdefault((what, types[call.layer], place), []).append(amount)
+    return seen
 
 
 def _under(top: str, counts: Mapping[str, int]) -> Iterable[tuple[str, int]]:

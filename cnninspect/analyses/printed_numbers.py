@@ -29,8 +29,10 @@ class Printed:
     """As printed."""
     source: str
     """Where."""
+    counts: str = ""
+    """The convention by which it was counted, if not as multiply-accumulates."""
     note: str = ""
-    """What is known of how it was counted."""
+    """What else is known of how it was counted."""
     explains: bool = False
     """Whether that is why it is another number."""
 
@@ -57,7 +59,13 @@ def in_print(trace: Trace, counts: Counts) -> Iterator[Printed]:
             # Some cut off what others round, so a whole unit of the last digit is left to them.
             tolerance = max(row["precision"] - 1, 0)
             yield Printed(
-                row["value"], tolerance, row["printed"], row["source"], row["note"], row["explains"]
+                value=row["value"],
+                tolerance=tolerance,
+                printed=row["printed"],
+                source=row["source"],
+                counts=row["counts"],
+                note=row["note"],
+                explains=row["explains"],
             )
 
 

@@ -26,7 +26,8 @@ def layer_table(report: Audit, view: AuditView) -> Table:
         *(Column(name, Kind.NUMBER, sacrifice=len(names) + 1 - i) for i, name in enumerate(names)),
     )
     rows = tuple(_row(layer, names, report, human=view.human) for layer in listed)
-    remarks = ["each layer by itself; of the others the difference to ours"]
+    counted = "each layer by itself" if view.level is None else "deeper layers added to these"
+    remarks = [f"{counted}; of the others the difference to ours"]
     if hidden := len(differing) - len(listed):
         remarks.append(f"{plural(hidden, 'more layer')} with smaller differences; --top shows more")
     if agreed := len(layers) - len(differing):
