@@ -192,20 +192,25 @@ def memory(
 
     Raises:
         NothingToTrain: no output depends on a trainable parameter.
+        PatternMatchesNothing: a pattern of `freeze` names nothing.
         CnnInspectError: see `cnninspect.errors`.
     """
+    from cnninspect.analyses.freezing import frozen, frozen_names
     from cnninspect.analyses.memory_use import memory_of
     from cnninspect.analyses.optimizers import find_optimizer
     from cnninspect.engine.training import trace_training
 
     find_optimizer(optimizer)
+    still: tuple[str, ...] = ()
+    if freeze:
+        still = frozen_names(frozen(trace(model, inputs, kwargs=kwargs, batch=batch), freeze))
     step = trace_training(
         network(model, "a step of training"),
         as_arguments(inputs),
         kwargs=kwargs,
         mode=mode or ("eval" if inference else "train"),
         batch=batch,
-        freeze=freeze,
+        frozen=still,
         dtype=dtype,
         amp=amp,
         inference=inference,

@@ -7,7 +7,7 @@ frozen layers and checkpointing cost what they really cost.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -21,7 +21,6 @@ from cnninspect.engine.binding import Given, given_for
 from cnninspect.engine.building import Built, build, build_really
 from cnninspect.engine.computation import Computation
 from cnninspect.engine.diagnosis import explain_failure
-from cnninspect.engine.freezing import freeze as freeze_parameters
 from cnninspect.engine.fusion import Fusion, whole_modules
 from cnninspect.engine.inputs import converted
 from cnninspect.engine.liveness import Liveness, storage_key
@@ -42,7 +41,7 @@ def trace_training(
     kwargs: Mapping[str, Any] | None = None,
     mode: str = "train",
     batch: int = 1,
-    freeze: Sequence[str] = (),
+    frozen: Collection[str] = (),
     dtype: str | None = None,
     amp: str | None = None,
     inference: bool = False,
@@ -50,21 +49,22 @@ def trace_training(
     """Run one step, without computing, and write down its calls and what it keeps.
 
     The loss is the sum of every differentiable output, whose gradient is a tensor of its shape.
-    `freeze` are patterns of parameters that get no gradient; `dtype` is that of the weights and
+    `frozen` are full names of parameters that get no gradient; `dtype` is that of the weights and
     the float inputs, `amp` the one that autocast computes in.  With `inference`, the step is a
     forward pass without gradients.  A live module stays as it is: a copy of its structure runs.
 
     Raises:
         NothingToTrain: no output depends on a parameter that may change.
-        PatternMatchesNothing: a pattern of `freeze` names no parameter.
         BuildFailed, RunFailed, BadInput: as for a forward trace.
     """
     with guarding.unchanged_random_state(), guarding.paused_garbage_collection():
         built = build(loaded)
 
         def step_of(model: nn.Module) -> Step:
-            freeze_parameters(model, freeze, name=loaded.info.reference)
             structure = Structure(model)
+            for tensor in structure.tensors:
+                if structure.tensor_names[id(tensor)] in frozen:
+                    tensor.requires_grad_(False)
             guarding.set_mode(structure.distinct_modules(), mode)
             given = next(iter(given_for(structure, loaded, inputs, kwargs=kwargs, batch=batch)))
             return Step(loaded, structure, given, mode=mode, amp=amp)
