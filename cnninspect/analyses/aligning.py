@@ -188,6 +188,8 @@ class _Matcher:
             return 2.0 * self._in_common(a, b) + 0.5
         if is_alike:
             return 2.0 * a.size - 0.5
+        if a.facts.type != b.facts.type:
+            return 0.0
         common = self._in_common(a, b)
         return float(common) if 2 * common > max(a.size, b.size) else 0.0
 

@@ -46,7 +46,8 @@ def _stage_by_layer(trace: Trace) -> dict[str, str]:
     """
     measure = _Positions(trace)
     here = [measure.of(call) for call in trace.calls]
-    names = _stage_by_call(here, measure.input)
+    maps = [i for i, call in enumerate(trace.calls) if here[i] > 1 or measure.is_map(call)]
+    names = _stage_by_call(here, measure.input, max(maps, default=-1))
     working: dict[str, str] = {}
     other: dict[str, str] = {}
     for call, positions, name in zip(trace.calls, here, names):
@@ -58,11 +59,13 @@ def _stage_by_layer(trace: Trace) -> dict[str, str]:
     return {path: working.get(path, other.get(path, "")) for path in order}
 
 
-def _stage_by_call(here: list[int], whole: int) -> list[str]:
-    """The stage that each call belongs to; `here` are its positions, `whole` the input's."""
+def _stage_by_call(here: list[int], whole: int, last_map: int) -> list[str]:
+    """The stage that each call belongs to.
+
+    `here` are its positions, `whole` the input's; `last_map` is the last call that writes a map.
+    """
     if whole <= 1:
         return ["1"] * len(here)
-    last_map = max((i for i, positions in enumerate(here) if positions > 1), default=-1)
     head = next((i for i, n in enumerate(here) if i > last_map and n), len(here))
     names: list[str] = []
     for i, positions in enumerate(here):
@@ -92,6 +95,12 @@ class _Positions:
         if key not in self._known:
             self._known[key] = self._count(call.operation)
         return self._known[key]
+
+    def is_map(self, call: Call) -> bool:
+        """Whether it writes a map, as the product with the weights of squeeze and excitation."""
+        outputs = call.operation.outputs
+        shape = outputs[0].shape if outputs else ()
+        return len(shape) >= SPATIAL and math.prod(shape[-2:]) > 1
 
     def _count(self, operation: Operation) -> int:
         if not operation.outputs or not cost_of(operation).cost.macs:

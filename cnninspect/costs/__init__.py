@@ -33,5 +33,15 @@ for _name, _reason in {**FREE, **microsoft.FREE}.items():
     register_free(_name, _reason)
 for _name, _reason in UNKNOWN.items():
     register_unknown(_name, _reason)
+BUILT_IN = frozenset(registered())
+"""The names that this package registers itself; whatever else is registered, a person added."""
 
-__all__ = ["Formula", "cost_of", "register", "register_free", "register_unknown", "registered"]
+__all__ = [
+    "BUILT_IN",
+    "Formula",
+    "cost_of",
+    "register",
+    "register_free",
+    "register_unknown",
+    "registered",
+]

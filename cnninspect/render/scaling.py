@@ -74,7 +74,7 @@ def _formulas(report: Scaling) -> Iterator[Fact]:
 
 def formula(law: Law, variable: str) -> str:
     """`73,008·r² + 512,000`."""
-    parts = []
+    parts: list[str] = []
     for term in law.terms:
         value = term.coefficient.fraction
         sign = "−" if value < 0 else "+"

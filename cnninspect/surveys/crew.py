@@ -33,15 +33,23 @@ def measure_side_by_side(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[int
     waiting = deque(enumerate(tasks))
     done: queue.Queue[tuple[int, Outcome]] = queue.Queue()
     workers = [Worker() for _ in range(min(jobs, len(tasks)))]
-    for worker in workers:
-        threading.Thread(target=_serve, args=(worker, waiting, done), daemon=True).start()
+    threads = [
+        threading.Thread(target=_serve, args=(worker, waiting, done), daemon=True)
+        for worker in workers
+    ]
+    for thread in threads:
+        thread.start()
+    is_done = False
     try:
         for _ in tasks:
             yield _next(done)
+        is_done = True
     finally:
         waiting.clear()
-        for worker in workers:
-            worker.stop()
+        for worker, thread in zip(workers, threads):
+            if not is_done:
+                worker.kill()
+            thread.join()
 
 
 def _serve(
@@ -51,6 +59,7 @@ def _serve(
         try:
             position, task = waiting.popleft()
         except IndexError:
+            worker.close()
             return
         done.put((position, worker.ask(task)))
 
@@ -70,6 +79,15 @@ class Connection:
     answers: IO[str]
     complaints: IO[str]
     """What it wrote to stderr."""
+
+    def close(self) -> int:
+        """Close both ends, upon which the process leaves, and return its exit code."""
+        with suppress(OSError):
+            self.questions.close()
+        code = self.process.wait()
+        self.answers.close()
+        self.complaints.close()
+        return code
 
 
 class Worker:
@@ -99,11 +117,17 @@ class Worker:
         self._connection = None
         return _ended(task, connection, is_late=is_late)
 
-    def stop(self) -> None:
+    def kill(self) -> None:
         """End the process, whatever it is doing."""
         self._is_stopped = True
         if self._connection is not None:
             self._connection.process.kill()
+
+    def close(self) -> None:
+        """Let the process end, which has nothing more to do."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 def _connected() -> Connection:
@@ -128,9 +152,10 @@ def _connected() -> Connection:
 
 def _ended(task: Task, connection: Connection, *, is_late: bool) -> Unmeasured:
     """Say that a process ended before it answered."""
-    code = connection.process.wait()
+    connection.process.wait()
     connection.complaints.seek(0)
     last = (connection.complaints.read().strip().splitlines() or [""])[-1]
+    code = connection.close()
     if is_late:
         problem = f"it took more than {SECONDS // 60} minutes"
     elif code < 0:

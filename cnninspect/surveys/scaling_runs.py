@@ -129,4 +129,5 @@ def _own_size(base: Trace, way: Way, samples: list[Sample], law: Law) -> list[st
     by_law = sum(term.coefficient.fraction * way.start**term.power for term in law.terms)
     if own == by_law:
         return []
-    return [f"at {way.start}, its own size, it has {own:,} MACs, where the law says {by_law:,}"]
+    told = f"{round(by_law):,}"
+    return [f"at {way.start}, its own size, it has {own:,} MACs, where the law says {told}"]
