@@ -137,13 +137,14 @@ def audit(
     counters: Sequence[str] | None = None,
     run: bool = True,
     by_layer: bool = False,
+    with_onnx: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Audit:
     """The MACs of a model beside the counts of other tools, rules and papers, and why they differ.
 
     `counters` names those to compare with; None: all.  Without `run`, no other tool is run, and
-    only their rules are applied.  `by_layer` adds every layer's counts.  `progress` is called with
-    the tools done, those to do, and the one at work.
+    only their rules are applied.  `by_layer` adds every layer's counts, `with_onnx` the count of an
+    ONNX export.  `progress` is called with the tools done, those to do, and the one at work.
 
     Raises:
         UnknownChoice: there is no such counter.
@@ -152,24 +153,20 @@ def audit(
     from cnninspect.analyses.auditing import audit_trace
     from cnninspect.analyses.auditing_counters import COUNTERS, TOOLS
     from cnninspect.records.traces import Trace
-    from cnninspect.surveys.tool_runs import tool_runs
+    from cnninspect.surveys.tool_runs import exported_graph, tool_runs
 
     for name in counters or ():
         if name not in COUNTERS:
             raise UnknownChoice("--counter", name, COUNTERS)
     traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch)
     wanted = [name for name in TOOLS if run and (counters is None or name in counters)]
-    runs = tool_runs(
-        model if isinstance(model, Trace) else load(model),
-        traced,
-        wanted,
-        inputs=as_arguments(inputs),
-        kwargs=kwargs,
-        batch=batch,
-        is_asked_for=counters is not None,
-        progress=progress,
-    )
-    return audit_trace(traced, tuple(runs), wanted=counters, by_layer=by_layer)
+    given: dict[str, Any] = {"inputs": as_arguments(inputs), "kwargs": kwargs, "batch": batch}
+    subject = model if isinstance(model, Trace) else load(model)
+    is_asked_for = counters is not None
+    runs = tool_runs(subject, traced, wanted, **given, is_asked_for=is_asked_for, progress=progress)
+    with_onnx = with_onnx or "onnx" in (counters or ())
+    graph = exported_graph(subject, **given) if with_onnx else None
+    return audit_trace(traced, tuple(runs), wanted=counters, graph=graph, by_layer=by_layer)
 
 
 def memory(

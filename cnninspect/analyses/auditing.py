@@ -23,12 +23,13 @@ def audit_trace(
     runs: Sequence[ToolRun] = (),
     *,
     wanted: Sequence[str] | None = None,
-    graph: Trace | None = None,
+    graph: Trace | str | None = None,
     by_layer: bool = False,
 ) -> Audit:
     """The count of a trace beside those of tools, of rules, of its exported graph and in print.
 
-    `wanted` names the rules to apply, and `published`; None: all of them.
+    `wanted` names the rules to apply, and `published`; None: all of them.  `graph` is a reason
+    where the network could not be exported.
     """
     books = Books.of(trace)
     chosen = [name for name in RULES if wanted is None or name in wanted]

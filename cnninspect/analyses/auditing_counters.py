@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from cnninspect.analyses.auditing_reasons import reasons_of
-from cnninspect.analyses.auditing_tools import places, tool_reasons
+from cnninspect.analyses.auditing_tools import MOST_PLACES, places, tool_reasons
 from cnninspect.analyses.printed_numbers import Printed, in_print
 from cnninspect.costs.conventions import CONVENTIONS
 from cnninspect.records.audit import AuditedCounter, CounterKind, Reason, ToolRun
@@ -92,16 +92,27 @@ def by_tool(run: ToolRun, books: Books) -> AuditedCounter:
     return replace(counter, unexplained_in=where)
 
 
-def by_graph(graph: Trace, books: Books) -> AuditedCounter:
-    """The graph of an exported file, counted by the same laws under its own operators' names."""
+def by_graph(graph: Trace | str, books: Books) -> AuditedCounter:
+    """The graph of an exported file, counted by itself, or why there is none.
+
+    Its operators have other names, and the same laws.
+    """
     counter = AuditedCounter(
         name="onnx",
         kind=CounterKind.GRAPH,
-        about="the exported ONNX graph, counted by itself",
+        about="the graph of an ONNX export, counted by itself",
         unit="MACs",
-        total=CONVENTIONS["macs"].total(graph),
+        total=None,
     )
-    return _compared(counter, books.ours)
+    if isinstance(graph, str):
+        return replace(counter, problem=graph)
+    counts = CONVENTIONS["macs"].count(graph)
+    counter = _compared(replace(counter, total=sum(counts.values())), books.ours)
+    ours = books.by_name["macs"]
+    where = [path for path in ours if path in counts and counts[path] != ours[path]]
+    return replace(
+        counter, unexplained_in=tuple(where[:MOST_PLACES]) if counter.unexplained else ()
+    )
 
 
 def in_papers(books: Books) -> Iterator[AuditedCounter]:

@@ -41,6 +41,14 @@ def audit(
             rich_help_panel=options.RUNS,
         ),
     ] = False,
+    with_onnx: Annotated[
+        bool,
+        typer.Option(
+            "--with-onnx",
+            help="Also export to ONNX and count that graph, which takes long.",
+            rich_help_panel=options.RUNS,
+        ),
+    ] = False,
     strict: Annotated[
         bool,
         typer.Option(
@@ -100,6 +108,7 @@ def audit(
             counters=tuple(counter) if counter else None,
             run=not no_run,
             by_layer=by_layer,
+            with_onnx=with_onnx,
             progress=progress,
         )
     show(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Union
 
 from cnninspect.costs.conventions import CONVENTIONS
 from cnninspect.costs.conventions.recurrence import network_of
+from cnninspect.errors import CnnInspectError
 from cnninspect.records.audit import ToolRun
+from cnninspect.records.export_report import ExportSettings
 from cnninspect.records.models import GraphFile, LoadedModel
 from cnninspect.records.traces import Trace
 
@@ -63,6 +67,28 @@ def tool_runs(
             limit=None if is_asked_for else MOST_REAL_MACS,
             prefer="cpu" if is_stepwise else "meta",
         )
+
+
+def exported_graph(
+    model: Union[LoadedModel, GraphFile, Trace],
+    *,
+    inputs: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    batch: int = 1,
+) -> Union[Trace, str]:
+    """The trace of the ONNX graph that a model is exported to, or why there is none."""
+    if not isinstance(model, LoadedModel):
+        return NO_MODULES
+    from cnninspect.engine.counters.quiet import silence
+    from cnninspect.engine.onnx_export.making import make_file
+
+    settings = ExportSettings(batch=batch, verify=False)
+    try:
+        with TemporaryDirectory() as folder, silence():
+            file = Path(folder) / "audited.onnx"
+            return make_file(model, file, settings, inputs=inputs, kwargs=kwargs).graph
+    except CnnInspectError as problem:
+        return str(problem)
 
 
 def steps_of(trace: Trace) -> int:

@@ -303,6 +303,9 @@ def test_another_graph_is_compared_by_its_own_operations() -> None:
     shorter = replace(trace, calls=())
     found = counter(audit_trace(trace, graph=shorter), "onnx", CounterKind.GRAPH)
     assert found.unexplained == -CONVENTIONS["macs"].total(trace)
+    assert found.unexplained_in == ("0",)
+    missing = counter(audit_trace(trace, graph="it is too odd"), "onnx", CounterKind.GRAPH)
+    assert (missing.total, missing.problem) == (None, "it is too odd")
 
 
 # --- numbers in print ---

@@ -102,3 +102,13 @@ def test_long_recurrences_are_not_taken_apart_unless_asked() -> None:
 
     found = {c.name: c for c in cnninspect.audit(nn.LSTM(2, 3), (400, 1, 2)).counters if c.problem}
     assert "step by step" in found["flop_counter"].problem
+
+
+@pytest.mark.slow
+def test_the_graph_of_an_export_has_the_same_count(cnninspect_: Callable) -> None:
+    code, out, _ = cnninspect_("audit", "lenet5_modern", "--no-run", "-c", "onnx", "-f", "json")
+    (onnx,) = json.loads(out)["counters"]
+    assert code == 0
+    assert (onnx["kind"], onnx["total"], onnx["unexplained"]) == ("graph", 416_520, 0)
+    (onnx,) = cnninspect.audit(cnninspect.trace("mlp"), counters=("onnx",)).counters
+    assert onnx.problem == "it needs modules, and this is a graph"
