@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from cnninspect.engine.expectations import Signature, other_sizes, worked_out
-from cnninspect.engine.inputs import completed, converted, make
+from cnninspect.engine.inputs import completed, converted, filled, make, requested
 from cnninspect.engine.recording import tensors_in
 from cnninspect.engine.structure import Structure, type_name
 from cnninspect.errors import BadInput
@@ -79,29 +79,32 @@ class Arguments:
         self.signature = Signature(structure.model)
         self.keywords = {**loaded.keywords, **kwargs}
         if len(inputs) == 1 and self._holds_arguments(inputs[0]):
-            self.keywords |= {name: _requested(value) for name, value in inputs[0].items()}
+            self.keywords |= {name: requested(value) for name, value in inputs[0].items()}
             inputs = ()
         self.order: tuple[str, ...] = self.signature.names
         """Names of the arguments that are given by position."""
-        positional, by_keyword = loaded.example or (loaded.inputs, {})
-        self.defaults: dict[str, Any] = {}
-        """What the model's source gives, else what was worked out, by name."""
-        self.take_defaults(positional)
-        self.defaults.update(by_keyword)
         self.given: dict[str, Any] = {}
         """What a person gave, by name."""
         self.further: list[Any] = []
         """What a person gave by position beyond the names."""
-        position = 0
+        self.defaults: dict[str, Any] = {}
+        """What the model's source gives, else what was worked out, by name."""
+        positional, by_keyword = loaded.example or (loaded.inputs, {})
+        self.take_defaults(positional)
+        self.defaults.update(by_keyword)
         for item in inputs:
             if isinstance(item, InputRequest) and item.name is not None:
                 self._check_name(item.name)
                 self.given[item.name] = item
-            elif position < len(self.order):
-                self.given[self.order[position]] = item
-                position += 1
-            else:
+        unnamed = iter([name for name in self.order if name not in self.given])
+        for item in inputs:
+            if isinstance(item, InputRequest) and item.name is not None:
+                continue
+            name = next(unnamed, None)
+            if name is None:
                 self.further.append(item)
+            else:
+                self.given[name] = item
 
     def _holds_arguments(self, value: Any) -> bool:
         return (
@@ -117,6 +120,9 @@ class Arguments:
             name or (self.order[i] if i < len(self.order) else f"input{i}"): value
             for i, (name, value) in enumerate(zip(names, values))
         }
+        for name in self.order:  # names that were not known when inputs were given by position
+            if self.further and name not in self.given:
+                self.given[name] = self.further.pop(0)
 
     def _check_name(self, name: str) -> None:
         known = self.signature.keywords | self.defaults.keys()
@@ -153,7 +159,8 @@ class Arguments:
             count, most = len(self.given) + len(self.further), len(self.signature.names)
             raise BadInput(
                 "",
-                f"{count} inputs were given, and {model} takes {most}{': ' * bool(takes)}{takes}",
+                f"{count} input{' was' if count == 1 else 's were'} given, and {model} takes "
+                f"{most}{': ' * bool(takes)}{takes}",
                 "give one for each argument of forward",
             )
 
@@ -171,7 +178,7 @@ class Arguments:
             return make(completed(request, known, batch), device="meta", dtype=dtype)
 
         def ready(name: str, value: Any) -> Any:
-            return converted(_filled(value, self.defaults.get(name), tensor_of), _itself)
+            return converted(filled(value, self.defaults.get(name), tensor_of), _itself)
 
         values = {
             name: ready(name, value)
@@ -198,22 +205,5 @@ class Arguments:
         return (f"input {shapes} worked out from the first layers",) if used else ()
 
 
-def _requested(value: Any) -> Any:
-    """A request for a tensor, where the value is the shape of one."""
-    is_shape = isinstance(value, tuple) and value and all(type(size) is int for size in value)
-    return InputRequest(value) if is_shape else value
-
-
 def _itself(tensor: Tensor) -> Tensor:
     return tensor
-
-
-def _filled(value: Any, expected: Any, make_tensor: Callable[[InputRequest, Any], Tensor]) -> Any:
-    """A value with a tensor in place of each request, however deep."""
-    if isinstance(value, InputRequest):
-        return make_tensor(value, expected)
-    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return type(value)(_filled(item, item, make_tensor) for item in value)
-    if type(value) is dict:
-        return {key: _filled(item, item, make_tensor) for key, item in value.items()}
-    return value

@@ -59,6 +59,23 @@ def make(request: InputRequest, *, device: str, dtype: torch.dtype) -> Tensor:
     return (torch.arange(count) % max(high, 1)).reshape(request.shape).to(wanted)
 
 
+def requested(value: Any) -> Any:
+    """A request for a tensor, where the value is the shape of one."""
+    is_shape = isinstance(value, tuple) and value and all(type(size) is int for size in value)
+    return InputRequest(value) if is_shape else value
+
+
+def filled(value: Any, expected: Any, make_tensor: Callable[[InputRequest, Any], Tensor]) -> Any:
+    """A value with a tensor in place of each request, however deep."""
+    if isinstance(value, InputRequest):
+        return make_tensor(value, expected)
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return type(value)(filled(item, item, make_tensor) for item in value)
+    if type(value) is dict:
+        return {key: filled(item, item, make_tensor) for key, item in value.items()}
+    return value
+
+
 def converted(value: Any, convert: Callable[[Tensor], Tensor]) -> Any:
     """The same nested lists, tuples and dictionaries with every tensor converted."""
     if isinstance(value, Tensor):
