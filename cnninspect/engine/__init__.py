@@ -1,0 +1,1 @@
+"""What touches tensors: tracing without computing, real passes, ONNX graphs and export."""
