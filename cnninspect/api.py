@@ -94,8 +94,11 @@ def summarize(
     freeze: Sequence[str] = (),
     unfreeze: Sequence[str] = (),
     head: int | None = None,
-) -> Summary:
+) -> Union[Summary, Any]:
     """A model layer by layer: shapes, parameters, MACs, and the totals.
+
+    Of a file of weights, which holds no network, it is the table of its tensors, a
+    `cnninspect.records.checkpoint.Checkpoint`; torch is not imported for that.
 
     `convention` names the rules for `report.convention.total`; `report.totals.macs` always stays
     the exact MACs.  With `backward`, each layer has the MACs of the backward pass in training, and
@@ -107,6 +110,11 @@ def summarize(
     Raises:
         CnnInspectError: see `cnninspect.errors`.
     """
+    runs = (inputs, kwargs, weights, device, head), (mode, batch, convention, backward)
+    if runs == ((None,) * 5, ("eval", 1, "macs", False)) and not freeze and not unfreeze:
+        table = weights_table(model)
+        if table is not None:
+            return table
     from cnninspect.analyses.freezing import frozen, frozen_names
     from cnninspect.analyses.summarizing import summarize_trace
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cnninspect.cli import gradient_options as chosen
 from cnninspect.cli import options
 from cnninspect.cli.output import check_output, show, write_whole
 from cnninspect.cli.parsing import parse_columns, parse_inputs
@@ -17,52 +17,6 @@ from cnninspect.errors import BadOption, Unhealthy, UnknownChoice
 if TYPE_CHECKING:
     from cnninspect.records.gradient_profile import GradientProfile
 
-STARTS, TRAINING = "What it starts from", "Training steps"
-
-
-class Loss(str, Enum):
-    """What is differentiated."""
-
-    AUTO = "auto"
-    CROSS_ENTROPY = "cross-entropy"
-    MSE = "mse"
-    SUM = "sum"
-
-
-class Device(str, Enum):
-    """Where it is computed."""
-
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
-    AUTO = "auto"
-
-
-class Precision(str, Enum):
-    """In which precision."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-    FLOAT64 = "float64"
-
-
-class Optimizer(str, Enum):
-    """What makes the steps."""
-
-    SGD = "sgd"
-    MOMENTUM = "momentum"
-    ADAGRAD = "adagrad"
-    RMSPROP = "rmsprop"
-    ADAM = "adam"
-    ADAMW = "adamw"
-
-
-class Axis(str, Enum):
-    """Along what the gradient is followed."""
-
-    DEPTH = "depth"
-    TIME = "time"
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the application."""
@@ -70,186 +24,32 @@ def add_to(app: typer.Typer) -> None:
 
 
 def gradients(
-    models: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MODEL…",
-            help="One reference or several: resnet34 plain34, torchvision:resnet50, net.py:make, …",
-            show_default=False,
-        ),
-    ],
+    models: chosen.Models,
     input: options.Input = None,  # noqa: A002
-    batch: Annotated[
-        Optional[int],
-        typer.Option(
-            "--batch",
-            "-b",
-            min=1,
-            help="Examples in a batch. 8, unless --input holds the batch.",
-            rich_help_panel=options.RUNS,
-            show_default=False,
-        ),
-    ] = None,
-    mode: Annotated[
-        options.Mode,
-        typer.Option(
-            "--mode", help="Run as in training or in testing.", rich_help_panel=options.RUNS
-        ),
-    ] = options.Mode.TRAIN,
-    loss: Annotated[
-        Loss,
-        typer.Option(
-            "--loss",
-            help="What is differentiated; auto: cross-entropy where there are classes, else mse.",
-            rich_help_panel=options.RUNS,
-        ),
-    ] = Loss.AUTO,
-    data: Annotated[
-        str,
-        typer.Option(
-            "--data",
-            metavar="random|digits|DIR",
-            help="Random numbers, scikit-learn's digits, or a folder with a folder for each class.",
-            rich_help_panel=options.RUNS,
-        ),
-    ] = "random",
-    seeds: Annotated[
-        int,
-        typer.Option("--seeds", min=1, help="Independent starts.", rich_help_panel=options.RUNS),
-    ] = 1,
-    seed: Annotated[
-        int,
-        typer.Option("--seed", min=0, help="The first of them.", rich_help_panel=options.RUNS),
-    ] = 0,
-    batches: Annotated[
-        int,
-        typer.Option(
-            "--batches", min=1, help="Batches from each start.", rich_help_panel=options.RUNS
-        ),
-    ] = 1,
-    over: Annotated[
-        Axis,
-        typer.Option(
-            "--over",
-            help="Along the layers, or along the time steps of rnn, lstm and gru.",
-            rich_help_panel=options.RUNS,
-        ),
-    ] = Axis.DEPTH,
-    device: Annotated[
-        Device, typer.Option("--device", help="Where to compute.", rich_help_panel=options.RUNS)
-    ] = Device.CPU,
-    dtype: Annotated[
-        Precision,
-        typer.Option("--dtype", help="In which precision.", rich_help_panel=options.RUNS),
-    ] = Precision.FLOAT32,
-    init: Annotated[
-        str,
-        typer.Option(
-            "--init",
-            metavar="SCHEME",
-            help="default, kaiming, xavier, orthogonal, lecun, or normal:STD.",
-            rich_help_panel=STARTS,
-        ),
-    ] = "default",
-    weights: Annotated[
-        Optional[Path],
-        typer.Option(
-            "--weights",
-            metavar="FILE",
-            help="Load these: safetensors, or a state dict, read safely.",
-            rich_help_panel=STARTS,
-            show_default=False,
-        ),
-    ] = None,
-    freeze: Annotated[
-        Optional[list[str]],
-        typer.Option(
-            "--freeze",
-            metavar="PATTERN",
-            help="Layers or parameters not to train: layer1, 'layer[12]', '*.bias'; repeatable.",
-            rich_help_panel=STARTS,
-            show_default=False,
-        ),
-    ] = None,
-    steps: Annotated[
-        int,
-        typer.Option("--steps", min=0, help="Steps of training.", rich_help_panel=TRAINING),
-    ] = 0,
-    every: Annotated[
-        Optional[int],
-        typer.Option(
-            "--every",
-            metavar="K",
-            min=1,
-            help="Measure every K-th of them. About ten in all.",
-            rich_help_panel=TRAINING,
-            show_default=False,
-        ),
-    ] = None,
-    optimizer: Annotated[
-        Optimizer,
-        typer.Option("--optimizer", help="What makes the steps.", rich_help_panel=TRAINING),
-    ] = Optimizer.SGD,
-    lr: Annotated[
-        Optional[float],
-        typer.Option(
-            "--lr",
-            metavar="X",
-            help="Learning rate; else 0.1 for sgd and momentum, 0.01 for adagrad and rmsprop, "
-            "0.001 for adam and adamw.",
-            rich_help_panel=TRAINING,
-            show_default=False,
-        ),
-    ] = None,
-    paths: Annotated[
-        bool,
-        typer.Option(
-            "--paths",
-            help="Only count the gradient paths from output to input, by length; nothing is run.",
-            rich_help_panel=options.LOOKS,
-        ),
-    ] = False,
-    measure: Annotated[
-        str,
-        typer.Option(
-            "--measure",
-            metavar="NAME",
-            help="What bars and curves show: gradient-norm, activation-rms, …; see the docs.",
-            rich_help_panel=options.LOOKS,
-        ),
-    ] = "activation-gradient-rms",
-    rows: Annotated[
-        Optional[str],
-        typer.Option(
-            "--rows",
-            metavar="N|all",
-            help="Rows of the table, 40 at most unless more are asked for.",
-            rich_help_panel=options.LOOKS,
-            show_default=False,
-        ),
-    ] = None,
-    fail_on: Annotated[
-        Optional[str],
-        typer.Option(
-            "--fail-on",
-            metavar="WORD,…",
-            help="Exit with 3 at such a verdict: vanishing, exploding, dead, not-finite.",
-            rich_help_panel=options.RUNS,
-            show_default=False,
-        ),
-    ] = None,
+    batch: chosen.Batch = None,
+    mode: chosen.RunMode = options.Mode.TRAIN,
+    loss: chosen.ChosenLoss = chosen.Loss.AUTO,
+    data: chosen.Data = "random",
+    seeds: chosen.Seeds = 1,
+    seed: chosen.Seed = 0,
+    batches: chosen.Batches = 1,
+    over: chosen.Over = chosen.Axis.DEPTH,
+    device: chosen.ChosenDevice = chosen.Device.CPU,
+    dtype: chosen.Dtype = chosen.Precision.FLOAT32,
+    init: chosen.Init = "default",
+    weights: chosen.Weights = None,
+    freeze: chosen.Freeze = None,
+    steps: chosen.Steps = 0,
+    every: chosen.Every = None,
+    optimizer: chosen.ChosenOptimizer = chosen.Optimizer.SGD,
+    lr: chosen.Lr = None,
+    paths: chosen.Paths = False,
+    measure: chosen.Measure = "activation-gradient-rms",
+    rows: chosen.Rows = None,
+    fail_on: chosen.FailOn = None,
     human: options.Human = False,
     format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
-    plot: Annotated[
-        Optional[Path],
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            help="Draw it, too: FILE.png, FILE.svg or FILE.pdf.",
-            rich_help_panel=options.WRITES,
-            show_default=False,
-        ),
-    ] = None,
+    plot: chosen.Plot = None,
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
@@ -257,6 +57,7 @@ def gradients(
 ) -> None:
     """How large the gradient is at each depth, by real passes; with a verdict for each model."""
     from cnninspect import api
+    from cnninspect.render.gradient_view import GradientView
 
     unwanted = _unwanted(fail_on)
     check_output(output, force=force)
@@ -268,6 +69,8 @@ def gradients(
         found = api.gradient_paths(models, inputs, mode=mode.value, batch=batch or 2)
         show(found, quiet=quiet, human=human, **looks)
         return
+    looks |= {"measure": measure, "rows": _rows(rows)}
+    GradientView(measure=measure, rows=looks["rows"])  # refuses early what is of no use
     picture_format = _picture_format(plot, force=force)
     with progress_bar(models[0], quiet=quiet) as progress:
         report = api.gradients(
@@ -292,7 +95,7 @@ def gradients(
             lr=lr,
             progress=progress,
         )
-    show(report, quiet=quiet, human=human, measure=measure, rows=_rows(rows), **looks)
+    show(report, quiet=quiet, human=human, **looks)
     if plot is not None:
         from cnninspect.render.gradient_plot import picture
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,25 +11,20 @@ from cnninspect.records.gradient_profile import (
     StateGradients,
     TrainingPoint,
 )
-from cnninspect.render.escaping import visible
-from cnninspect.render.fitting import wrapped
+from cnninspect.render.bar_columns import (
+    bar_cell,
+    bar_columns,
+    bar_width,
+    room_for,
+    scale_remark,
+)
+from cnninspect.render.fitting import GAP
 from cnninspect.render.gradient_facts import style_of
 from cnninspect.render.gradient_rows import Row, rows_of
 from cnninspect.render.gradient_view import MEASURES, GradientView
-from cnninspect.render.log_bars import (
-    LEAST_BAR,
-    NUMBER_WIDTH,
-    LogScale,
-    axis,
-    bar,
-    number_text,
-    scale_of,
-)
+from cnninspect.render.log_bars import scale_of
 from cnninspect.render.pages import Cell, Column, Kind, Style, Table
 
-GAP = 2
-"""Spaces between columns."""
-WIDEST_BAR = 40
 LEAST_LABEL, WIDEST_LABEL = 8, 32
 """Characters for the names of layers."""
 
@@ -72,6 +66,7 @@ def profile_table(report: GradientProfile, view: GradientView) -> Table:
     columns = [Column("depth", Kind.NUMBER)]
     columns += [Column("layer", Kind.PATH)] if label else []
     remarks = [f"{MEASURES[view.measure]}; depth 1 is nearest the input"]
+    remarks += scale_remark(scale, width)
     together = max(row.more for row in rows) + 1
     if together > 1:
         remarks.append(
@@ -110,44 +105,6 @@ def _label_width(rows: Iterable[Row]) -> int:
     return min(max(longest, LEAST_LABEL), WIDEST_LABEL)
 
 
-# --- columns of bars ---
-
-
-def room_for(width: int | None, used: int, columns: int) -> int:
-    """Characters for each of so many equal columns beside what is `used`."""
-    widest = NUMBER_WIDTH + 1 + WIDEST_BAR
-    if width is None:
-        return widest
-    return max(min((width - used) // columns - GAP, widest), NUMBER_WIDTH)
-
-
-def bar_width(room: int) -> int:
-    """Characters for a bar beside its number in a column; 0: no bars."""
-    bars = room - NUMBER_WIDTH - 1
-    return bars if bars >= LEAST_BAR else 0
-
-
-def bar_columns(names: Sequence[str], scale: LogScale, room: int) -> tuple[Column, ...]:
-    """Columns of bars under their names, which are broken where they are wider."""
-    ends = axis(scale, bar_width(room))
-    ruler = " " * (NUMBER_WIDTH + 1) + ends if ends else ""
-    return tuple(
-        Column("\n".join(wrapped(visible(name), room)), Kind.WORD, name=name, ruler=ruler)
-        for name in names
-    )
-
-
-def bar_cell(value: float | None, scale: LogScale, width: int, style: Style) -> Cell:
-    """A number and its bar; in Markdown the number alone."""
-    number = number_text(value)
-    if value is None:
-        return Cell("–", Style.FAINT)
-    if value == 0 or not math.isfinite(value):
-        return Cell(number, Style.WARNING)
-    drawn = f"{number} {bar(value, scale, width)}" if width else number
-    return Cell(drawn, style, full=number)
-
-
 # --- over time ---
 
 
@@ -175,6 +132,7 @@ def states_table(report: GradientProfile, view: GradientView) -> Table:
             cells.append(bar_cell(value, scale, width, style_of(state.trend.verdict)))
         rows.append(tuple(cells))
     remarks = ["L2 norm of the gradient at each state; time step 1 is read first"]
+    remarks += scale_remark(scale, width)
     if size > 1:
         remarks.append(f"a row is the median of {size} time steps; --rows all shows each")
     columns = (

@@ -1,6 +1,6 @@
 """Real forward and backward passes, and the sizes of what comes back.  In reading order:
 
-* `norms`          the norm of one tensor, accurate and cheap
+* `norms`          norms of tensors, accurate and cheap
 * `measuring`      hooks that take norms as tensors appear
 * `losses`         what is differentiated
 * `batches`        data: random, or given; `images` real ones

@@ -2,55 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
-from cnninspect.engine.gradients.norms import norm_of, zeros_in
+from cnninspect.engine.gradients.norms import Sizes
 from cnninspect.engine.inputs import converted
 from cnninspect.engine.recording import tensors_in
 from cnninspect.engine.structure import type_name
 from cnninspect.records.gradient_passes import LayerPass, Norms, WeightedLayer
-
-
-class Sizes:
-    """Norm, elements and zeros of tensors that are taken together."""
-
-    __slots__ = ("elements", "norm", "zeros")
-
-    def __init__(self) -> None:
-        self.norm = 0.0
-        self.elements = 0
-        self.zeros = 0
-
-    def add(self, tensor: Tensor, *, counts_zeros: bool) -> None:
-        """Take one more tensor in."""
-        self._add(norm_of(tensor), tensor.numel(), zeros_in(tensor) if counts_zeros else 0)
-
-    def add_zeros(self, elements: int) -> None:
-        """Take in a gradient that never arrived, since nothing depends on its tensor."""
-        self._add(0.0, elements, elements)
-
-    def add_sizes(self, other: Sizes) -> None:
-        """Take in all that others took together."""
-        self._add(other.norm, other.elements, other.zeros)
-
-    def _add(self, norm: float, elements: int, zeros: int) -> None:
-        self.norm = math.hypot(self.norm, norm) if math.isfinite(norm) else self.norm + norm
-        self.elements += elements
-        self.zeros += zeros
-
-    @property
-    def rms(self) -> float:
-        """The root mean square of all elements."""
-        return self.norm / math.sqrt(self.elements) if self.elements else 0.0
-
-    @property
-    def zero_share(self) -> float:
-        """The share of elements that are exactly 0."""
-        return self.zeros / self.elements if self.elements else 0.0
 
 
 class Watched:

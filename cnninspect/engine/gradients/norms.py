@@ -1,4 +1,4 @@
-"""The norm of one tensor: accurate to seven digits at little more than the cost of reading it."""
+"""Norms of tensors: accurate to seven digits at little more than the cost of reading it."""
 
 from __future__ import annotations
 
@@ -60,3 +60,41 @@ def _exact_norm(flat: Tensor) -> float:
     for chunk in flat.split(CHUNK):
         total = math.hypot(total, float(torch.linalg.vector_norm(chunk.cpu().double())))
     return total
+
+
+class Sizes:
+    """Norm, elements and zeros of tensors that are taken together."""
+
+    __slots__ = ("elements", "norm", "zeros")
+
+    def __init__(self) -> None:
+        self.norm = 0.0
+        self.elements = 0
+        self.zeros = 0
+
+    def add(self, tensor: Tensor, *, counts_zeros: bool) -> None:
+        """Take one more tensor in."""
+        self._add(norm_of(tensor), tensor.numel(), zeros_in(tensor) if counts_zeros else 0)
+
+    def add_zeros(self, elements: int) -> None:
+        """Take in a gradient that never arrived, since nothing depends on its tensor."""
+        self._add(0.0, elements, elements)
+
+    def add_sizes(self, other: Sizes) -> None:
+        """Take in all that others took together."""
+        self._add(other.norm, other.elements, other.zeros)
+
+    def _add(self, norm: float, elements: int, zeros: int) -> None:
+        self.norm = math.hypot(self.norm, norm) if math.isfinite(norm) else self.norm + norm
+        self.elements += elements
+        self.zeros += zeros
+
+    @property
+    def rms(self) -> float:
+        """The root mean square of all elements."""
+        return self.norm / math.sqrt(self.elements) if self.elements else 0.0
+
+    @property
+    def zero_share(self) -> float:
+        """The share of elements that are exactly 0."""
+        return self.zeros / self.elements if self.elements else 0.0
