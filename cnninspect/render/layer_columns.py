@@ -229,7 +229,10 @@ COLUMNS: dict[str, LayerColumn] = {
 }
 """Name, as typed after `--columns`, to column."""
 
-SACRIFICES = ("parameters_share", "macs_share", "convention_share", "type", "output", "parameters")
+SACRIFICES = (
+    "parameters_share", "macs_share", "convention_share", "type", "output", "moved_bytes",
+    "intensity", "backward_ratio", "parameters", "frozen", "backward_macs", "bound", "trainable",
+)  # fmt: skip
 """The default columns that go where there is no room, first to last."""
 
 
