@@ -54,9 +54,10 @@ def trace(
 ) -> Trace:
     """Run a model without computing, and write down every layer and every call.
 
-    `inputs` are the positional arguments of `forward`: tensors, shapes as tuples of integers, or
-    whatever else it takes; a single tensor may stand by itself.  None: the model's own default.  A
-    live module is left exactly as it was.  `weights` is a file of safetensors or torch.save, which
+    `inputs` are the positional arguments of `forward`: tensors, shapes as tuples of integers, lists
+    of shapes, or whatever else it takes; a single tensor may stand by itself, and a dictionary may
+    hold the arguments by name.  None: the model's own default.  A live module is left exactly as it
+    was.  `weights` is a file of safetensors or torch.save, which
     has to fit the model.
 
     Raises:

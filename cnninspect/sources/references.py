@@ -47,7 +47,16 @@ def parse_reference(text: str, schemes: tuple[str, ...]) -> Reference:
         return Reference(text, SUFFIXES[suffix], body, settings)
     if colon:
         return Reference(text, "python", body, settings)
+    if "/" in body:
+        raise BadReference(text, "it is no file that a source reads", _hint_for(PurePath(body)))
     return Reference(text, "zoo", body, settings)
+
+
+def _hint_for(path: PurePath) -> str:
+    """What to type instead of a path that no source reads."""
+    if path.suffix.lower() in ("", ".json"):
+        return f"for a configuration of transformers or its folder, write hf:{path}"
+    return f"files are {', '.join(SUFFIXES)}"
 
 
 def _settings(text: str, typed: str) -> tuple[tuple[str, str], ...]:

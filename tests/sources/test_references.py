@@ -64,11 +64,20 @@ def test_settings_follow_the_at_sign(text, settings):
         ("resnet34@a=1,b", "'b' is not key=value"),
         ("resnet34@a=", "'a=' is not key=value"),
         ("resnet34@a=1,a=2", "a is set twice"),
+        ("models/net.h5", "no file that a source reads"),
+        ("./folder", "no file that a source reads"),
     ],
 )
 def test_what_cannot_be_read_is_said(text, problem):
     with pytest.raises(BadReference, match=problem):
         parse_reference(text, SCHEMES)
+
+
+def test_a_configuration_without_its_scheme_is_understood():
+    for text in ("models/bert", "models/bert/config.json"):
+        with pytest.raises(BadReference) as caught:
+            registry.load(text)
+        assert caught.value.hint.endswith(f"write hf:{text}")
 
 
 def test_an_unknown_name_is_an_error_with_the_nearest_names():
