@@ -37,6 +37,7 @@
     └── AnswerIsNo                  3: the work was done and the answer is no
         ├── ExportMismatch          an exported file does not do what the model does
         ├── DoesNotFit              not even a batch of one fits into the memory
+        ├── UnsafeToLoad            --strict met a file of weights that could run code
         ├── Unexplained             --strict met a count that differs for no known reason
         ├── UnknownOperations       --strict met operations that nothing is known of
         ├── Unhealthy               --fail-on met a verdict on gradients
@@ -77,6 +78,16 @@ class AnswerIsNo(CnnInspectError):
     """The work was done and the answer is no."""
 
     exit_code = 3
+
+
+class UnsafeToLoad(AnswerIsNo):
+    """With --strict: loading a file of weights would look up what may run any code."""
+
+    def __init__(self, path: str, names: Sequence[str]) -> None:
+        super().__init__(
+            f"{path} asks for names that torch.load(weights_only=True) refuses: {_some(names)}",
+            "load it only if you trust its author, or ask for safetensors",
+        )
 
 
 class Unexplained(AnswerIsNo):
@@ -477,9 +488,11 @@ class ExportMismatch(AnswerIsNo):
         where = f"first in {at.path} ({at.type})" if at else "in its outputs"
         error = at.max_rel_error if at else max(r.max_rel_error for r in report.verification)
         allowed = report.verification[0].tolerance
+        differs = f"differs {where} by {error:.2g} of the largest element; {allowed:g} is allowed"
+        if error == float("inf"):
+            differs = "fails, or gives other shapes or what is no number"
         super().__init__(
-            f"the file does not do what {model} does: it differs {where} by {error:.2g} of the "
-            f"largest element; {allowed:g} is allowed",
+            f"the file does not do what {model} does: it {differs}",
             "the file was not kept; --no-verify writes it as it is"
             if report.exporter == "dynamo"
             else "the file was not kept; this exporter fixes whatever depends on data",

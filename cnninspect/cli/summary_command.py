@@ -9,7 +9,7 @@ import typer
 from cnninspect.cli import options
 from cnninspect.cli.output import check_output, show
 from cnninspect.cli.parsing import parse_columns, parse_inputs
-from cnninspect.errors import BadOption, UnknownOperations
+from cnninspect.errors import BadOption, UnknownOperations, UnsafeToLoad
 
 TRANSFER = "Transfer learning: a new head, the rest frozen"
 
@@ -139,8 +139,12 @@ def summary(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """A network layer by layer: output shape, parameters, MACs, shares, totals, coverage."""
+    """A network layer by layer: output shape, parameters, MACs, shares, totals, coverage.
+
+    Of a file of weights, its tensors by module, read without running anything in it.
+    """
     from cnninspect import api
+    from cnninspect.records.checkpoint import Checkpoint
 
     check_output(output, force=force)
     report = api.summarize(
@@ -169,7 +173,11 @@ def summary(
         fold=fold,
         human=human,
     )
-    if strict and report.uncounted:
+    if strict and isinstance(report, Checkpoint):
+        refused = [found.name for found in report.globals if not found.allowed]
+        if refused:
+            raise UnsafeToLoad(report.reference, refused)
+    elif strict and report.uncounted:
         raise UnknownOperations([unknown.op for unknown in report.uncounted])
 
 

@@ -30,6 +30,7 @@ FORMATS = ("table", "json", "csv", "markdown", "html")
 RENDERERS = {
     "BudgetCheck": "cnninspect.render.check",
     "Audit": "cnninspect.render.audit",
+    "Checkpoint": "cnninspect.render.checkpoint",
     "Comparison": "cnninspect.render.comparison",
     "CompoundGrid": "cnninspect.render.compound_grid",
     "Difference": "cnninspect.render.difference",

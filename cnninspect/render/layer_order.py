@@ -11,7 +11,7 @@ from cnninspect.records.layers import parent_of
 from cnninspect.records.summary import Counts, LayerSummary
 
 
-def _names(path: str) -> tuple[tuple[bool, int, str], ...]:
+def natural(path: str) -> tuple[tuple[bool, int, str], ...]:
     """A path such that `layer2` comes before `layer10`."""
     parts = re.findall(r"\d+|\D+", path)
     return tuple((not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts)
@@ -28,7 +28,7 @@ SORT_KEYS: dict[str, Callable[[LayerSummary], Any]] = {
     "calls": lambda layer: -layer.calls,
     "receptive_field": lambda layer: -math.prod(layer.receptive_field or (0,)),
     "matrix_bytes": lambda layer: -(layer.matrix.unfolded_bytes if layer.matrix else 0),
-    "path": lambda layer: _names(layer.path),
+    "path": lambda layer: natural(layer.path),
     "type": lambda layer: layer.type,
     "order": lambda _: 0,
 }

@@ -1,0 +1,225 @@
+"""How a `Checkpoint` is written: the tensors of a file of weights, by module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cnninspect.records.checkpoint import Checkpoint, StoredTensor
+from cnninspect.render.checkpoint_tree import Node, tree_of
+from cnninspect.render.checkpoint_view import TABLE_LEVEL, CheckpointView
+from cnninspect.render.pages import (
+    Block,
+    Cell,
+    Column,
+    Fact,
+    Facts,
+    Kind,
+    Notice,
+    Page,
+    Style,
+    Table,
+)
+from cnninspect.render.plain_data import Field
+from cnninspect.render.quantities import bytes_text, count, plural, share, sizes
+from cnninspect.render.renderers import Renderer
+
+CSV_FIELDS = (
+    "name", "shape", "dtype", "elements", "bytes", "storage", "offset", "stride", "shares_with",
+)  # fmt: skip
+COLUMNS = {
+    "path": Column("tensor", Kind.PATH),
+    "shape": Column("shape", Kind.SHAPE, sacrifice=4),
+    "dtype": Column("dtype", Kind.WORD, sacrifice=3),
+    "tensors": Column("tensors", Kind.NUMBER, sacrifice=5),
+    "elements": Column("elements", Kind.NUMBER),
+    "share": Column("%", Kind.NUMBER, "share", sacrifice=2),
+    "bytes": Column("bytes", Kind.NUMBER, sacrifice=6),
+    "storage": Column("storage", Kind.PATH, sacrifice=8),
+    "offset": Column("offset", Kind.NUMBER, sacrifice=9),
+    "stride": Column("stride", Kind.SHAPE, sacrifice=7),
+    "shared": Column("shares its bytes with", Kind.PROSE, "shared", sacrifice=1),
+}
+NAMES_SHOWN = 12
+"""Names that a pickle asks for, and other values, that are shown; more are counted."""
+
+
+def page(report: Checkpoint, view: CheckpointView) -> Page:
+    """Warnings first, then the table, then what else the file holds."""
+    blocks: list[Block] = []
+    if alarm := warning(report):
+        blocks.append(alarm)
+    blocks.append(_table(report, view))
+    blocks.append(Facts(tuple(_facts(report, human=view.human))))
+    size = bytes_text(report.file_bytes, human=view.human)
+    about = f"a file of weights · {report.format} · {size} · nothing in it was run"
+    return Page(report.reference, about, tuple(blocks))
+
+
+def warning(report: Checkpoint) -> Notice | None:
+    """The names that loading would look up and that PyTorch's safe loading refuses."""
+    refused = [found.name for found in report.globals if not found.allowed]
+    if not refused:
+        return None
+    names = "name" if len(refused) == 1 else "names"
+    return Notice(
+        f"loading this file may run any code: it asks for {len(refused):,} {names} that "
+        "torch.load(weights_only=True) refuses",
+        tuple(refused[:NAMES_SHOWN])
+        + ((f"and {len(refused) - NAMES_SHOWN:,} more",) if len(refused) > NAMES_SHOWN else ()),
+        Style.WARNING,
+    )
+
+
+# --- the table ---
+
+
+def _table(report: Checkpoint, view: CheckpointView) -> Table:
+    names = view.shown
+    if not view.columns and any(tensor.shares_with for tensor in report.tensors):
+        names = (*names, "shared")
+    if view.is_flat:
+        rows, remarks = _flat_rows(report, view, names), ["each tensor by itself"]
+    else:
+        level = TABLE_LEVEL if view.level == "auto" else view.level
+        root = tree_of(report.tensors, level, fold=view.fold)
+        rows, remarks = list(_tree_rows(root, report, view, names)), []
+        if view.fold:
+            remarks.append("×n: n modules in a row that are alike; the row counts one of them")
+        if any(_hides(node) for node in _all(root)):
+            remarks.append("deeper tensors are counted with the module that holds them; "
+                           "--level shows more")  # fmt: skip
+    if any(tensor.shares_with for tensor in report.tensors):
+        remarks.append("bytes that tensors share are counted once, with the first of them")
+    columns = tuple(COLUMNS[name] for name in names)
+    return Table(columns, tuple(rows), remarks=tuple(remarks), chooser="--columns")
+
+
+def _all(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from _all(child)
+
+
+def _hides(node: Node) -> bool:
+    """Whether tensors are in a node that are not shown under it."""
+    return len(node.tensors) > 1 and not node.children
+
+
+def _tree_rows(
+    root: Node, report: Checkpoint, view: CheckpointView, names: Sequence[str]
+) -> Iterator[tuple[Cell, ...]]:
+    yield _row(root, Cell("all tensors", Style.STRONG), report, view, names)
+    yield from _branches(root, "", report, view, names)
+
+
+def _branches(
+    node: Node, below: str, report: Checkpoint, view: CheckpointView, names: Sequence[str]
+) -> Iterator[tuple[Cell, ...]]:
+    for child in node.children:
+        is_last = child is node.children[-1]
+        mark = f"  ×{child.times}" if child.times > 1 else ""
+        guide = below + ("└─ " if is_last else "├─ ")
+        name = Cell(child.name, guide=guide, mark=mark, full=child.path)
+        yield _row(child, name, report, view, names)
+        yield from _branches(child, below + ("   " if is_last else "│  "), report, view, names)
+
+
+def _flat_rows(
+    report: Checkpoint, view: CheckpointView, names: Sequence[str]
+) -> list[tuple[Cell, ...]]:
+    ordered = sorted(report.tensors, key=view.order)
+    listed = ordered if view.top is None else ordered[: view.top]
+    rows = [
+        _row(Node(t.name, t.name, (t,)), Cell(t.name or "(the file itself)"), report, view, names)
+        for t in listed
+    ]
+    if rest := tuple(ordered[len(listed) :]):
+        name = Cell(f"({plural(len(rest), 'other')})", Style.FAINT)
+        rows.append(_row(Node("", "", rest), name, report, view, names))
+    return rows
+
+
+def _row(
+    node: Node, name: Cell, report: Checkpoint, view: CheckpointView, names: Sequence[str]
+) -> tuple[Cell, ...]:
+    style = Style.FAINT if node.children and node.path else Style.PLAIN
+    texts = _texts(node, report, human=view.human)
+    return tuple(name if key == "path" else Cell(texts[key], style) for key in names)
+
+
+def _texts(node: Node, report: Checkpoint, *, human: bool) -> dict[str, str]:
+    """What stands in each column, for a tensor or for a module that holds some."""
+    tensor = node.tensor
+    dtypes = list(dict.fromkeys(t.spec.dtype for t in node.tensors))
+    elements = tensor.spec.numel if tensor else node.elements
+    size = tensor.nbytes if tensor else node.nbytes
+    return {
+        "shape": sizes(tensor.spec.shape) if tensor else plural(len(node.tensors), "tensor"),
+        "dtype": dtypes[0] if len(dtypes) == 1 else plural(len(dtypes), "dtype"),
+        "tensors": f"{len(node.tensors):,}",
+        "elements": count(elements, human=human),
+        "share": "" if tensor and tensor.shares_with else share(elements, report.elements),
+        "bytes": count(size, human=human, unit="B"),
+        "storage": tensor.storage if tensor else "",
+        "offset": f"{tensor.offset:,}" if tensor else "",
+        "stride": sizes(tensor.stride) if tensor and tensor.stride else "",
+        "shared": (tensor.shares_with or "") if tensor else _sharing(node),
+    }
+
+
+def _sharing(node: Node) -> str:
+    shared = sum(tensor.shares_with is not None for tensor in node.tensors)
+    return plural(shared, "tensor") if shared else ""
+
+
+# --- what else there is ---
+
+
+def _facts(report: Checkpoint, *, human: bool) -> Iterator[Fact]:
+    total = f"{plural(len(report.tensors), 'tensor')} · {count(report.elements, human=human)}"
+    yield Fact("tensors", f"{total} elements · {bytes_text(report.tensor_bytes, human=human)}")
+    by_dtype: dict[str, int] = {}
+    for tensor in report.tensors:
+        by_dtype[tensor.spec.dtype] = by_dtype.get(tensor.spec.dtype, 0) + tensor.spec.numel
+    if len(by_dtype) > 1:
+        parts = (f"{dtype} {count(n, human=human)}" for dtype, n in by_dtype.items())
+        yield Fact("elements", " · ".join(parts))
+    if report.globals:
+        known = [found.name for found in report.globals if found.allowed]
+        text = _first(known) or "none that safe loading knows"
+        yield Fact("asks for", f"{text} (looked up by torch.load, not here)")
+    values = [f"{key}: {value}" if key else value for key, value in report.metadata]
+    if values:
+        yield Fact("other values", _first(values, between=" · "))
+    said = "torch.load would refuse" if warning(report) else None
+    for note in report.notes:
+        if said is None or not note.startswith(said):  # the warning says it
+            yield Fact("note", note)
+
+
+def _first(words: Sequence[str], between: str = ", ") -> str:
+    more = len(words) - NAMES_SHOWN
+    return between.join(words[:NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+
+
+# --- data ---
+
+
+def rows(
+    report: Checkpoint, view: CheckpointView
+) -> tuple[Sequence[str], Iterator[Sequence[Field]]]:
+    """A row for each tensor."""
+    tensors = report.tensors
+    if view.is_flat:
+        tensors = tuple(sorted(tensors, key=view.order))[: view.top]
+    return CSV_FIELDS, (_csv_row(tensor) for tensor in tensors)
+
+
+def _csv_row(tensor: StoredTensor) -> Sequence[Field]:
+    return (
+        tensor.name, tensor.spec.shape, tensor.spec.dtype, tensor.spec.numel, tensor.nbytes,
+        tensor.storage, tensor.offset, tensor.stride, tensor.shares_with,
+    )  # fmt: skip
+
+
+RENDERER = Renderer(view=CheckpointView, page=page, rows=rows)
