@@ -26,12 +26,12 @@ from cnninspect.render.renderers import Renderer, View
 SHOWN = 20
 """Rows that a table shows unless told otherwise."""
 COLUMNS = (
-    Column("α depth", Kind.NUMBER),
-    Column("β width", Kind.NUMBER),
-    Column("γ resolution", Kind.NUMBER),
-    Column("α·β²·γ²", Kind.NUMBER),
+    Column("α\ndepth", Kind.NUMBER),
+    Column("β\nwidth", Kind.NUMBER),
+    Column("γ\nresolution", Kind.NUMBER),
+    Column("α·β²·γ²", Kind.NUMBER, sacrifice=2),
     Column("pixels", Kind.NUMBER, sacrifice=1),
-    Column("parameters", Kind.NUMBER),
+    Column("parameters", Kind.NUMBER, sacrifice=3),
     Column("MACs", Kind.NUMBER),
     Column("×", Kind.NUMBER),
     Column("", Kind.WORD, "published"),

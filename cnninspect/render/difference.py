@@ -38,6 +38,8 @@ CSV_FIELDS = (
 SIGNS = {"added": "+", "removed": "-", "renamed": "→", "changed": "~"}
 INKS = {"+": Style.GOOD, "-": Style.BAD, "→": Style.ACCENT, "~": Style.WARNING}
 
+REMARK = "- and + of one name: a layer that changed; →: renamed; a row counts all under its layer"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceView(View):
@@ -58,8 +60,7 @@ def page(report: Difference, view: DifferenceView) -> Page:
     blocks: list[Block] = []
     if shown:
         rows = tuple(_rows(shown, view))
-        remark = "+ and - rows of one name are a layer that changed; a row counts all under it"
-        blocks.append(Table(COLUMNS, rows, remarks=(remark,)))
+        blocks.append(Table(COLUMNS, rows, remarks=(REMARK,)))
     if reshaped:
         others = (
             f"{plural(reshaped, 'layer')} of the same weights with another output or other MACs"
@@ -101,12 +102,12 @@ def _renamed_alike(changes: Sequence[Change], family: tuple[str, str]) -> list[C
 
 
 def _renamed_row(alike: Sequence[Change]) -> tuple[Cell, ...]:
-    """`features.1 → features.2 and 29 others`."""
+    """The first of them, and how many there are: `features.1 → features.2  ×30`."""
     first = alike[0]
     assert first.old is not None
     assert first.new is not None
     text = f"{first.old.path} → {first.new.path}"
-    mark = f"  and {plural(len(alike) - 1, 'other')}"
+    mark = f"  ×{len(alike)}"
     return _row("→", Cell(text, Style.ACCENT, mark=mark), None)
 
 

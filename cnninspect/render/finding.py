@@ -40,8 +40,7 @@ def page(report: Finding, view: FindingView) -> Page:
     axes = [AXES[axis] for axis in report.axes]
     blocks: list[Block] = []
     if on:
-        of = " and ".join(filter(None, (", ".join(axes[:-1]), axes[-1])))
-        title = f"the frontier of {of}: no other is as good in all and better in one"
+        title = f"on the frontier: {', '.join(axes)}"
         blocks.append(_table(on, report, view, title=title))
     if beside:
         more = _rest(report, view)

@@ -136,17 +136,17 @@ def _terms(law: Law, report: Scaling, *, human: bool) -> Table:
 
 
 def brought_by(term: Term) -> str:
-    """The layers that bring a term, with their shares of it: `layer3 36 %, layer2 24 %`."""
+    """The layers that bring a term, with their shares of it: `layer3 36.5%, layer2 23.8%`."""
     layers = _grouped(term.layers)
     whole = sum(abs(value) for _, value in layers)
     named = [
-        f"{path or 'the model itself'} {share(abs(float(value)), float(whole))} %"
+        f"{path or 'the model itself'} {share(abs(float(value)), float(whole))}%"
         for path, value in layers[:NAMED]
     ]
     rest = layers[NAMED:]
     if rest:
         others = share(float(sum(abs(value) for _, value in rest)), float(whole))
-        named.append(f"{plural(len(rest), 'other')} {others} %")
+        named.append(f"{plural(len(rest), 'other')} {others}%")
     return ", ".join(named)
 
 

@@ -96,7 +96,9 @@ def _table(table: Table, width: int | None) -> Iterator[Line]:
     fitted = fit(table, width)
     columns = [table.columns[i] for i in fitted.shown]
     if table.title:
-        yield (Span(visible(table.title), Style.STRONG),)
+        title = visible(table.title)
+        lines = (title,) if width is None else wrapped(title, width)
+        yield from ((Span(line, Style.STRONG),) for line in lines)
     yield from _header(columns, fitted)
     yield (Span("─" * fitted.width, Style.FAINT),)
     for i, row in enumerate(table.rows):
