@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Union
 
 from cnninspect.analyses.bounds import limits_of
-from cnninspect.analyses.comparing import AXES, check_dtype, compare, select, stored_as
+from cnninspect.analyses.comparing import AXES, check_dtype, compare, limit_texts, select, stored_as
 from cnninspect.costs.conventions import find as find_convention
 from cnninspect.errors import BadOption, CnnInspectError, Failure, UnknownChoice
 from cnninspect.records.comparison import Comparison, Figures, Finding, Unmeasured
@@ -113,6 +113,8 @@ def find_models(
         if axis not in AXES:
             raise UnknownChoice("--axes", axis, AXES)
     measuring, limits = _taken_apart({"jobs": None, **options})
+    if baseline is None:
+        limit_texts(limits, None)  # says at once that a share needs one
     memory = Memory() if remember else None
     references = references_in(sources, pattern, memory)
     outcomes = _outcomes([*references, *filter(None, [baseline])], measuring, memory)
