@@ -6,7 +6,7 @@ import math
 
 from cnninspect.records.operations import Operation
 from cnninspect.records.summary import MatrixForm
-from cnninspect.records.tensors import BITS
+from cnninspect.records.tensors import BITS, TensorSpec
 
 CONVOLUTIONS = ("aten.convolution", "aten._convolution", "onnx.Conv", "onnx.ConvTranspose")
 POOLINGS = ("onnx.AveragePool", "onnx.LpPool", "onnx.MaxPool")
@@ -16,7 +16,8 @@ POOLINGS = ("onnx.AveragePool", "onnx.LpPool", "onnx.MaxPool")
 def kernel_of(operation: Operation) -> tuple[int, ...] | None:
     """The window of a convolution or a pooling, by dimension; None for other operations."""
     if operation.name in CONVOLUTIONS:
-        return operation.inputs[1].shape[2:]
+        tensors = _input_and_weight(operation)
+        return tensors[1].shape[2:] if tensors else None
     if "_pool" in operation.name:
         return _sizes(operation, "kernel_size")
     if operation.name in POOLINGS:
@@ -44,9 +45,10 @@ def matrix_form(operation: Operation) -> MatrixForm | None:
     """
     if operation.name not in CONVOLUTIONS or _is_transposed(operation):
         return None
-    x, weight = operation.inputs[:2]
-    if len(x.shape) != len(weight.shape):
+    tensors = _input_and_weight(operation)
+    if tensors is None or len(tensors[0].shape) != len(tensors[1].shape):
         return None
+    x, weight = tensors
     groups = x.shape[1] // weight.shape[1] if weight.shape[1] else 1
     inner = math.prod(weight.shape[1:])
     columns = math.prod(operation.output.shape[2:])
@@ -59,6 +61,16 @@ def matrix_form(operation: Operation) -> MatrixForm | None:
         batch=x.shape[0],
         unfolded_bytes=unfolded * BITS[x.dtype] // 8,
     )
+
+
+def _input_and_weight(operation: Operation) -> tuple[TensorSpec, TensorSpec] | None:
+    """The two, of a convolution; None where a shape is not known, as in some files."""
+    names = ("X", "W") if operation.name.startswith("onnx.") else ("", "weight")
+    found = [operation.argument(name) if name else operation.inputs[0] for name in names]
+    x, weight = found
+    if not isinstance(x, TensorSpec) or not isinstance(weight, TensorSpec):
+        return None
+    return (x, weight) if operation.outputs else None
 
 
 def _is_transposed(operation: Operation) -> bool:

@@ -12,7 +12,20 @@ import typer
 from cnninspect.cli.problems import report_problem
 from cnninspect.version import __version__
 
-COMMANDS = ("summary", "list", "explain", "compare", "find", "check", "diff", "scale", "gradients", "memory", "export", "audit")
+COMMANDS = (
+    "summary",
+    "list",
+    "explain",
+    "compare",
+    "find",
+    "check",
+    "diff",
+    "scale",
+    "gradients",
+    "memory",
+    "export",
+    "audit",
+)
 """In the order in which `--help` shows them; each is a module of this package."""
 
 app = typer.Typer(

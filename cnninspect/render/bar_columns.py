@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
+
+from rich.cells import cell_len
 
 from cnninspect.render.escaping import visible
 from cnninspect.render.fitting import GAP, wrapped
@@ -39,9 +42,24 @@ def bar_columns(names: Sequence[str], scale: LogScale, room: int) -> tuple[Colum
     ends = axis(scale, bar_width(room))
     ruler = " " * (NUMBER_WIDTH + 1) + ends if ends else ""
     return tuple(
-        Column("\n".join(wrapped(visible(name), room)), Kind.WORD, name=name, ruler=ruler)
+        Column("\n".join(broken(visible(name), room)), Kind.WORD, name=name, ruler=ruler)
         for name in names
     )
+
+
+def broken(name: str, room: int) -> list[str]:
+    """A name as lines of at most `room`, broken after its signs where that is possible.
+
+    >>> broken("plain20@activation=sigmoid,norm=none cell", 20)
+    ['plain20@', 'activation=sigmoid,', 'norm=none cell']
+    """
+    lines: list[str] = []
+    for part in re.split(r"(?<=[@,:/ ])", name):
+        if lines and cell_len(lines[-1] + part.rstrip()) <= room:
+            lines[-1] += part
+        else:
+            lines += wrapped(part.rstrip(), room) if cell_len(part.rstrip()) > room else [part]
+    return [line.rstrip() for line in lines]
 
 
 def scale_remark(scale: LogScale, width: int) -> list[str]:

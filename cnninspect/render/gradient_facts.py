@@ -52,7 +52,7 @@ def style_of(verdict: str) -> Style:
 
 VERDICT_COLUMNS = (
     Column("model", Kind.PATH),
-    Column("verdict", Kind.WORD),
+    Column("verdict", Kind.SHAPE),
     Column("decades\ntop to bottom", Kind.NUMBER, name="decades"),
     Column("per layer", Kind.NUMBER, sacrifice=3),
     Column("weighted\nlayers", Kind.NUMBER, name="weighted layers", sacrifice=4),

@@ -28,7 +28,7 @@ def test_a_page_without_a_place_for_the_part_is_refused():
         insert("A", "p", "new")
 
 
-@pytest.mark.parametrize("part", ["startup", "tracing", "counting"])
+@pytest.mark.parametrize("part", ["startup", "tracing", "counting", "gradients"])
 def test_the_page_has_a_place_for_every_part(part):
     assert "kept" in insert(PAGE.read_text(), part, "kept")
 

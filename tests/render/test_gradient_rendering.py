@@ -28,7 +28,7 @@ from rich.cells import cell_len
 
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.records.schemas import schema_of
-from cnninspect.render import gradient_facts, log_bars, render
+from cnninspect.render import bar_columns, gradient_facts, log_bars, render
 from cnninspect.render.gradient_rows import rows_of
 from cnninspect.render.log_bars import LogScale, axis, bar, scale_of
 
@@ -194,7 +194,7 @@ def test_an_axis_is_shown_where_there_is_room():
     assert axis(LogScale(-5, 2), 9) == ""
 
 
-@pytest.mark.parametrize("module", [log_bars, gradient_facts])
+@pytest.mark.parametrize("module", [log_bars, gradient_facts, bar_columns])
 def test_examples_in_docstrings_hold(module):
     result = doctest.testmod(module)
     assert result.attempted > 0

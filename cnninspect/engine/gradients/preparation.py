@@ -59,7 +59,9 @@ def ready_model(
         if not any(parameter.requires_grad for parameter in module.parameters()):
             owned = sum(1 for _ in module.parameters())
             problem = f"all its {owned} parameters are frozen" if owned else "it has no parameters"
-            raise CannotTrain(loaded.info.reference, problem)
+            raise CannotTrain(
+                loaded.info.reference, problem, "--freeze fewer of them" if owned else ""
+            )
         if not loaded.live or settings.dtype is not None or settings.device is not None:
             module = module.to(device, DTYPES[settings.dtype] if settings.dtype else None)
         guarding.set_mode(module.modules(), settings.mode)

@@ -18,12 +18,16 @@ from torch import nn
 
 from cnninspect.engine.building import first_line
 from cnninspect.engine.onnx_export.axes import Feed
-from cnninspect.engine.onnx_export.recurrence import whole_layers
+from cnninspect.engine.onnx_export.recurrence import has_projections, whole_layers
 from cnninspect.errors import BadOption, CnnInspectError, ExportFailed, MissingLibrary
 from cnninspect.records.export_report import ExportSettings
 
 EXPORTERS = ("dynamo", "torchscript")
 """torch's own, and the older one, which writes down one run and so fixes what depends on data."""
+TALKATIVE = ("torch", "onnxscript", "onnx_ir")
+"""Packages whose warnings are for their own developers."""
+FIRST_FOR = {"bfloat16": 22}
+"""The opset from which on all operators take a dtype."""
 OPSETS = range(7, 100)
 """What may be asked for; the exporter says which it can."""
 MOST_BYTES = 2**31 - 2**24
@@ -34,14 +38,12 @@ CONTROL_FLOW = re.compile(
     r"data-dependent|GuardOnDataDependent|dynamic control flow|Could not guard|unbacked", re.I
 )
 UNKNOWN = re.compile(
-    r"No ONNX function found for <[^:>]*:\s*([^>]+)>"
-    r"|No decompositions registered for ([^\s]+)|operator '([^']+)'"
+    r"No ONNX function found for <OpOverload\(op='([^']+)'"
+    r"|Exporting the operator '([^']+)' to ONNX|Unsupported: ONNX export of operator ([^,.]+)"
 )
-FIXED = re.compile(r"(specialized|constant|Constraints violated|marked .* as dynamic)", re.I)
-
-
-class Log(io.StringIO):
-    """What an exporter said."""
+NO_WAY = "such a network cannot be written as ONNX"
+FIXED = re.compile(r"specialized|Constraints violated|marked .* as dynamic", re.I)
+COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def exported(
@@ -56,7 +58,9 @@ def exported(
     """
     if settings.opset is not None and settings.opset not in OPSETS:
         raise BadOption("--opset", settings.opset, "18 or more for most networks")
-    log = Log()
+    if has_projections(module):
+        raise ExportFailed(model, "ONNX's LSTM has no projections (proj_size)", hint=NO_WAY)
+    log = io.StringIO()
     try:
         with quiet(log):
             if settings.exporter == "torchscript":
@@ -77,12 +81,17 @@ def exported(
 @contextmanager
 def quiet(log: io.StringIO) -> Iterator[None]:
     """Let nothing be printed, warned of or logged, but into `log`."""
-    handler = logging.StreamHandler(log)
-    loggers = [logging.getLogger(n) for n in ("torch", "onnxscript", "onnx_ir", "torch.onnx")]
-    kept = [(logger, logger.handlers[:], logger.propagate) for logger in loggers]
-    for logger in loggers:
-        logger.handlers[:] = [handler]
-        logger.propagate = False
+    top = [logging.getLogger(name) for name in TALKATIVE]
+    # torch gives many of the loggers under its own a handler each.
+    below = [
+        logger
+        for name, logger in logging.root.manager.loggerDict.items()
+        if isinstance(logger, logging.Logger) and name.startswith(tuple(f"{t}." for t in TALKATIVE))
+    ]
+    kept = [(logger, logger.handlers[:], logger.propagate) for logger in (*top, *below)]
+    for logger in (*top, *below):
+        logger.handlers[:] = [logging.StreamHandler(log)] if logger in top else []
+        logger.propagate = logger in below
     try:
         with redirect_stdout(log), redirect_stderr(log), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -104,7 +113,7 @@ def _by_dynamo(
             kwargs=feed.given.kwargs or None,
             dynamo=True,
             verbose=False,
-            opset_version=settings.opset,
+            opset_version=settings.opset or FIRST_FOR.get(settings.dtype or ""),
             dynamic_shapes=shapes,
             input_names=list(map(readable, feed.names)),
             output_names=list(map(readable, outputs)),
@@ -162,8 +171,11 @@ def _failure(
         texts.append(str(cause))
         cause = cause.__cause__ or cause.__context__
     said = "\n".join(texts)
-    hint = ""
-    if CONTROL_FLOW.search(said):
+    unknown = UNKNOWN.search(said)
+    if unknown:
+        reason = f"torch's exporter knows no ONNX for {next(filter(None, unknown.groups()))}"
+        hint = ""
+    elif CONTROL_FLOW.search(said):
         reason = "its code decides by the values of tensors, which a graph cannot"
         hint = "--exporter torchscript writes down what happens for one random input, and fixes it"
     elif feed.open_axes and FIXED.search(said):
@@ -171,22 +183,22 @@ def _failure(
         reason = f"its code fixes a size that --dynamic should leave open ({names})"
         hint = "leave some of them out of --dynamic"
     else:
-        reason = _reason(problem)
-        if settings.exporter == "dynamo":
-            hint = "--exporter torchscript may know it; --debug shows all that was said"
-    return ExportFailed(model, reason, hint=hint, log=log.getvalue())
+        reason = _innermost(problem)
+        hint = "--exporter torchscript may know it; --debug shows all that was said"
+    return ExportFailed(
+        model,
+        reason,
+        hint=hint if settings.exporter == "dynamo" else "",
+        log=log.getvalue(),
+    )
 
 
-def _reason(problem: Exception) -> str:
+def _innermost(problem: Exception) -> str:
     """The first line of the innermost error, which is the one that says what is wrong."""
     innermost: BaseException = problem
     while innermost.__cause__ is not None:
         innermost = innermost.__cause__
-    unknown = UNKNOWN.search(f"{problem} {innermost}")
-    if unknown:
-        found = next(filter(None, unknown.groups())).strip(" '\"")
-        return f"torch's exporter knows no ONNX for {found}"
-    text = re.sub(r"\x1b\[[0-9;]*m", "", first_line(innermost))
+    text = COLORS.sub("", first_line(innermost))
     return text if len(text) < 200 else f"{text[:200]}…"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from cnninspect.engine.onnx_export.writing import (
 )
 from cnninspect.engine.onnx_graph.tracing import trace as trace_file
 from cnninspect.engine.tracing import trace as trace_network
-from cnninspect.errors import ExportFailed, UnknownChoice
+from cnninspect.errors import BadInput, ExportFailed, FileUnreadable, RunFailed, UnknownChoice
 from cnninspect.records.export_report import ExportSettings, LayerMismatch, MadeFile, OpenSize
 from cnninspect.records.models import GraphFile, InputRequest, LoadedModel, ModelInfo
 from cnninspect.records.traces import Trace
@@ -55,7 +56,8 @@ def make_file(
     if settings.verify:
         check_available()
     network = trace_network(loaded, inputs, kwargs=kwargs, batch=settings.batch)
-    with guarding.unchanged_random_state(), workshop(path) as folder:
+    with guarding.unchanged_random_state(), workshop(path) as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the network's code, which the person may not know
         module = network_for_real(loaded, settings, network)
         feed = feed_for(module, loaded, inputs, kwargs=kwargs, settings=settings)
         axes = open_axes(feed, settings.dynamic, module)
@@ -110,13 +112,23 @@ def _save(model: ModelProto, path: Path) -> None:
 
 
 def _followed(path: Path, network: Trace) -> Trace:
-    """The file read back, with the input that the network was traced with."""
+    """The file read back, with the input that the network was traced with.
+
+    Raises:
+        ExportFailed: its graph makes no sense.
+    """
     info = ModelInfo(path.name, "onnx", path.name)
-    names = [readable(tensor.name) for tensor in network.inputs]
     requests = [
-        InputRequest(tensor.spec.shape, name=name) for name, tensor in zip(names, network.inputs)
+        InputRequest(tensor.spec.shape, name=readable(tensor.name)) for tensor in network.inputs
     ]
-    return trace_file(GraphFile(info, path), requests)
+    try:
+        return trace_file(GraphFile(info, path), requests)
+    except (FileUnreadable, RunFailed, BadInput) as problem:
+        raise ExportFailed(
+            network.model.reference,
+            f"the exporter wrote what does not fit together: {problem}",
+            hint="another --opset may do, or --exporter torchscript",
+        ) from problem
 
 
 def _totals(graph: Trace) -> dict[str, int]:

@@ -18,7 +18,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import _VF, Tensor
+from torch import _VF, Tensor, nn
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,11 @@ def whole_layers() -> Iterator[dict[Any, Any]]:
                 setattr(_VF, name, function)
 
 
+def has_projections(module: nn.Module) -> bool:
+    """Whether an LSTM projects its state, for which ONNX has no operator."""
+    return any(getattr(part, "proj_size", 0) for part in module.modules())
+
+
 @cache
 def _operators() -> dict[str, Any]:
     """Our operators by the name of torch's function, defined when they are first needed."""
@@ -84,9 +89,8 @@ def _operators() -> dict[str, Any]:
 def _calling(name: str, operator: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     def call(x: Tensor, hx: Any, *rest: Any) -> Any:
         states = tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
-        is_projected = len(states) == 2 and states[0].shape[-1] != states[1].shape[-1]
-        if len(rest) != 7 or isinstance(rest[0], Tensor) or is_projected:
-            return original(x, hx, *rest)  # packed sequences; ONNX knows no projections
+        if len(rest) != 7 or isinstance(rest[0], Tensor):
+            return original(x, hx, *rest)  # packed sequences
         params, has_biases, layers, _, _, bidirectional, batch_first = rest
         return operator(x, states, params, has_biases, layers, bidirectional, batch_first)
 

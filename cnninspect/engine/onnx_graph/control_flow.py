@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import GraphProto, NodeProto
 
-from cnninspect.costs import cost_of
 from cnninspect.engine.onnx_graph.frames import Frame
 from cnninspect.engine.onnx_graph.inference import Outcome
 from cnninspect.engine.onnx_graph.malformed import Malformed
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 Given = Sequence["Value | None"]
 
-MOST_LOOPED = 100_000
+MOST_LOOPED = 50_000
 """Calls that one loop may unroll into."""
 
 
@@ -44,7 +43,7 @@ def branch(walk: Walk, node: NodeProto, inputs: Given, frame: Frame, *, layer: s
         values = walk.graph(graphs[name], _inside(walk, node, frame, layer, name))
         steps = walk.steps[start:]
         del walk.steps[start:]
-        followed[name] = (_macs(steps), steps, values)
+        followed[name] = (walk.macs_of(steps), steps, values)
     first, second = followed
     dearer, other = (
         (first, second) if followed[first][0] >= followed[second][0] else (second, first)
@@ -169,10 +168,6 @@ def _element(value: Value | None, axis: int) -> tuple[Value | None, int | None]:
 
 def _known(value: Value | None) -> np.ndarray | None:
     return None if value is None else value.content
-
-
-def _macs(steps: Sequence[Step]) -> int:
-    return sum(cost_of(step.call.operation).cost.macs for step in steps)
 
 
 def _graphs(node: NodeProto) -> dict[str, GraphProto]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, helper
 
+from cnninspect.costs import cost_of
 from cnninspect.engine.onnx_graph import control_flow, scopes
 from cnninspect.engine.onnx_graph.frames import Frame
 from cnninspect.engine.onnx_graph.functions import enter_function
@@ -25,7 +26,7 @@ NUMBERS = {
     "value_floats": (1, np.float32),
 }
 """Attributes of a constant that are numbers: the type of their elements, for ONNX and NumPy."""
-MOST_STEPS = 500_000
+MOST_STEPS = 200_000
 """Nodes that are followed, those of functions and loops each time that they run."""
 
 
@@ -37,8 +38,8 @@ class Weight:
     """Full name."""
     spec: TensorSpec
     """Shape and type."""
-    uses: list[tuple[str, int, str]] = field(default_factory=list)
-    """Operator, position among its inputs, and layer of each node that takes it."""
+    uses: dict[tuple[str, int, str], None] = field(default_factory=dict)
+    """Operator, position among its inputs, and layer of the nodes that take it, each once."""
 
 
 @dataclass(slots=True)
@@ -67,8 +68,10 @@ class Walk:
         """By full name."""
         self.notes: dict[str, None] = {}
         """What a reader should know, in order, each once."""
-        self._stored: dict[tuple[int, str], Value] = {}
-        """Stored tensors by graph and name: the graph of a loop is walked many times."""
+        self._stored: dict[int, tuple[GraphProto, dict[str, Value]]] = {}
+        """Each graph with its stored tensors: that of a loop is walked many times.  By `id`, which
+        means the graph as long as it is kept here."""
+        self._macs: dict[int, int] = {}
         self._left = MOST_STEPS
 
     def graph(self, graph: GraphProto, frame: Frame) -> list[Value]:
@@ -77,17 +80,31 @@ class Walk:
         Raises:
             Malformed: it makes no sense.
         """
-        for tensor in graph.initializer:
-            key = (id(graph), tensor.name)
-            if key not in self._stored:
-                self._stored[key] = self.keep(tensor.name, of_tensor(tensor))
-            if tensor.name not in frame.names:
-                frame.bind(tensor.name, self._stored[key])
-        for sparse in graph.sparse_initializer:
-            frame.bind(sparse.values.name, self.keep(sparse.values.name, _of_sparse(sparse)))
+        for name, value in self._stored_in(graph).items():
+            if name not in frame.names:
+                frame.bind(name, value)
         for node in graph.node:
             self.node(node, frame)
         return [frame.look_up(output.name) for output in graph.output]
+
+    def macs_of(self, steps: Sequence[Step]) -> int:
+        """Multiply-accumulates of some calls."""
+        total = 0
+        for step in steps:
+            operation = step.call.operation
+            if id(operation) not in self._macs:
+                self._macs[id(operation)] = cost_of(operation).cost.macs
+            total += self._macs[id(operation)]
+        return total
+
+    def _stored_in(self, graph: GraphProto) -> dict[str, Value]:
+        if id(graph) not in self._stored:
+            found = {t.name: self.keep(t.name, of_tensor(t)) for t in graph.initializer}
+            for sparse in graph.sparse_initializer:
+                name = sparse.values.name
+                found[name] = self.keep(name, _of_sparse(sparse))
+            self._stored[id(graph)] = (graph, found)
+        return self._stored[id(graph)][1]
 
     def keep(self, name: str, value: Value) -> Value:
         """Note a stored tensor; a name that was there already gets a number."""
@@ -148,7 +165,7 @@ class Walk:
             if value is None:
                 continue
             if value.weight:
-                self.weights[value.weight].uses.append((node.op_type, position, layer))
+                self.weights[value.weight].uses[node.op_type, position, layer] = None
                 parameters.append(value.weight)
             elif value.origin is not None:
                 given.append((value.origin, value.spec))

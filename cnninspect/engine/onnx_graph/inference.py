@@ -18,6 +18,10 @@ from cnninspect.records.operations import Operation
 
 Opsets = Mapping[str, int]
 """Version of each domain's operators."""
+KNOWN_ERRORS = (
+    shape_inference.InferenceError, checker.ValidationError, ValueError, TypeError, RuntimeError,
+)  # fmt: skip
+"""What ONNX's inference raises for nodes that do not fit."""
 UNKNOWN = Value(0, None)
 
 
@@ -65,6 +69,7 @@ class Inference:
         else:
             outputs = self._inferred(schema, node, inputs, opsets)
             _check_sizes(outputs)
+            _check_channels(node, inputs)
         known = computed(node, inputs, outputs, version) if not domain else None
         outputs = known or outputs
         operation = operation_of(node, inputs, outputs, schema=schema, domain=domain)
@@ -92,7 +97,7 @@ class Inference:
             found = shape_inference.infer_node_outputs(
                 schema, renamed, types, data, opset_imports=imports, ir_version=self.ir_version
             )
-        except (shape_inference.InferenceError, checker.ValidationError) as problem:
+        except KNOWN_ERRORS as problem:
             raise Malformed(_reason(problem)) from problem
         return [
             of_type(found[f"o{i}"]) if f"o{i}" in found else UNKNOWN
@@ -121,6 +126,32 @@ def _reason(problem: Exception) -> str:
     while text.startswith("[") and "]" in text:
         text = text.partition("]")[2].strip()
     return text.rstrip(".")
+
+
+MEETING: Mapping[str, tuple[int, int]] = {
+    "Conv": (1, 1), "ConvInteger": (1, 1), "ConvTranspose": (1, 0), "LSTM": (2, 2), "GRU": (2, 2),
+    "RNN": (2, 2),
+}  # fmt: skip
+"""Operators whose inference leaves open whether input and weight fit, with the axes that meet."""
+
+
+def _check_channels(node: NodeProto, inputs: Sequence[Value | None]) -> None:
+    """See that a weight has as many channels as its input.
+
+    Raises:
+        Malformed: it does not.
+    """
+    specs = [value.spec for value in inputs[:2] if value is not None]
+    if node.op_type not in MEETING or len(specs) < 2 or specs[0] is None or specs[1] is None:
+        return
+    given, weight = specs[0].shape, specs[1].shape
+    mine, theirs = MEETING[node.op_type]
+    if len(given) <= mine or len(weight) <= theirs:
+        return
+    groups = next((a.i for a in node.attribute if a.name == "group"), 1)
+    wanted = weight[theirs] * (groups if node.op_type.startswith("Conv") and theirs else 1)
+    if given[mine] != wanted:
+        raise Malformed(f"its weight is for {wanted} channels, and its input has {given[mine]}")
 
 
 def _check_sizes(outputs: Sequence[Value]) -> None:

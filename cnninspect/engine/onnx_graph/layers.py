@@ -23,6 +23,8 @@ class Stretch:
 
     order: int
     """First call."""
+    has_run: bool = True
+    """Whether there is a call in it: there is none in a branch that is not taken."""
     calls: int = 0
     """How often it ran: stretches of its calls without those of others between."""
     start: int = 0
@@ -38,6 +40,7 @@ def layers_of(walk: Walk, graph: GraphProto, leaving: Sequence[int]) -> tuple[La
     `leaving` are the calls whose results leave the graph.
     """
     stretches = _stretches(walk.steps)
+    _add_unused(stretches, walk)
     tree = _in_order(stretches)
     flow = Flow(walk.steps, leaving)
     held = holdings_of(walk.weights.values(), dict.fromkeys(tree, 0), graph)
@@ -52,7 +55,7 @@ def _layer(path: str, stretch: Stretch, kind: str | None, flow: Flow, held: Hold
     return Layer(
         path=path,
         type=kind or UNTOLD,
-        calls=max(stretch.calls, 1),
+        calls=max(stretch.calls, 1) if stretch.has_run else 0,
         inputs=flow.into(path, stretch),
         outputs=flow.out_of(path, stretch),
         parameters=tuple(held.parameters),
@@ -84,6 +87,15 @@ def _stretches(steps: Sequence[Step]) -> dict[str, Stretch]:
         number += step.is_data
     found[""].calls, found[""].start, found[""].end = 1, 0, len(steps) - 1
     return found
+
+
+def _add_unused(stretches: dict[str, Stretch], walk: Walk) -> None:
+    """Note the layers of nodes that do not run and that hold weights all the same."""
+    for weight in walk.weights.values():
+        for _, _, layer in weight.uses:
+            for path in _with_ancestors(layer):
+                if path not in stretches:
+                    stretches[path] = Stretch(len(walk.steps), has_run=False)
 
 
 def _in_order(stretches: Mapping[str, Stretch]) -> list[str]:

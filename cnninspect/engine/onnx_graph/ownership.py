@@ -62,7 +62,7 @@ def holdings_of(
             continue
         kind = kind_of(weight, listed, paths)
         named = owner_of((weight.name,))
-        first = weight.uses[0][2]
+        first = next(layer for _, _, layer in weight.uses)
         owner, local = first, weight.name
         if named is not None and named in paths:
             owner, local = named, weight.name.rpartition(".")[2]

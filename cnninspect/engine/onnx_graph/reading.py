@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
@@ -36,6 +36,7 @@ def read(path: Path) -> ModelProto:
     if not path.is_file():
         raise FileUnreadable(path, "it is no file")
     model = _parsed(path)
+    _check_text(model)
     _check_versions(model)
     _check_tensors(model, Neighbours(path))
     return model
@@ -59,6 +60,35 @@ def _parsed(path: Path) -> ModelProto:
         return ModelProto.FromString(shell)
     except Exception as problem:  # protobuf's own, which differs from version to version
         raise Malformed("it is not an ONNX file, or damaged") from problem
+
+
+def _check_text(model: ModelProto) -> None:
+    """See that names are text, which protobuf leaves as bytes where they are not."""
+    nodes = [node for graph in graphs_in(model) for node in graph.node]
+    nodes += [node for function in model.functions for node in function.node]
+    for node in nodes:
+        texts = [node.name, node.op_type, node.domain, node.overload, *node.input, *node.output]
+        texts += [attribute.name for attribute in node.attribute]
+        texts += [attribute.ref_attr_name for attribute in node.attribute]
+        texts += [text for entry in node.metadata_props for text in (entry.key, entry.value)]
+        _see_text(texts)
+    for graph in graphs_in(model):
+        infos = (*graph.input, *graph.output)
+        dims = [dim.dim_param for info in infos for dim in info.type.tensor_type.shape.dim]
+        entries = [text for entry in graph.metadata_props for text in (entry.key, entry.value)]
+        tensors = [*graph.initializer, *(sparse.values for sparse in graph.sparse_initializer)]
+        places = [text for t in tensors for e in t.external_data for text in (e.key, e.value)]
+        named = [item.name for item in (*infos, *tensors)]
+        _see_text([graph.name, *named, *dims, *entries, *places])
+    for function in model.functions:
+        _see_text([function.name, function.domain, *function.input, *function.output])
+    _see_text([opset.domain for opset in model.opset_import])
+    _see_text([text for entry in model.metadata_props for text in (entry.key, entry.value)])
+
+
+def _see_text(texts: Iterable[object]) -> None:
+    if not all(isinstance(text, str) for text in texts):
+        raise Malformed("a name in it is not text")
 
 
 def _check_versions(model: ModelProto) -> None:
@@ -103,6 +133,10 @@ def _check_tensor(tensor: TensorProto, neighbours: Neighbours) -> None:
             raise Malformed(f"the tensor {tensor.name!r} has the size {size}")
         numel *= size
     bits = BITS_OF.get(tensor.data_type)
+    if bits is None and tensor.data_type != TensorProto.STRING:
+        raise Malformed(
+            f"the tensor {tensor.name!r} is of type {tensor.data_type}, which ONNX does not have"
+        )
     if tensor.doc_string == MARK or bits is None:
         return
     needed = -(-numel * bits // 8)
