@@ -17,6 +17,7 @@ from cnninspect.engine import guarding
 from cnninspect.engine.abstraction import Abstraction, abstract_twin
 from cnninspect.engine.binding import Given, given_for
 from cnninspect.engine.building import Built, build, build_really, check_memory, first_line
+from cnninspect.engine.compiled import uncompiled
 from cnninspect.engine.computation import Computation
 from cnninspect.engine.diagnosis import explain_failure
 from cnninspect.engine.fusion import Fusion, whole_modules
@@ -176,6 +177,7 @@ class Run:
             stack.enter_context(redirect_stdout(sys.stderr))  # what forward prints is no report
             stack.enter_context(torch.no_grad())
             stack.enter_context(whole_modules())
+            stack.enter_context(uncompiled())
             stack.enter_context(self.watch)
             stack.enter_context(Fusion(self.recorder, computes=computes))
             stack.enter_context(mode)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnninspect.records.budget_check import CheckedLimit
-from cnninspect.render.quantities import count
+from cnninspect.render.quantities import count, share
 
 SIGNS = {"max": "≤", "min": "≥"}
 """By the first word of a limit's name."""
@@ -34,7 +34,7 @@ def used_text(limit: CheckedLimit) -> str:
     """How much of what is allowed at most is used: `99.1 %`."""
     if not limit.name.startswith("max") or limit.limit <= 0:
         return ""
-    return f"{100 * limit.value / limit.limit:,.1f} %"
+    return f"{share(limit.value, limit.limit) or '0'} %"
 
 
 def number_text(value: float, limit: CheckedLimit, *, human: bool = False) -> str:

@@ -28,6 +28,9 @@ AXES = {
     "accuracy": "high accuracy",
     "capacity": "many parameters",
 }
+NO_ACCURACY = (
+    "of accuracy nothing is known here; --axes capacity,macs asks for many parameters at few MACs"
+)
 LEFT_OUT = ("float16_bytes", "int8_bytes", "receptive_field", "paths", "bytes_ratio")
 """Columns that a long list shows only when it is asked to."""
 FAILURES = 5
@@ -41,7 +44,8 @@ def page(report: Finding, view: FindingView) -> Page:
     blocks: list[Block] = []
     if on:
         title = f"on the frontier: {', '.join(axes)}"
-        blocks.append(_table(on, report, view, title=title))
+        remark = NO_ACCURACY if tuple(report.axes) == ("parameters", "macs") else ""
+        blocks.append(_table(on, report, view, title=title, remark=remark))
     if beside:
         more = _rest(report, view)
         remark = f"{plural(more, 'other')} fit; --top all shows them, --top N so many"

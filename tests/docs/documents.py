@@ -7,6 +7,7 @@ What a fenced block means:
     ```python             without `>>>` it must run; with `>>>`, outputs are replaced as above,
                           and an error may occur where `Traceback` stands already
     ```python NAME.py     is written to the file NAME.py, for commands further down
+    ```toml NAME.toml     the same
     ```console no-run     (or `python no-run`) is left alone
 
 All blocks of a document run in the current directory, in order, and its Python blocks share their
@@ -58,7 +59,7 @@ def executed(text: str) -> str:
         info, body = match["info"].split(), match["body"]
         if info[:1] == ["console"] and "no-run" not in info:
             body = run_console(body, session)
-        elif info[:1] == ["python"] and info[1:2] and info[1].endswith(".py"):
+        elif len(info) == 2 and "." in info[1] and info[0] in ("python", "toml"):
             Path(info[1]).write_text(body)
         elif info[:1] == ["python"] and "no-run" not in info:
             body = run_python(body, session)
