@@ -94,6 +94,7 @@ MATRIX_PRODUCTS: dict[str, Formula] = {
     "aten.linalg_matmul": product_of("self", "other"),
     "aten.linalg_vecdot": vector_dots,
     "aten.linear": linear,
+    "nested.linear": linear,  # of parts of different lengths, which the engine packs
     "aten.inner": inner,
     "aten.tensordot": tensordot,
     "aten.einsum": einsum,

@@ -25,6 +25,8 @@ FILLERS = frozenset(
     )
 )  # fmt: skip
 """Operators that fill a tensor with random numbers."""
+LONG = 200
+"""Characters of an error's text from which on only its first sentence is told."""
 TRUNCATED = "_no_grad_trunc_normal_"
 """The function of `torch.nn.init` that draws from a normal distribution between bounds."""
 
@@ -121,9 +123,14 @@ class Unfilled(TorchDispatchMode):
 
 
 def first_line(problem: BaseException) -> str:
-    """What went wrong, in one line that names the kind of error."""
-    text = str(problem).strip().splitlines()
-    return f"{type(problem).__name__}: {text[0]}" if text else type(problem).__name__
+    """What went wrong, in one line that names the kind of error, the first sentence if it is long."""
+    lines = str(problem).strip().splitlines()
+    text = lines[0] if lines else ""
+    if len(text) > LONG:
+        sentence, end, _ = text.partition(". ")
+        text = f"{sentence}." if end else text
+    text = text if len(text) <= LONG else f"{text[: LONG - 1]}…"
+    return f"{type(problem).__name__}: {text}" if text else type(problem).__name__
 
 
 def _take(loaded: LoadedModel) -> Built:

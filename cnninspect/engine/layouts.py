@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -60,11 +62,25 @@ def spec_of(tensor: Tensor) -> TensorSpec:
 
 
 def shape_of(tensor: Tensor) -> tuple[int, ...]:
-    """The sizes of a tensor; one of nothing for a lazy parameter, which has no shape yet."""
+    """The sizes of a tensor; one of nothing for a lazy parameter, which has no shape yet.
+
+    Of a nested tensor, whose parts have sizes of their own, all of its rows.
+    """
     try:
         return tensor.shape
     except RuntimeError:
-        return (0,)
+        return packed_shape(tensor) if tensor.is_nested else (0,)
+
+
+def packed_shape(nested: Tensor) -> tuple[int, ...]:
+    """The sizes of the parts of a nested tensor laid one after the other, row by row."""
+    sizes: list[list[int]] = nested._nested_tensor_size().tolist()
+    widths = {part[-1] for part in sizes if part}
+    elements = sum(map(math.prod, sizes))
+    if len(widths) != 1 or 0 in widths:
+        return (elements,)
+    (width,) = widths
+    return (elements // width, width)
 
 
 def strides_of(tensor: Tensor) -> tuple[int, ...]:

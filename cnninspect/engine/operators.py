@@ -141,6 +141,11 @@ class Outcome:
         )
 
 
+SPARSE = frozenset(
+    (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+)
+"""Layouts that keep only some of the elements."""
+
 OPERATORS: dict[Any, Operator] = {}
 MOST_REMEMBERED = 50_000
 """Outcomes kept in a process; a sweep over many models starts afresh past it."""
@@ -182,7 +187,26 @@ def operation_of(operator: Operator, args: Any, kwargs: Any, result: Any) -> Ope
     named += [(name, plain_argument(a)) for name, a in kwargs.items()]
     results = result if isinstance(result, (tuple, list)) else (result,)
     outputs = tuple(spec_of(t) for t in results if isinstance(t, Tensor))
-    return Operation(operator.name, tuple(named), outputs)
+    operation = Operation(operator.name, tuple(named), outputs)
+    layout = odd_layout((*args, *kwargs.values()))
+    if layout and cost_of(operation).state is CostState.COUNTED:
+        name = f"{layout}.{operator.name.partition('.')[2]}"
+        return Operation(name, operation.arguments, outputs)
+    return operation
+
+
+def odd_layout(arguments: Iterable[Any]) -> str:
+    """`sparse` or `nested` if a tensor among these is; the laws for whole tensors do not hold there.
+
+    Empty for tensors whose elements are all there, in rows of equal length.
+    """
+    for value in arguments:
+        if isinstance(value, Tensor):
+            if value.layout is not torch.strided and value.layout in SPARSE:
+                return "sparse"
+            if value.is_nested:
+                return "nested"
+    return ""
 
 
 def plain_argument(value: Any) -> Argument:

@@ -19,6 +19,7 @@ from cnninspect.engine.abstraction import Abstraction, abstract_twin
 from cnninspect.engine.autocasting import Autocast
 from cnninspect.engine.binding import Given, given_for
 from cnninspect.engine.building import Built, build, build_really
+from cnninspect.engine.compiled import uncompiled
 from cnninspect.engine.computation import Computation
 from cnninspect.engine.diagnosis import explain_failure
 from cnninspect.engine.fusion import Fusion, whole_modules
@@ -124,6 +125,7 @@ class Step:
         with ExitStack() as stack:
             stack.enter_context(torch.set_grad_enabled(differentiable))
             stack.enter_context(whole_modules())
+            stack.enter_context(uncompiled())
             stack.enter_context(self.run.watch)
             if self.amp:
                 stack.enter_context(Autocast(self.amp))

@@ -76,7 +76,7 @@ def _try(
     except CnnInspectError as refused:
         return None, str(refused)
     except Exception as failed:  # whatever somebody else's code raises
-        return None, _shortened(first_line(failed))
+        return None, first_line(failed)
 
 
 def _ask(
@@ -85,10 +85,3 @@ def _ask(
     with silence(), guarding.unchanged_random_state():
         library = import_library(tool.library)
         return tool.ask(library, subjects.on(device))
-
-
-def _shortened(text: str, longest: int = 160) -> str:
-    """The text up to its first sentence's end, or cut."""
-    sentence, dot, _ = text.partition(". ")
-    text = f"{sentence}." if dot else text
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"

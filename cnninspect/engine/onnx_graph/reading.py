@@ -171,12 +171,17 @@ def _values_of(tensor: TensorProto, numel: int, needed: int) -> int:
     return needed if values == expected else -1
 
 
+MOST_NODES = 200_000
+"""Nodes that are looked at, those of graphs within graphs among them."""
+
+
 def graphs_in(model: ModelProto) -> Iterator[GraphProto]:
     """The graph of a model, and those within the nodes of it and of its functions.
 
     Raises:
-        Malformed: they are nested too deep.
+        Malformed: they are nested too deep, or hold too many nodes.
     """
+    nodes = 0
     pending: list[tuple[GraphProto, int]] = [(model.graph, 0)]
     for function in model.functions:
         pending += [(graph, 1) for node in function.node for graph in within(node)]
@@ -184,6 +189,9 @@ def graphs_in(model: ModelProto) -> Iterator[GraphProto]:
         graph, depth = pending.pop()
         if depth > DEEPEST:
             raise Malformed(f"its graphs are nested deeper than {DEEPEST}")
+        nodes += len(graph.node)
+        if nodes > MOST_NODES:
+            raise Malformed(f"its graphs hold more than {MOST_NODES:,} nodes")
         yield graph
         pending += [(inner, depth + 1) for node in graph.node for inner in within(node)]
 

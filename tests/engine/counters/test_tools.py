@@ -132,7 +132,7 @@ def test_a_tool_that_raises_or_is_missing_gives_its_reason(monkeypatch: pytest.M
         raise RuntimeError("no such luck. Try again.")
 
     found = run(nn.Linear(3, 2), (1, 3), "fvcore", import_library=refuse)
-    assert (found.total, found.problem) == (None, "RuntimeError: no such luck.")
+    assert (found.total, found.problem) == (None, "RuntimeError: no such luck. Try again.")
     monkeypatch.setattr("cnninspect.engine.counters.running.installed_version", lambda _: None)
     found = run(nn.Linear(3, 2), (1, 3), "thop")
     assert (found.total, found.problem) == (None, "not installed: pip install thop")

@@ -8,7 +8,6 @@ import pytest
 from graphs import (
     convolution,
     externally,
-    graph,
     model,
     node,
     unshaped,
@@ -181,16 +180,6 @@ def test_names_that_are_no_text(problem_with):
         convolution().SerializeToString().replace(b"net.conv.weight", b"\xff\xfe\xfd.conv.weigh")
     )
     assert problem_with(content)
-
-
-def test_graphs_within_graphs_up_to_what_protobuf_takes(problem_with):
-    inner = graph([node("Relu", "x", "y")], [], [unshaped("y")])
-    for _ in range(20):
-        choice = node("If", "c", "y", then_branch=inner, else_branch=inner)
-        inner = graph([choice], [], [unshaped("y")])
-    made = model(list(inner.node), [value("x", 2), value("c", dtype=TensorProto.BOOL)],
-                 [unshaped("y")])  # fmt: skip
-    assert "more than 200,000 nodes" in problem_with(made)
 
 
 # --- weights in other files ---------------------------------------------------------------

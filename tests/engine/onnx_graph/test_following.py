@@ -152,6 +152,16 @@ def test_of_two_branches_that_depend_on_data_the_dearer_one_is_counted(follow):
     assert sum(p.spec.numel for layer in trace.layers for p in layer.parameters) == 40 + 12
 
 
+def test_branches_within_branches_are_followed(follow):
+    inner = product("w", 5, "y")
+    for _ in range(20):
+        plain = graph([node("Identity", "x", "z")], [], [unshaped("z")])
+        choice = node("If", "c", "y", then_branch=inner, else_branch=plain)
+        inner = graph([choice], [], [unshaped("y")])
+    made = model(list(inner.node), [value("x", 2, 4), value("c", dtype=BOOL)], [unshaped("y")])
+    assert macs(follow(made)) == 2 * 4 * 5
+
+
 # --- loops ----------------------------------------------------------------------------------
 
 
@@ -184,6 +194,22 @@ def test_a_loop_that_runs_as_often_as_data_say_is_a_named_unknown(follow):
 
 def test_a_loop_without_end_is_a_named_unknown(follow):
     report = summarize_trace(follow(looping(10**15)), "macs")
+    assert [gap.op for gap in report.uncounted] == ["onnx.Loop"]
+
+
+def test_loops_within_loops_that_would_run_for_ages_are_a_named_unknown(follow):
+    work = [node("MatMul", "h w", "h2")]
+    for i in range(4):
+        body = graph(
+            [*work, node("Identity", "go", "go2")],
+            [value("i", dtype=INT64), value("go", dtype=BOOL), unshaped("h")],
+            [value("go2", dtype=BOOL), unshaped("h2")],
+        )
+        ends = "n yes x y" if i == 3 else "n yes h h2"
+        work = [node("Loop", ends.rpartition(" ")[0], ends.rpartition(" ")[2], body=body)]
+    made = model(work, [value("x", 2, 4)], [unshaped("y")],
+                 [weight("w", 4, 4), scalar("n", 300), scalar("yes", True, np.bool_)])  # fmt: skip
+    report = summarize_trace(follow(made), "macs")
     assert [gap.op for gap in report.uncounted] == ["onnx.Loop"]
 
 
