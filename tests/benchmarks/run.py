@@ -14,7 +14,7 @@ from pathlib import Path
 import machine
 from tables import insert
 
-PARTS = ("startup", "tracing", "depth", "counting", "memory", "gradients")
+PARTS = ("startup", "tracing", "depth", "counting", "budgets", "memory", "gradients")
 PAGE = Path(__file__).parents[2] / "docs" / "benchmark.md"
 
 
