@@ -51,10 +51,10 @@ def broken(name: str, room: int) -> list[str]:
     """A name as lines of at most `room`, broken after its signs where that is possible.
 
     >>> broken("plain20@activation=sigmoid,norm=none cell", 20)
-    ['plain20@', 'activation=sigmoid,', 'norm=none cell']
+    ['plain20@activation=', 'sigmoid,norm=none', 'cell']
     """
     lines: list[str] = []
-    for part in re.split(r"(?<=[@,:/ ])", name):
+    for part in re.split(r"(?<=[@,:/= ])", name):
         if lines and cell_len(lines[-1] + part.rstrip()) <= room:
             lines[-1] += part
         else:
