@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Given = Sequence["Value | None"]
 
-MOST_LOOPED = 50_000
+MOST_LOOPED = 30_000
 """Calls that one loop may unroll into."""
 
 
@@ -65,7 +65,8 @@ def loop(walk: Walk, node: NodeProto, inputs: Given, frame: Frame, *, layer: str
     if body is None or len(inputs) < 2 or len(body.input) != len(inputs):
         raise Malformed("a Loop needs a count, a condition and a body that takes what it is given")
     count, condition = (None if v is None else _known(v) for v in inputs[:2])
-    if (inputs[0] is not None and count is None) or (inputs[1] is not None and condition is None):
+    is_open = any(v is not None and v.content is None for v in inputs[:2])
+    if is_open or id(node) in walk.endless:
         return _unknown(walk, node, inputs, layer)
     most = None if count is None else int(count.max(initial=0))
     goes_on = condition is None or bool(condition.any())
@@ -73,7 +74,8 @@ def loop(walk: Walk, node: NodeProto, inputs: Given, frame: Frame, *, layer: str
     carried: Sequence[Value | None] = inputs[2:]
     number = 0
     while goes_on and (most is None or number < most):
-        if len(walk.steps) - start > MOST_LOOPED or number > MOST_LOOPED:
+        if max(len(walk.steps) - start, number) > MOST_LOOPED:
+            walk.endless[id(node)] = node
             del walk.steps[start:]
             return _unknown(walk, node, inputs, layer)
         inner = _inside(walk, node, frame, layer)
@@ -104,11 +106,13 @@ def scan(walk: Walk, node: NodeProto, inputs: Given, frame: Frame, *, layer: str
     slices = [_element(value, axis) for value, axis in zip(sequences, axes)]
     lengths = {length for _, length in slices}
     length = lengths.pop() if len(lengths) == 1 else None
-    if length is None or frame.opsets.get("", 9) < 9 or length > MOST_LOOPED:
+    is_endless = length is None or length > MOST_LOOPED or id(node) in walk.endless
+    if length is None or is_endless or frame.opsets.get("", 9) < 9:
         return _unknown(walk, node, inputs, layer)
     start, scanned = len(walk.steps), _Scanned(len(body.output))
     for _ in range(length):
         if len(walk.steps) - start > MOST_LOOPED:
+            walk.endless[id(node)] = node
             del walk.steps[start:]
             return _unknown(walk, node, inputs, layer)
         inner = _inside(walk, node, frame, layer)

@@ -13,7 +13,7 @@ from cnninspect.engine.onnx_graph import control_flow, scopes
 from cnninspect.engine.onnx_graph.frames import Frame
 from cnninspect.engine.onnx_graph.functions import enter_function
 from cnninspect.engine.onnx_graph.inference import Inference, Outcome
-from cnninspect.engine.onnx_graph.malformed import Malformed, NodeFails
+from cnninspect.engine.onnx_graph.malformed import Malformed, NodeFails, TooMuch
 from cnninspect.engine.onnx_graph.reading import STANDARD
 from cnninspect.engine.onnx_graph.values import Value, of_array, of_tensor
 from cnninspect.records.operations import Call
@@ -26,7 +26,7 @@ NUMBERS = {
     "value_floats": (1, np.float32),
 }
 """Attributes of a constant that are numbers: the type of their elements, for ONNX and NumPy."""
-MOST_STEPS = 200_000
+MOST_STEPS = 100_000
 """Nodes that are followed, those of functions and loops each time that they run."""
 
 
@@ -72,6 +72,8 @@ class Walk:
         """Each graph with its stored tensors: that of a loop is walked many times.  By `id`, which
         means the graph as long as it is kept here."""
         self._macs: dict[int, int] = {}
+        self.endless: dict[int, NodeProto] = {}
+        """Loops that turned out to run too often, by `id`."""
         self._left = MOST_STEPS
 
     def graph(self, graph: GraphProto, frame: Frame) -> list[Value]:
@@ -123,11 +125,12 @@ class Walk:
 
         Raises:
             NodeFails: it does not fit its inputs.
-            Malformed: something that it takes is not there, or there are too many nodes.
+            Malformed: something that it takes is not there.
+            TooMuch: there are too many nodes.
         """
         self._left -= 1
         if self._left < 0:
-            raise Malformed(f"it runs more than {MOST_STEPS:,} nodes")
+            raise TooMuch(f"it runs more than {MOST_STEPS:,} nodes")
         node = frame.resolved(node)
         if node.op_type == "Constant" and node.domain in STANDARD:
             self._constant(node, frame)
@@ -141,7 +144,7 @@ class Walk:
                 outputs = control_flow.RULES[node.op_type](self, node, inputs, frame, layer=layer)
             else:
                 outputs = self.call(node, inputs, frame, layer=layer)
-        except NodeFails:
+        except (NodeFails, TooMuch):
             raise
         except Malformed as problem:
             raise _failed(problem, node, inputs, layer) from problem

@@ -11,6 +11,10 @@ class Malformed(Exception):
         self.hint = hint
 
 
+class TooMuch(Malformed):
+    """Following the graph would not come to an end in good time."""
+
+
 class NodeFails(Malformed):
     """A node does not fit the tensors that it gets."""
 

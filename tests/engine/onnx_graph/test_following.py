@@ -298,7 +298,7 @@ def test_functions_that_double_without_end_are_refused_in_time(follow):
     last = function("net", "F30", "h", "r", [node("Relu", "h", "r")])
     made = model([node("F0", "x", "y", domain="net")], [value("x", 2)], [unshaped("y")],
                  functions=[*levels, last], domains=["net"])  # fmt: skip
-    with pytest.raises(FileUnreadable, match="more than 200,000 nodes"):
+    with pytest.raises(FileUnreadable, match="more than 100,000 nodes"):
         follow(made)
 
 
