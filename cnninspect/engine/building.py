@@ -123,7 +123,7 @@ class Unfilled(TorchDispatchMode):
 
 
 def first_line(problem: BaseException) -> str:
-    """What went wrong, in one line that names the kind of error, the first sentence if it is long."""
+    """What went wrong, in one line with the kind of error; of a long one the first sentence."""
     lines = str(problem).strip().splitlines()
     text = lines[0] if lines else ""
     if len(text) > LONG:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cnninspect.engine.operators import operation_of, operator_of
+from cnninspect.engine.layouts import spec_of
+from cnninspect.engine.operators import operation_of, operator_of, plain_argument
 from cnninspect.engine.recording import Recorder, tensors_in
 from cnninspect.records.operations import Operation
+
+HIGHER_ORDER = {"flex_attention": ("query", "key", "value")}
+"""Names of the first arguments of operators that take functions, which have no schema."""
 
 
 class Computation(TorchDispatchMode):
@@ -24,8 +29,13 @@ class Computation(TorchDispatchMode):
     def _should_skip_dynamo(cls) -> bool:
         return False  # else the first operator imports the compiler, which takes a second
 
+    supports_higher_order_operators = True
+    """So that operators which take functions come here too."""
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if isinstance(func, HigherOrderOperator):
+            return self._whole(func, args, kwargs)
         operator = operator_of(func)
         result = func(*args, **kwargs)
         if operator.is_bookkeeping:
@@ -34,4 +44,17 @@ class Computation(TorchDispatchMode):
         operation = self._operations.setdefault(operation, operation)
         self.recorder.note(operator, operation, list(tensors_in((args, kwargs))), result)
         self.recorder.note_written([args[i] for i in operator.writes if i < len(args)])
+        return result
+
+    def _whole(self, func: HigherOrderOperator, args: Any, kwargs: Any) -> Any:
+        """Run an operator that takes functions, and record it as one call, whatever those do."""
+        result = func(*args, **kwargs)
+        named = dict(zip(HIGHER_ORDER.get(func.name(), ()), args)) | kwargs
+        operation = Operation(
+            f"higher_order.{func.name()}",
+            tuple((name, plain_argument(value)) for name, value in named.items()),
+            tuple(spec_of(tensor) for tensor in tensors_in(result)),
+        )
+        index = self.recorder.record(operation, list(tensors_in((args, kwargs))))
+        self.recorder.mark(result, index)
         return result

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from cnninspect.costs import cost_of
 from cnninspect.engine.layouts import DTYPE_NAMES, abstract, layout_of, spec_of
+from cnninspect.records.costs import CostState
 from cnninspect.records.operations import Argument, Operation
 
 VALUE_READERS = frozenset({"torchvision.nms", "torchvision.qnms"}) | frozenset(
@@ -196,10 +199,7 @@ def operation_of(operator: Operator, args: Any, kwargs: Any, result: Any) -> Ope
 
 
 def odd_layout(arguments: Iterable[Any]) -> str:
-    """`sparse` or `nested` if a tensor among these is; the laws for whole tensors do not hold there.
-
-    Empty for tensors whose elements are all there, in rows of equal length.
-    """
+    """`sparse` or `nested` if a tensor among these is, for which other laws hold; else empty."""
     for value in arguments:
         if isinstance(value, Tensor):
             if value.layout is not torch.strided and value.layout in SPARSE:
