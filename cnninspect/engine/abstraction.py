@@ -76,6 +76,8 @@ class Abstraction(TorchDispatchMode):
         """By the `id` of the tensor that was there before."""
         self._spoiled: set[int] = set()
         """Storages of real tensors that something abstract was written into."""
+        self.asked_pytorch = False
+        """Whether a layout was worked out by PyTorch's own code since this was last set back."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -118,7 +120,9 @@ class Abstraction(TorchDispatchMode):
             if isinstance(value, Tensor):
                 mark = value.__dict__.get(MARK)
                 stand_in = value
-                if mark is not None and value.is_meta:
+                if mark is not None:
+                    if not value.is_meta:
+                        return self
                     key.append(mark[1])
                 else:
                     twin = twins.get(id(value)) or self._twin_of(value)
@@ -219,7 +223,9 @@ class Abstraction(TorchDispatchMode):
         key = torch.get_default_dtype(), call.key()
         remembered = operator.memory.get(key)
         if remembered is None:
-            result = operator.function(*call.args, **call.kwargs)
+            result = _by_arithmetic(operator, call)
+            if result is None:
+                result = operator.function(*call.args, **call.kwargs)
             operation = operation_of(operator, call.args, call.kwargs, result)
             remembered = Outcome(operation, result)
             remember(operator, key, remembered)
@@ -235,19 +241,14 @@ class Abstraction(TorchDispatchMode):
     # --- their parts ---
 
     def _work_out(self, operator: Operator, call: Arguments) -> Any:
-        arithmetic = ARITHMETIC.get(operator.name)
-        if arithmetic is not None:
-            layouts = arithmetic(*call.args, **call.kwargs)
-            if layouts is not None:
-                made = tuple(
-                    torch.empty_strided(shape, strides, dtype=dtype, device=META)
-                    for shape, strides, dtype in layouts
-                )
-                return made if len(operator.return_targets) > 1 else made[0]
+        result = _by_arithmetic(operator, call)
+        if result is not None:
+            return result
         if operator.reads_values or (operator.name in SELECTING and _is_masked(call.args[1])):
             raise ValueNeeded(operator.name)
         if operator.fills and not call.may_not_fit():
             return call.args[0]
+        self.asked_pytorch = True
         return operator.function(*call.args, **call.kwargs)
 
     def _note(self, operator: Operator, operation: Operation, call: Arguments, result: Any) -> Any:
@@ -289,6 +290,19 @@ class Abstraction(TorchDispatchMode):
             return tensor
         is_spoiled = tensor.untyped_storage()._cdata in self._spoiled
         return abstract_twin(tensor) if is_spoiled else tensor
+
+
+def _by_arithmetic(operator: Operator, call: Arguments) -> Any:
+    """What comes of a plain call; None where PyTorch must be asked."""
+    arithmetic = ARITHMETIC.get(operator.name)
+    layouts = arithmetic(*call.args, **call.kwargs) if arithmetic is not None else None
+    if layouts is None:
+        return None
+    made = tuple(
+        torch.empty_strided(shape, strides, dtype=dtype, device=META)
+        for shape, strides, dtype in layouts
+    )
+    return made if len(operator.return_targets) > 1 else made[0]
 
 
 def abstract_twin(tensor: Tensor) -> Tensor:

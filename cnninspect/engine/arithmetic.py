@@ -9,13 +9,13 @@ The tests compare each with PyTorch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cnninspect.engine.elementwise import ELEMENTWISE
+from cnninspect.engine.elementwise import ELEMENTWISE, is_plain, like
 from cnninspect.engine.layouts import Layout, contiguous
 from cnninspect.engine.pooling import POOLING
 from cnninspect.engine.sequences import SEQUENCES
@@ -77,6 +77,20 @@ def batch_norm(
     return ((shape, contiguous(shape), x.dtype), per_channel, per_channel)
 
 
+def batch_norm_backward(
+    gradient: Tensor, x: Tensor, weight: Tensor | None, mean: Tensor | None,
+    variance: Tensor | None, saved_mean: Tensor | None, saved_deviation: Tensor | None,
+    training: bool, epsilon: float, wanted: Sequence[bool],
+) -> tuple[Layout, ...] | None:  # fmt: skip
+    """`aten.native_batch_norm_backward`: gradients of the input, the weight and the bias."""
+    if not all(wanted) or weight is None or not is_plain(gradient) or not is_plain(x):
+        return None
+    if any(t.dtype != torch.float32 for t in (gradient, x, weight)) or x.dim() < 2:
+        return None
+    per_channel: Layout = ((x.shape[1],), (1,), x.dtype)
+    return (like(x), per_channel, per_channel)
+
+
 def addmm(bias: Tensor, left: Tensor, right: Tensor, **scales: Any) -> tuple[Layout, ...] | None:
     """`aten.addmm` of a bias per column, `(M, K)` and `(K, N)`."""
     if scales or left.dim() != 2 or right.dim() != 2 or left.shape[1] != right.shape[0]:
@@ -112,6 +126,7 @@ ARITHMETIC: dict[str, Callable[..., tuple[Layout, ...] | None]] = {
     "aten.convolution": convolution,
     "aten._native_batch_norm_legit_no_training": batch_norm_testing,
     "aten.native_batch_norm": batch_norm,
+    "aten.native_batch_norm_backward": batch_norm_backward,
     "aten.addmm": addmm,
     "aten._grouped_mm": grouped_product,
     **ELEMENTWISE,

@@ -8,8 +8,10 @@ where the case is not the plain one, and PyTorch is asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from cnninspect.engine.layouts import Layout, contiguous
@@ -17,18 +19,18 @@ from cnninspect.engine.layouts import Layout, contiguous
 
 def of_one_tensor(x: Any, *others: Any, **options: Any) -> tuple[Layout, ...] | None:
     """A function of each element: `aten.relu(x)`, `aten.clamp(x, 0, 6)`."""
-    if not is_plain(x) or any(isinstance(v, Tensor) for v in (*others, *options.values())):
+    if not gives_rows(x) or any(isinstance(v, Tensor) for v in (*others, *options.values())):
         return None
     return (like(x),)
 
 
-def of_two_tensors(x: Any, y: Any, **_options: Any) -> tuple[Layout, ...] | None:
+def of_two_tensors(x: Any, y: Any, *_others: Any, **_options: Any) -> tuple[Layout, ...] | None:
     """A sum, product, … of two tensors, one of them as large as the result, or with a number."""
-    if not is_plain(x):
+    if not gives_rows(x):
         return None
     if not isinstance(y, Tensor):
         return (like(x),) if isinstance(y, (bool, int, float)) else None
-    if not is_plain(y) or x.dtype != y.dtype or x.dim() == 0 or y.dim() == 0:
+    if not gives_rows(y) or x.dtype != y.dtype or x.dim() == 0 or y.dim() == 0:
         return None  # a tensor without dimensions has its own rules for dtypes
     if _covers(x.shape, y.shape):
         return (like(x),)
@@ -60,6 +62,45 @@ def joined(tensors: Sequence[Tensor], dim: int = 0) -> tuple[Layout, ...] | None
     return ((shape, contiguous(shape), first.dtype),)
 
 
+def stacked(tensors: Sequence[Tensor], dim: int = 0) -> tuple[Layout, ...] | None:
+    """`aten.stack`: tensors of one shape along a new dimension."""
+    first = tensors[0]
+    rank = first.dim() + 1
+    if not -rank <= dim < rank or not all(
+        is_plain(t) and t.dtype == first.dtype and t.shape == first.shape for t in tensors
+    ):
+        return None
+    axis = dim % rank
+    shape = (*first.shape[:axis], len(tensors), *first.shape[axis:])
+    return ((shape, contiguous(shape), first.dtype),)
+
+
+def multiplied(x: Any, y: Any) -> tuple[Layout, ...] | None:
+    """`aten.mul`, with a mask as well."""
+    if isinstance(y, Tensor) and y.dtype == torch.bool and gives_rows(x) and y.is_contiguous():
+        return (like(x),) if x.dim() and y.dim() and _covers(x.shape, y.shape) else None
+    return of_two_tensors(x, y)
+
+
+def compared(x: Any, y: Any) -> tuple[Layout, ...] | None:
+    """`aten.ge` and its kin: of two tensors, or of one with a number."""
+    layouts = of_two_tensors(x, y)
+    return None if layouts is None else ((*layouts[0][:2], torch.bool),)
+
+
+def made_like(
+    x: Any, *_values: Any, dtype: torch.dtype | None = None, layout: torch.layout | None = None,
+    memory_format: torch.memory_format | None = None, **_place: Any,
+) -> tuple[Layout, ...] | None:  # fmt: skip
+    """`aten.empty_like` and its kin."""
+    if not is_plain(x) or layout not in (None, torch.strided):
+        return None
+    if memory_format not in (None, torch.preserve_format, torch.contiguous_format):
+        return None
+    shape = tuple(x.shape)
+    return ((shape, contiguous(shape), dtype or x.dtype),)
+
+
 def is_plain(x: Any) -> bool:
     """Whether this is a tensor of real floats, row by row in memory, with elements."""
     return (
@@ -68,6 +109,16 @@ def is_plain(x: Any) -> bool:
         and x.is_contiguous()
         and 0 not in x.shape
     )
+
+
+def gives_rows(x: Any) -> bool:
+    """Whether what is made of it element by element lies row by row: it does, but for expansion."""
+    if not isinstance(x, Tensor) or not x.dtype.is_floating_point or 0 in x.shape:
+        return False
+    if x.is_contiguous():
+        return True
+    strides = [stride for stride in x.stride() if stride]
+    return all(a > b for a, b in pairwise(strides))
 
 
 def like(x: Tensor) -> Layout:
@@ -79,11 +130,21 @@ def like(x: Tensor) -> Layout:
 OF_ONE = """abs celu clamp clamp_max clamp_min cos elu erf exp gelu hardsigmoid hardswish hardtanh
     leaky_relu log log_sigmoid mish neg reciprocal relu rsqrt selu sigmoid silu sin softplus sqrt
     tanh"""
-OF_TWO = "add div mul pow rsub sub"
+OF_TWO = """add div pow rsub sub gelu_backward hardsigmoid_backward hardswish_backward
+    hardtanh_backward leaky_relu_backward sigmoid_backward silu_backward tanh_backward
+    threshold_backward"""
+COMPARING = "eq ge gt le lt ne"
 
 ELEMENTWISE: dict[str, Callable[..., tuple[Layout, ...] | None]] = {
     **{f"aten.{name}": of_one_tensor for name in OF_ONE.split()},
     **{f"aten.{name}": of_two_tensors for name in OF_TWO.split()},
+    **{f"aten.{name}": compared for name in COMPARING.split()},
+    **{
+        f"aten.{name}_like": made_like
+        for name in ("empty", "full", "ones", "rand", "randn", "zeros")
+    },
+    "aten.mul": multiplied,
     "aten.cat": joined,
+    "aten.stack": stacked,
 }
 """By operator."""

@@ -62,6 +62,9 @@ RELAYERS = frozenset(
 )  # fmt: skip
 """Operators that change the shape or strides of a tensor in place."""
 
+SPLITTERS = frozenset({"aten.unsafe_split", "aten.unsafe_split_with_sizes", "aten.unsafe_chunk"})
+"""Operators whose results share memory, which their schemas do not say."""
+
 
 class Operator:
     """One operator of PyTorch, as the engine sees it."""
@@ -98,7 +101,9 @@ class Operator:
         """Positions of the arguments that it changes."""
         self.return_targets = tuple(_target(schema, i) for i in range(len(schema.returns)))
         """For each result: the argument that it is, or None for a new tensor."""
-        self.is_view = any(r.alias_info and not r.alias_info.is_write for r in schema.returns)
+        self.is_view = self.name in SPLITTERS or any(
+            r.alias_info and not r.alias_info.is_write for r in schema.returns
+        )
         """Whether a result shares memory with an argument."""
         self.always_runs = self.is_view or self.name in RELAYERS
         """Whether its result must be made by PyTorch, since it is more than a layout."""

@@ -7,6 +7,7 @@ frozen layers and checkpointing cost what they really cost.
 from __future__ import annotations
 
 import copy
+import gc
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -206,7 +207,11 @@ class WatchedAbstraction(Abstraction):
         self.watched = Watched(recorder, liveness)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return self.watched.result(super().__torch_dispatch__(func, types, args, kwargs))
+        result = super().__torch_dispatch__(func, types, args, kwargs)
+        if self.asked_pytorch:
+            gc.collect(0)  # its code in Python may leave cycles that hold on to its arguments
+            self.asked_pytorch = False
+        return self.watched.result(result)
 
 
 class WatchedComputation(Computation):

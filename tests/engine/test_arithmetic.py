@@ -59,7 +59,25 @@ PLAIN = [
     (aten.mul.Scalar, (X, 2)),
     (aten.div.Tensor, (X, 3.5)),
     (aten.rsub.Scalar, (X, 1)),
+    (aten.div.Scalar, (new(2, 6, 1, 1).expand(2, 6, 9, 11), 99)),
+    (aten.neg.default, (new(3, 1, 5).expand(3, 4, 5),)),
+    (aten.relu.default, (X[:, :4, 2:5, ::2],)),
+    (aten.mul.Tensor, (new(5).expand(2, 3, 5), new(3, 1).expand(2, 3, 5))),
+    (aten.add.Tensor, (new(2, 1, 5).expand(2, 3, 5), X[0, 0, 0, :5])),
     (aten.pow.Tensor_Scalar, (X, 0.75)),
+    (aten.mul.Tensor, (X, new(2, 1, 1, 1, dtype=torch.bool))),
+    (aten.ge.Scalar, (X, 0.5)),
+    (aten.eq.Tensor, (X, new(6, 1, 1))),
+    (aten.threshold_backward.default, (new(2, 6, 1, 1).expand(2, 6, 9, 11), X, 0)),
+    (aten.gelu_backward.default, (X, X)),
+    (aten.native_batch_norm_backward.default,
+     (X, X, new(6), new(6), new(6), new(6), new(6), True, 1e-5, [True] * 3)),
+    (aten.native_batch_norm_backward.default,
+     (X, X, new(6), new(6), new(6), new(0), new(0), False, 1e-5, [True] * 3)),
+    (aten.empty_like.default, (X,)),
+    (aten.full_like.default, (X, 3)),
+    (aten.stack.default, ([X, X, X],)),
+    (aten.stack.default, ([new(4), new(4)], -1)),
     (aten.cat.default, ([X, new(2, 3, 9, 11), X], 1)),
     (aten.cat.default, ([new(1, 4), new(1, 2)], -1)),
     (aten.cat.default, ([new(3, 1, 1), new(2, 1, 1)],)),
@@ -92,6 +110,14 @@ NOT_PLAIN = [
     (aten.add.Tensor, (new(2), new(2, dtype=torch.complex64))),
     (aten.mul.Scalar, (X, 2j)),
     (aten.pow.Scalar, (2.0, X)),
+    (aten.native_batch_norm_backward.default,
+     (X, X, new(6), new(6), new(6), new(6), new(6), True, 1e-5, [True, True, False])),
+    (aten.native_batch_norm_backward.default,
+     (X, X, None, new(6), new(6), new(6), new(6), True, 1e-5, [True] * 3)),
+    (aten.stack.default, ([X, CHANNELS_LAST],)),
+    (aten.zeros_like.default, (CHANNELS_LAST,)),
+    (aten.ge.Tensor, (X, CHANNELS_LAST)),
+    (aten.mul.Tensor, (new(2, dtype=torch.bool), X[0, 0, 0, :2])),
     (aten.cat.default, ([X, CHANNELS_LAST], 1)),
     (aten.cat.default, ([new(2, 3), new(2, 3, dtype=torch.float64)], 1)),
     (aten.cat.default, ([new(0), new(2, 3)], 1)),
@@ -152,3 +178,10 @@ def test_tracing_a_network_of_images_does_not_import_the_compiler(model):
     code = f"import sys, cnninspect; cnninspect.trace('{model}'); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch._dynamo", "sympy"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("model", ["resnet34", "densenet121", "efficientnet_b0", "lstm"])
+def test_nor_does_tracing_a_training_step(model):
+    code = f"import sys, cnninspect; cnninspect.memory('{model}'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "torch._dynamo" not in done.stdout.split()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -227,3 +229,15 @@ def test_a_model_that_looks_at_its_data_is_really_run_and_says_so() -> None:
     assert totals.backward_macs == 4 * (6 * 8) + 2 * 4 * (8 * 3)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_the_first_step_in_a_process_lives_as_the_second_does():
+    code = """
+from cnninspect.api import load
+from cnninspect.engine.training import trace_training
+for name in ("resnet20@depth=8", "lstm@length=3", "torchvision:swin_t"):
+    first, second = (trace_training(load(name), batch=2).live_bytes for _ in range(2))
+    assert first == second, name
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
