@@ -65,3 +65,14 @@ def no_network() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", local_only)
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_formulas_of_other_tests() -> Iterator[None]:
+    """Takes away the formulas that a test, or an example of a document, has registered."""
+    from cnninspect.costs import BUILT_IN, registry
+
+    yield
+    for table in (registry._counted, registry._free, registry._unknown):
+        for name in table.keys() - BUILT_IN:
+            del table[name]
