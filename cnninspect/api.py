@@ -637,11 +637,10 @@ def weights_table(model: Model) -> Checkpoint | None:
     """The tensors of the file of weights that a reference names; None: it is no such file."""
     if not isinstance(model, str):
         return None
-    from cnninspect.sources import checkpoint
     from cnninspect.sources.registry import reference_of
+    from cnninspect.surveys.measuring import weights_of
 
-    reference = reference_of(model)
-    return checkpoint.table(reference) if reference.source in ("checkpoint", "pt") else None
+    return weights_of(reference_of(model))
 
 
 def _facts(model: Model, inputs: Any, **run: Any) -> tuple[ModelInfo, tuple[LayerFacts, ...]]:

@@ -148,7 +148,9 @@ def _compared(
     broken, is_open = [], False
     for limit in limits:
         value, whole = figure(figures, limit.quantity), _whole(limit, baseline)
-        is_bound = bool(figures.uncounted) and QUANTITIES[limit.quantity].is_work
+        is_bound = QUANTITIES[limit.quantity].is_work and (
+            bool(figures.uncounted) or not figures.has_work
+        )
         if not limit.keeps(value, whole):
             if limit.is_max or not is_bound:
                 broken.append(limit.name)
@@ -167,11 +169,11 @@ def _compared(
 
 
 def _ratios(figures: Figures, baseline: Figures) -> Ratios:
-    ours, theirs = figures.totals, baseline.totals
+    ours, theirs, runs = figures.totals, baseline.totals, figures.has_work
     return Ratios(
         parameters=ratio(ours.parameters, theirs.parameters),
-        macs=ratio(ours.macs, theirs.macs),
-        activations=ratio(ours.activations, theirs.activations),
+        macs=ratio(ours.macs, theirs.macs) if runs else None,
+        activations=ratio(ours.activations, theirs.activations) if runs else None,
         parameter_bytes=ratio(ours.parameter_bytes, theirs.parameter_bytes),
     )
 

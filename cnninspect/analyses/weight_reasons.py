@@ -61,6 +61,16 @@ def is_average(prefix: str) -> bool:
     return bool(re.search(AVERAGES, prefix))
 
 
+def is_optimizer_state(name: str) -> bool:
+    """Whether a tensor is what an optimizer remembers of another."""
+    return bool(re.search(UNEXPECTED[0][0], name))
+
+
+def is_buffer(name: str) -> bool:
+    """Whether a tensor is a statistic or a counter of batch normalisation."""
+    return bool(re.search(rf"(^|\.)(running_mean|running_var|{COUNTER})$", name))
+
+
 def unexpected_reason(name: str, known: Collection[str]) -> tuple[str, str]:
     """Why a file has a tensor that the network has not, and a pattern for those alike.
 

@@ -18,6 +18,8 @@ from cnninspect.records.summary import (
 )
 from cnninspect.records.tensors import NamedTensor
 
+WEIGHTS_ONLY = "none"
+"""How a file of weights was run: not at all, so that nothing is known of its work."""
 DTYPES = ("float32", "float16", "bfloat16", "int8", "int4")
 """Dtypes that weights are commonly stored in."""
 
@@ -85,6 +87,11 @@ class Figures:
     stages: tuple[StageFigures, ...]
     """By size of map, in the order in which the network first reaches each."""
     accuracy: Accuracy | None = None
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything was run: a file of weights has parameters, and no MACs to be told."""
+        return self.engine.run != WEIGHTS_ONLY
 
 
 @dataclass(frozen=True, slots=True)

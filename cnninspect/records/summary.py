@@ -208,7 +208,7 @@ class EngineInfo:
     build: str
     """`meta`, `real` or `file`."""
     run: str
-    """`abstract`, `real` or `graph`."""
+    """`abstract`, `real` or `graph`; `none` for a file of weights."""
     calls: int
     """Operations that ran."""
     operations: int

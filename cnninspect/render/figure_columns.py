@@ -37,6 +37,8 @@ def _total(header: str, name: str, *, unit: str = "", is_work: bool = False) -> 
     limits = {f"{side}_{q.name}" for q in QUANTITIES.values() if q.field == name for side in SIDES}
 
     def cell(model: ComparedModel, human: bool) -> Cell:
+        if is_work and not model.has_work:
+            return Cell()
         text = count(getattr(model.totals, name), human=human, unit=unit)
         if is_work and model.uncounted:
             return Cell(f"≥ {text}", Style.WARNING)
@@ -104,7 +106,7 @@ def paths_text(paths: int) -> str:
 
 def _fits(model: ComparedModel, _: bool) -> Cell:
     if model.fits is None:
-        return Cell("open" if model.uncounted else "", Style.WARNING)
+        return Cell("open" if model.uncounted or not model.has_work else "", Style.WARNING)
     return Cell("yes", Style.GOOD) if model.fits else Cell("no", Style.WARNING)
 
 
@@ -131,19 +133,23 @@ COLUMNS: dict[str, FigureColumn] = {
     "convention": FigureColumn(
         "{convention}",
         Kind.NUMBER,
-        lambda m, human: Cell(count(m.convention.total, human=human)),
+        lambda m, human: Cell(count(m.convention.total, human=human) if m.has_work else ""),
         lambda m: -m.convention.total,
         "convention_total",
     ),
     "activations": _total("activations", "activations", is_work=True),
     "activations_ratio": _ratio("activations"),
     "depth": FigureColumn(
-        "depth", Kind.NUMBER, lambda m, _: Cell(f"{m.depth:,}"), lambda m: -m.depth, "depth"
+        "depth",
+        Kind.NUMBER,
+        lambda m, _: Cell(f"{m.depth:,}" if m.has_work else ""),
+        lambda m: -m.depth,
+        "depth",
     ),
     "layers": FigureColumn(
         "weighted\nlayers",
         Kind.NUMBER,
-        lambda m, _: Cell(f"{m.weighted_layers:,}"),
+        lambda m, _: Cell(f"{m.weighted_layers:,}" if m.has_work else ""),
         lambda m: -m.weighted_layers,
         "weighted_layers",
     ),
@@ -167,7 +173,7 @@ COLUMNS: dict[str, FigureColumn] = {
     "paths": FigureColumn(
         "gradient\npaths",
         Kind.NUMBER,
-        lambda m, _: Cell(paths_text(m.gradient_paths)),
+        lambda m, _: Cell(paths_text(m.gradient_paths) if m.has_work else ""),
         lambda m: -m.gradient_paths,
         "gradient_paths",
     ),
@@ -224,6 +230,9 @@ def tensor_shapes(model: ComparedModel) -> tuple[tuple[int, ...], ...]:
 
 TOTALS = tuple(field.name for field in fields(Totals))
 RATIOS = ("parameters", "macs", "activations", "parameter_bytes")
+WORK = ("macs", "flops", "activations", "activation_bytes", "depth", "weighted_layers",
+        "gradient_paths", "convention_total")  # fmt: skip
+"""Fields that nothing is known of where nothing was run."""
 CSV_FIELDS = (
     "model", "source", "input_shapes", "mode", *TOTALS, "depth", "weighted_layers",
     "receptive_field", "gradient_paths", *(f"{dtype}_bytes" for dtype in DTYPES),
@@ -235,7 +244,7 @@ CSV_FIELDS = (
 
 def csv_values(model: ComparedModel) -> dict[str, Field]:
     """A model as a row; its reference is what can be typed again."""
-    return {
+    values: dict[str, Field] = {
         "model": model.model.reference,
         "source": model.model.source,
         "input_shapes": tensor_shapes(model),
@@ -255,3 +264,4 @@ def csv_values(model: ComparedModel) -> dict[str, Field]:
         "exceeded": " ".join(model.exceeded),
         "error": "",
     }
+    return values if model.has_work else {**values, **dict.fromkeys(WORK)}

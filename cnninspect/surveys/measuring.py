@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnninspect.errors import CnnInspectError
+from cnninspect.records.checkpoint import Checkpoint
 from cnninspect.records.comparison import Accuracy, Figures, Unmeasured
 from cnninspect.records.models import Reference
 from cnninspect.surveys.tasks import Outcome, Task
@@ -29,13 +30,26 @@ def unmeasured(reference: str, problem: CnnInspectError) -> Unmeasured:
 
 def _figures(task: Task) -> Figures:
     from cnninspect.analyses.figures import figures_of
+    from cnninspect.analyses.weight_figures import figures_of_weights
     from cnninspect.engine.dispatching import trace
     from cnninspect.sources.registry import load, reference_of
 
     reference = reference_of(task.reference)
+    weights = weights_of(reference)
+    if weights is not None:
+        return figures_of_weights(weights, task.convention)
     traced = trace(load(task.reference), task.inputs, mode=task.mode, batch=task.batch)
     size = traced.inputs[0].spec.shape[-2:] if traced.inputs else ()
     return figures_of(traced, task.convention, _accuracy(reference, size))
+
+
+def weights_of(reference: Reference) -> Checkpoint | None:
+    """The table of the file of weights that is named; None: it is no such file."""
+    if reference.source not in ("checkpoint", "pt"):
+        return None
+    from cnninspect.sources import checkpoint
+
+    return checkpoint.table(reference)
 
 
 def _accuracy(reference: Reference, size: tuple[int, ...]) -> Accuracy | None:

@@ -14,7 +14,7 @@ from cnninspect.records.comparison import Comparison, Figures, Finding, Unmeasur
 from cnninspect.records.limits import QUANTITIES, Limit
 from cnninspect.records.models import GraphFile, InputRequest, LoadedModel
 from cnninspect.records.traces import Trace
-from cnninspect.surveys.measuring import unmeasured
+from cnninspect.surveys.measuring import unmeasured, weights_of
 from cnninspect.surveys.naming import references_in
 from cnninspect.surveys.remembering import Memory
 from cnninspect.surveys.surveying import Progress, survey
@@ -188,13 +188,17 @@ def _stored(outcome: Outcome, dtype: str | None) -> Outcome:
 
 def _measured_here(subject: Subject, measuring: Measuring) -> Outcome:
     from cnninspect.analyses.figures import figures_of
+    from cnninspect.analyses.weight_figures import figures_of_weights
 
     if isinstance(subject, Trace):
         return figures_of(subject, measuring.convention)
     from cnninspect.engine.dispatching import trace
-    from cnninspect.sources.registry import load
+    from cnninspect.sources.registry import load, reference_of
 
     try:
+        weights = weights_of(reference_of(subject)) if isinstance(subject, str) else None
+        if weights is not None:
+            return figures_of_weights(weights, measuring.convention)
         loaded = load(subject) if isinstance(subject, str) else subject
         traced = trace(
             loaded,

@@ -97,3 +97,26 @@ def test_torchvision_publishes_accuracy_for_the_size_that_is_traced():
     assert at_other_size.models[0].accuracy is None
     with_settings = cnninspect.compare(["torchvision:squeezenet1_1@num_classes=3"])
     assert with_settings.models[0].accuracy is None
+
+
+def test_a_file_of_weights_has_parameters_and_no_work(tmp_path):
+    import torch
+
+    from cnninspect import api
+
+    module = api.load("resnet20").build()
+    optimizer = torch.optim.Adam(module.parameters())
+    for parameter in module.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    path = tmp_path / "weights.pth"
+    torch.save({"model": module.state_dict(), "optimizer": optimizer.state_dict()}, path)
+    report = cnninspect.compare(["resnet20", str(path)], max_params="300k", max_macs="1G")
+    ours, file = report.models
+    assert file.totals.parameters == ours.totals.parameters == 269_722
+    assert file.totals.buffers == ours.totals.buffers
+    assert file.bytes_as == ours.bytes_as
+    assert (file.ratios.parameters, file.ratios.macs) == (1.0, None)
+    assert (ours.fits, file.fits) == (True, None)  # whether its work fits, nobody can say
+    table = cnninspect.render(report, columns=("model", "macs", "depth", "fits"))
+    assert "open" in table
