@@ -18,7 +18,8 @@ from cnninspect.render.bar_columns import (
     room_for,
     scale_remark,
 )
-from cnninspect.render.fitting import GAP
+from cnninspect.render.escaping import visible
+from cnninspect.render.fitting import GAP, cut_front
 from cnninspect.render.gradient_facts import style_of
 from cnninspect.render.gradient_rows import Row, rows_of
 from cnninspect.render.gradient_view import MEASURES, GradientView
@@ -58,7 +59,8 @@ def profile_table(report: GradientProfile, view: GradientView) -> Table:
         cells = [Cell(row.depth, Style.FAINT)]
         if label:
             mark = f" +{row.more}" if row.more else ""
-            cells.append(Cell(row.label, mark=mark))
+            shown = cut_front(visible(row.label), label - len(mark))
+            cells.append(Cell(shown, mark=mark, full=row.label))
         cells += [
             bar_cell(v, scale, width, style_of(each.verdict)) for v, each in zip(line, series)
         ]
