@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cnninspect.analyses.costing import costed_calls
 from cnninspect.records.export_report import (
-    Difference,
+    Discrepancy,
     ExportReport,
     ExportSettings,
     MadeFile,
@@ -24,6 +24,7 @@ from cnninspect.records.traces import Trace
 FOLDED = "batch norm folded into the layer before it"
 BIAS = "biases that take in what batch norm adds"
 ZERO = "zeros left out, which add nothing"
+REPEATED = "shared weights stored once more, transposed"
 UNUSED = "parameters of layers that do not run"
 CONSTANT = "constants that the network keeps as buffers or computes"
 REWRITTEN = "weights kept in another form"
@@ -38,7 +39,7 @@ class Reconciliation:
 
     parameters: Reconciled
     macs: Reconciled
-    differences: tuple[Difference, ...]
+    differences: tuple[Discrepancy, ...]
 
 
 def export_report(made: MadeFile, path: Path, settings: ExportSettings) -> ExportReport:
@@ -102,11 +103,13 @@ def _macs(trace: Trace) -> dict[str, int]:
 
 def _in_parameters(
     network: Trace, held: Mapping[str, int], stored: Mapping[str, int], zeros: Collection[str]
-) -> Iterable[Difference]:
+) -> Iterable[Discrepancy]:
     """The differences by reason, with the layers where each occurs."""
     layers = {layer.path: layer for layer in network.layers}
     buffers = _buffers(network)
-    changes = _unpaired(held, stored)
+    shared = {(x.path, p.spec.numel) for x in network.layers for p in x.parameters if p.shared_with}
+    norms = {layer.path for layer in network.layers if _is_norm(layer)}
+    changes = _unpaired(held, stored, norms)
     gone = {_path(n) for n, change in changes.items() if change < 0 and n not in zeros}
     come = {_path(n) for n, change in changes.items() if change > 0}
     reasons: dict[str, list[tuple[int, str]]] = {}
@@ -116,6 +119,8 @@ def _in_parameters(
             reason = _why_gone(layers.get(path), is_zero=name in zeros)
         elif name in buffers:
             reason = CONSTANT
+        elif (path, change) in shared:
+            reason = REPEATED
         else:
             reason = BIAS if name.endswith("bias") and _is_folded(layers) else CONSTANT
         if path in gone and path in come and reason in (DROPPED, CONSTANT):
@@ -123,19 +128,22 @@ def _in_parameters(
         reasons.setdefault(reason, []).append((change, path))
     for reason, found in reasons.items():
         where = tuple(dict.fromkeys(path for _, path in found))
-        yield Difference("parameters", sum(n for n, _ in found), reason, where)
+        yield Discrepancy("parameters", sum(n for n, _ in found), reason, where)
 
 
-def _unpaired(held: Mapping[str, int], stored: Mapping[str, int]) -> dict[str, int]:
+def _unpaired(
+    held: Mapping[str, int], stored: Mapping[str, int], norms: Collection[str]
+) -> dict[str, int]:
     """How the size of each parameter changes; the same tensor under another name does not.
 
-    That one of two names of a shared weight is left is nothing to tell.
+    That one of two names of a shared weight is left is nothing to tell.  Batch norm's parameters
+    are not taken for the bias of their size that folding them leaves.
     """
     changes = {name: stored.get(name, 0) - held.get(name, 0) for name in (*held, *stored)}
     come = {name: n for name, n in changes.items() if name not in held}
     for name, change in list(changes.items()):
         twin = next((n for n, size in come.items() if size == -change), None)
-        if name not in stored and change < -1 and twin is not None:
+        if name not in stored and change < -1 and twin is not None and _path(name) not in norms:
             del changes[name], changes[twin], come[twin]
     return {name: change for name, change in changes.items() if change}
 
@@ -168,7 +176,7 @@ def _path(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def _in_macs(work: Mapping[str, int], done: Mapping[str, int]) -> Iterable[Difference]:
+def _in_macs(work: Mapping[str, int], done: Mapping[str, int]) -> Iterable[Discrepancy]:
     """Layer by layer; a layer that the file does not tell is counted with the one around it."""
     total = sum(done.values()) - sum(work.values())
     if not total:
@@ -181,6 +189,6 @@ def _in_macs(work: Mapping[str, int], done: Mapping[str, int]) -> Iterable[Diffe
     less = {path: n for path, n in changed.items() if n < 0}
     more = {path: n for path, n in changed.items() if n > 0}
     if not more:
-        yield Difference("macs", sum(less.values()), PRODUCTS, tuple(less))
+        yield Discrepancy("macs", sum(less.values()), PRODUCTS, tuple(less))
         return
-    yield Difference("macs", total, OTHERWISE, tuple(changed))
+    yield Discrepancy("macs", total, OTHERWISE, tuple(changed))

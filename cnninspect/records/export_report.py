@@ -85,7 +85,7 @@ class Reconciled:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Discrepancy:
     """Why the two are not the same."""
 
     quantity: str
@@ -148,7 +148,7 @@ class ExportReport(Report):
     """Why it was not run, or not in every way; empty if it was."""
     parameters: Reconciled
     macs: Reconciled
-    differences: tuple[Difference, ...]
+    differences: tuple[Discrepancy, ...]
     """What makes up the differences of the two."""
     mismatch: LayerMismatch | None = None
     """Where the two first part, if they do."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cnninspect.records.export_report import Difference, ExportReport, Reconciled, Verification
+from cnninspect.records.export_report import Discrepancy, ExportReport, Reconciled, Verification
 from cnninspect.records.tensors import NamedTensor
 from cnninspect.render.pages import (
     Block,
@@ -40,7 +40,11 @@ def _about(report: ExportReport) -> str:
 
 
 def _file(report: ExportReport, view: View) -> Iterator[Fact]:
-    yield Fact("file", f"{bytes_text(report.bytes, human=view.human)} · sha256 {report.sha256}")
+    size = bytes_text(report.bytes, human=view.human)
+    if report.is_right:
+        yield Fact("file", f"{size} · sha256 {report.sha256}")
+    else:
+        yield Fact("file", f"not kept, since it is wrong; it was of {size}", Style.WARNING)
     if report.data_file:
         data = bytes_text(report.data_bytes, human=view.human)
         yield Fact("weights", f"{data} in {report.data_file}, which must stay beside it")
@@ -80,7 +84,7 @@ def _table(report: ExportReport) -> Table:
         *(Column(name, Kind.NUMBER) for name in others),
         Column("largest difference", Kind.NUMBER),
         Column("relative", Kind.NUMBER),
-        Column("allowed", Kind.NUMBER),
+        Column("allowed", Kind.NUMBER, sacrifice=1),
         Column("", name="verdict"),
     )
     return Table(
@@ -130,7 +134,7 @@ def _reasons(report: ExportReport, quantity: str, view: View) -> Iterator[Fact]:
             yield Fact("", f"{sign}{change}  {difference.reason} ({_where(difference)})")
 
 
-def _where(difference: Difference) -> str:
+def _where(difference: Discrepancy) -> str:
     layers = [path or "the model itself" for path in difference.layers]
     if len(layers) > LAYERS_NAMED:
         return f"{plural(len(layers), 'layer')}, from {layers[0]} to {layers[-1]}"

@@ -133,7 +133,10 @@ class Bench:
     def _in_torch(self, path: str) -> Tensor | None:
         kept: list[Any] = []
         handle = self.module.get_submodule(path).register_forward_hook(
-            lambda _, __, output: kept.append(output)
+            # Copied, since the next layer may work in place.
+            lambda _, __, output: kept.append(
+                output.clone() if isinstance(output, Tensor) else output
+            )
         )
         try:
             with torch.no_grad():

@@ -171,7 +171,7 @@ def _look_inside(path: Path, module: nn.Module, feed: Feed, runs: Runs) -> Layer
     compared, mismatch = difference_inside(path, module, feed, runs.hardly_depends)
     runs.notes.append(
         "with these weights the outputs hardly depend on the inputs: "
-        f"{compared} layers were compared as well"
+        f"inside, {compared} of its layers were compared as well"
     )
     if mismatch is not None:
         runs.wrong = runs.hardly_depends

@@ -130,10 +130,16 @@ def _names(given: Given) -> tuple[str, ...]:
 
 
 def _batch_axes(one: Sequence[Tensor], two: Sequence[Tensor]) -> tuple[int | None, ...]:
-    """Where the batch is in each tensor: the axis that is longer where the batch is."""
-    if all(a.shape == b.shape for a, b in zip(one, two)):  # they were handed in as they are
-        return tuple(0 if tensor.dim() else None for tensor in one)
-    return tuple(
+    """Where the batch is in each tensor: the axis that is longer where the batch is.
+
+    A tensor that was handed in has it first, if its size there is that of the others.
+    """
+    found = [
         next((i for i, (m, n) in enumerate(zip(a.shape, b.shape)) if m != n), None)
         for a, b in zip(one, two)
+    ]
+    sizes = {tensor.shape[axis] for tensor, axis in zip(one, found) if axis is not None}
+    return tuple(
+        0 if axis is None and tensor.dim() and (not sizes or tensor.shape[0] in sizes) else axis
+        for tensor, axis in zip(one, found)
     )

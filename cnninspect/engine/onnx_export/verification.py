@@ -172,21 +172,27 @@ def tolerance_of(module: nn.Module) -> float:
 def errors_between(expected: Tensor, found: Tensor) -> tuple[float, float]:
     """The largest difference, by itself and as a part of the largest expected element.
 
-    Infinite where shapes differ, or where one is finite and the other is not.
+    Infinite where shapes differ, or where they are not infinite, or no numbers, alike.
     """
     if expected.shape != found.shape:
         return float("inf"), float("inf")
     if not expected.numel():
         return 0.0, 0.0
-    a, b = (t.to(torch.complex128 if t.is_complex() else torch.float64) for t in (expected, found))
-    if not torch.equal(a.isfinite(), b.isfinite()):
-        return float("inf"), float("inf")
+    a, b = (_in_doubles(tensor) for tensor in (expected, found))
     finite = a.isfinite()
+    if not torch.equal(finite, b.isfinite()) or not torch.equal(
+        a[~finite].nan_to_num(nan=0.0), b[~finite].nan_to_num(nan=0.0)
+    ):
+        return float("inf"), float("inf")
     if not finite.any():
         return 0.0, 0.0
     difference = float((a[finite] - b[finite]).abs().max())
     largest = float(a[finite].abs().max())
     return difference, difference / largest if largest else (float("inf") if difference else 0.0)
+
+
+def _in_doubles(tensor: Tensor) -> Tensor:
+    return (torch.view_as_real(tensor) if tensor.is_complex() else tensor).to(torch.float64)
 
 
 def _verified(
