@@ -7,7 +7,9 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("torch", "torchvision", "fvcore", "torchinfo", "ptflops", "thop")
+PACKAGES = (
+    "torch", "torchvision", "timm", "transformers", "fvcore", "torchinfo", "ptflops", "thop",
+)  # fmt: skip
 
 
 def describe() -> str:

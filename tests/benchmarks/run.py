@@ -14,7 +14,10 @@ from pathlib import Path
 import machine
 from tables import insert
 
-PARTS = ("startup", "tracing", "depth", "counting", "budgets", "memory", "gradients")
+PARTS = (
+    "startup", "tracing", "depth", "counting", "large", "sweep", "memory", "gradients", "budgets",
+    "files",
+)  # fmt: skip
 PAGE = Path(__file__).parents[2] / "docs" / "benchmark.md"
 
 

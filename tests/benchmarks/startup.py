@@ -43,7 +43,10 @@ def report(repeats: int, progress: Callable[[str], None]) -> str:
 
 
 def row(
-    title: str, pairs: list[tuple[Run, Run]], time_target: float, memory_target: float | None
+    title: str,
+    pairs: list[tuple[Run, Run]],
+    time_target: float | None,
+    memory_target: float | None,
 ) -> list[str]:
     """One command's cells, from runs of it and of the baseline in turn."""
     ours, theirs = (statistics.median(run.seconds for run in runs) for runs in zip(*pairs))
@@ -51,7 +54,8 @@ def row(
     memory = statistics.median(a.peak_bytes for a, _ in pairs)
     over = statistics.median(a.peak_bytes - b.peak_bytes for a, b in pairs)
     return [
-        title, f"{ours:.2f}", f"{theirs:.2f}", f"{ratio:.2f}", f"≤ {time_target}",
+        title, f"{ours:.2f}", f"{theirs:.2f}", f"{ratio:.2f}",
+        f"≤ {time_target}" if time_target else "",
         f"{memory / 1e6:.0f}", f"{over / 1e6:+.0f}",
         f"≤ {memory_target / 1e6:.0f}" if memory_target else "",
     ]  # fmt: skip

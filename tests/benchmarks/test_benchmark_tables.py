@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from machine import describe
+from run import PARTS
 from tables import insert, table
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmark.md"
@@ -28,7 +29,7 @@ def test_a_page_without_a_place_for_the_part_is_refused():
         insert("A", "p", "new")
 
 
-@pytest.mark.parametrize("part", ["startup", "tracing", "counting", "gradients"])
+@pytest.mark.parametrize("part", PARTS)
 def test_the_page_has_a_place_for_every_part(part):
     assert "kept" in insert(PAGE.read_text(), part, "kept")
 
