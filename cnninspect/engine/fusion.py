@@ -37,6 +37,7 @@ PACKED = (
 RECURRENT = {
     getattr(torch, name): f"aten.{name}" for name in ("lstm", "gru", "rnn_tanh", "rnn_relu")
 }
+CAUGHT = frozenset((F.scaled_dot_product_attention, F.multi_head_attention_forward, *RECURRENT))
 
 
 class Fusion(TorchFunctionMode):
@@ -54,6 +55,8 @@ class Fusion(TorchFunctionMode):
         self.differentiable = differentiable
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func not in CAUGHT:
+            return func(*args, **kwargs) if kwargs else func(*args)
         kwargs = kwargs or {}
         if func is F.scaled_dot_product_attention:
             if self.differentiable:
@@ -64,10 +67,8 @@ class Fusion(TorchFunctionMode):
                 given = args if self.computes else _with_abstract_states(args)
                 return func(*given, **kwargs)
             return self._recurrent(func, args)
-        if func is F.multi_head_attention_forward:
-            with self:  # what it calls shall be caught too
-                return _unguarded(func)(*args, **kwargs)
-        return func(*args, **kwargs)
+        with self:  # what it calls shall be caught too
+            return _unguarded(func)(*args, **kwargs)
 
     def _attention(self, *args: Any, **kwargs: Any) -> Any:
         named = dict(zip(ATTENTION, args)) | kwargs

@@ -69,13 +69,19 @@ def unchanged_random_state() -> Iterator[None]:
 
 @contextmanager
 def paused_garbage_collection() -> Iterator[None]:
-    """Keep Python from looking for garbage: a trace makes many small objects and few cycles."""
+    """Keep Python from looking for garbage: a trace makes many small objects and few cycles.
+
+    What it made then counts as old, so that not all of it is looked through at once afterwards.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
+            if not gc.get_freeze_count():  # else what somebody froze would thaw as well
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

@@ -109,21 +109,28 @@ class Ownership:
             inputs=visit.inputs,
             outputs=visit.outputs,
             parameters=tuple(
-                Parameter(
-                    name, _stored(tensor), tensor.requires_grad, self._met(prefix + name, tensor)
-                )
-                for name, tensor in module._parameters.items()
-                if tensor is not None
+                [
+                    Parameter(
+                        name,
+                        _stored(tensor),
+                        tensor.requires_grad,
+                        self._met(prefix + name, tensor),
+                    )
+                    for name, tensor in module._parameters.items()
+                    if tensor is not None
+                ]
             ),
             buffers=tuple(
-                Buffer(
-                    name,
-                    _stored(tensor),
-                    name not in module._non_persistent_buffers_set,
-                    self._met(prefix + name, tensor),
-                )
-                for name, tensor in module._buffers.items()
-                if tensor is not None
+                [
+                    Buffer(
+                        name,
+                        _stored(tensor),
+                        name not in module._non_persistent_buffers_set,
+                        self._met(prefix + name, tensor),
+                    )
+                    for name, tensor in module._buffers.items()
+                    if tensor is not None
+                ]
             ),
         )
 
