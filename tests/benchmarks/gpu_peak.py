@@ -1,8 +1,8 @@
 """Compares the predicted peak of a training step with what a GPU really allocates.
 
 `python tests/benchmarks/gpu_peak.py` needs a CUDA device and prints a Markdown table for
-docs/memory.md.  Libraries such as cuDNN take workspaces beside the tensors, and the allocator rounds
-each tensor up to 512 bytes, so the real peak is a little higher.
+docs/memory.md.  Libraries such as cuDNN take workspaces beside the tensors, and the allocator
+rounds each tensor up to 512 bytes, so the real peak is a little higher.
 """
 
 from __future__ import annotations
