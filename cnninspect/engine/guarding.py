@@ -20,7 +20,16 @@ from torch import Tensor, nn
 
 from cnninspect.engine.structure import is_uninitialised
 
-CONTAINERS = (list, dict, set)
+
+class _Containers(dict[type, bool]):
+    """Whether a class is one of containers that can be put back; each class is asked once."""
+
+    def __missing__(self, kind: type) -> bool:
+        answer = self[kind] = issubclass(kind, (list, dict, set))
+        return answer
+
+
+IS_CONTAINER = _Containers()
 
 
 @contextmanager
@@ -119,14 +128,13 @@ def copy_of_lazy(model: nn.Module) -> nn.Module:
 
 
 def _attributes_of(module: nn.Module) -> tuple[dict[str, Any], list[tuple[Any, Any]]]:
-    """The attributes of a module, and each container among them with a copy of its content."""
-    attributes = dict(vars(module))
-    contents = [
-        (value, value.copy() if value else ())
-        for value in attributes.values()
-        if isinstance(value, CONTAINERS)
-    ]
-    return attributes, contents
+    """The attributes of a module, and a copy of the content of each filled container among them."""
+    attributes = vars(module).copy()
+    return attributes, [(value, value.copy()) for value in _filled(attributes)]
+
+
+def _filled(attributes: dict[str, Any]) -> list[Any]:
+    return [value for value in attributes.values() if IS_CONTAINER[value.__class__] and value]
 
 
 def _tensors_of(module: nn.Module) -> list[Tensor]:
@@ -139,8 +147,14 @@ def _restore(
     module: nn.Module, attributes: dict[str, Any], contents: list[tuple[Any, Any]]
 ) -> None:
     for container, content in contents:
-        if (container or content) and not _same_items(container, content):
+        if not _same_items(container, content):
             _refill(container, content)
+    filled = _filled(attributes)
+    if len(filled) != len(contents):  # they were empty
+        kept = {id(container) for container, _ in contents}
+        for container in filled:
+            if id(container) not in kept:
+                container.clear()
     current = vars(module)
     if len(current) != len(attributes) or not _same_items(current, attributes):
         _refill(current, attributes)

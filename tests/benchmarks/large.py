@@ -35,6 +35,7 @@ TARGETS = {LLAMA: (2.0, 600), SEQUENCER: (1.0, None)}
 
 def summarize_llama() -> dict[str, float]:
     """In a process of its own, after the imports: from the configuration to the summary."""
+    import_torchvision()  # which transformers imports too
     for name in (*OURS, "transformers", "transformers.models.llama.modeling_llama"):
         importlib.import_module(name)
     import cnninspect
