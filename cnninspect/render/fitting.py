@@ -122,7 +122,7 @@ def cut_front(text: str, width: int) -> str:
     """`text` without what does not fit at its front: `…1.0.conv1`."""
     if cell_len(text) <= width:
         return text
-    kept = text
+    kept = text[-4 * max(width, 1) :]  # enough, though some signs take no cell; a name may be long
     while kept and cell_len(kept) >= width:
         kept = kept[1:]
     return "…" + kept

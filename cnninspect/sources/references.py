@@ -20,6 +20,9 @@ SUFFIXES = {
 }
 """Source by file suffix; `.pt` may be TorchScript or a checkpoint, which its content tells."""
 
+SHARDED = ".index.json"
+"""End of the name of an index, which lists the files of a checkpoint in several ones."""
+
 _SETTINGS = re.compile(r"@(?=\s*[A-Za-z_][\w.]*\s*=)")
 
 
@@ -45,6 +48,8 @@ def parse_reference(text: str, schemes: tuple[str, ...]) -> Reference:
     suffix = PurePath(body).suffix.lower()
     if suffix in SUFFIXES:
         return Reference(text, SUFFIXES[suffix], body, settings)
+    if body.lower().endswith(SHARDED):
+        return Reference(text, "checkpoint", body, settings)
     if colon:
         return Reference(text, "python", body, settings)
     if "/" in body:

@@ -26,6 +26,8 @@ SCHEMES = tuple(registry.SOURCES)
         ("weights.pth", "checkpoint", "weights.pth"),
         ("a/weights.SAFETENSORS", "checkpoint", "a/weights.SAFETENSORS"),
         ("pytorch_model.bin", "checkpoint", "pytorch_model.bin"),
+        ("model.safetensors.index.json", "checkpoint", "model.safetensors.index.json"),
+        ("a/pytorch_model.bin.index.json", "checkpoint", "a/pytorch_model.bin.index.json"),
         ("program.pt2", "pt2", "program.pt2"),
         ("scripted.pt", "pt", "scripted.pt"),
         ("pt2:program", "pt2", "program"),

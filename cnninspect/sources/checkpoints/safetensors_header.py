@@ -20,6 +20,11 @@ from cnninspect.sources.checkpoints.malformed import Malformed, excerpt
 
 MAX_HEADER = 100_000_000
 """Bytes, as the format's own library allows."""
+MAX_VALUES = 5_000_000
+"""Values in a header, about eight for each tensor; each takes memory far beyond its own text."""
+MAX_NAME = 1000
+MAX_LEVELS = 100
+"""Characters and dotted parts of one name."""
 STORAGE = "data"
 """All tensors of such a file lie in one run of bytes."""
 DTYPES = {
@@ -106,8 +111,11 @@ def parse(text: bytes) -> dict[str, Any]:
     """The table as it is written.
 
     Raises:
-        Malformed: it is not a JSON object, or names something twice.
+        Malformed: it is not a JSON object, names something twice, or holds too much.
     """
+    values = sum(text.count(sign) for sign in (b"[", b"{", b","))
+    if values > MAX_VALUES:
+        raise Malformed(f"its header holds some {values:,} values")
     try:
         table = json.loads(text.decode(), object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
@@ -132,6 +140,8 @@ def row_of(name: str, entry: object) -> Row:
         Malformed: its dtype is not known, or its shape and offsets do not fit.
     """
     shown = excerpt(name)
+    if len(name) > MAX_NAME or name.count(".") >= MAX_LEVELS:
+        raise Malformed(f"{shown} is a name of {len(name):,} characters")
     if not isinstance(entry, dict):
         raise Malformed(f"{shown} is not described by a JSON object")
     code, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")

@@ -50,8 +50,8 @@ def read_sharded_index(
         metadata=metadata,
         file_bytes=sum(part.file_bytes for part in parts),
         notes=(
-            f"{len(parts)} files",
-            *([f"{extra} tensors are not in the index"] if extra else []),
+            f"{len(parts):,} file{'s' if len(parts) > 1 else ''}",
+            *([f"{extra:,} of the tensors not in the index"] if extra else []),
             *dict.fromkeys(note for part in parts for note in part.notes),
         ),
     )

@@ -104,6 +104,9 @@ GOOD = {"a": entry([2], 0, 8), "b": entry([1], 8, 12)}
         pytest.param(b'{"\xff": 1}', 0, "not JSON", id="not UTF-8"),
         pytest.param(b'{"a":' + b"[" * 100_000, 0, "not JSON", id="nested deeply"),
         pytest.param(b"{" + b" " * 8 + b"}x", 0, "not JSON", id="more behind it"),
+        pytest.param({"a." * 100 + "w": entry([], 0, 4)}, 4, "201 characters", id="deep name"),
+        pytest.param({"a" * 1001: entry([], 0, 4)}, 4, "1,001 characters", id="long name"),
+        pytest.param(b'{"a":[' + b"[]," * 2_500_000 + b"0]}", 0, "values", id="too many values"),
     ],
 )
 def test_a_header_that_cannot_be_right_is_named(tmp_path, header, data_bytes, problem):

@@ -55,7 +55,7 @@ def test_a_tensor_that_its_file_does_not_hold_is_an_error(folder):
 
 def test_a_tensor_that_the_index_leaves_out_is_noted(folder):
     checkpoint = read_checkpoint(index(folder, {"a": "one.safetensors"}))
-    assert "1 tensors are not in the index" in checkpoint.notes
+    assert "1 of the tensors not in the index" in checkpoint.notes
 
 
 def test_a_file_that_is_not_there_is_named(folder):
