@@ -408,10 +408,18 @@ class NothingToTrain(Failure):
 
 
 class DoesNotFit(AnswerIsNo):
-    """Not even a batch of one fits.  `helps` are pairs: what to do, and the bytes it then takes."""
+    """Not even a batch of one fits.
+
+    `helps` are pairs: what to do, and the bytes it then takes; `also` is what may help, too.
+    """
 
     def __init__(
-        self, model: str, needed: int, limit: int, helps: Sequence[tuple[str, int]]
+        self,
+        model: str,
+        needed: int,
+        limit: int,
+        helps: Sequence[tuple[str, int]],
+        also: Sequence[str] = (),
     ) -> None:
         tried = [
             f"{what} takes {less:,} bytes{', which fits' if less <= limit else ''}"
@@ -420,7 +428,7 @@ class DoesNotFit(AnswerIsNo):
         super().__init__(
             f"{model} does not fit: a batch of one needs {needed:,} bytes, "
             f"{needed - limit:,} more than the {limit:,} there are",
-            "; ".join([*tried, "gradient checkpointing in the model saves activations"]),
+            "; ".join([*tried, *also]),
         )
 
 

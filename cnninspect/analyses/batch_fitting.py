@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cnninspect.analyses.optimizers import OPTIMIZERS, find_optimizer, state_bytes
+from cnninspect.analyses.memory_use import peak_with
+from cnninspect.analyses.optimizers import OPTIMIZERS, find_optimizer
 from cnninspect.errors import CnnInspectError, DoesNotFit
 from cnninspect.records.batch_fit import BatchFit, BatchPeak
 from cnninspect.records.memory import Memory
@@ -14,6 +15,13 @@ MOST = 2**24
 """No larger batch is looked for."""
 MOST_ROWS = 12
 """Batch sizes in the table besides the answer."""
+WORTH_IT = 0.99
+"""What needs no less than so much of what is needed now is no help."""
+ALSO_HELP = (
+    "--freeze leaves out gradients and the optimiser's state",
+    "gradient checkpointing in the model saves activations",
+)
+"""What makes training smaller by an amount that depends on the user's choice."""
 
 
 def largest_batch(peak_of: Callable[[int], int], limit: int) -> int:
@@ -70,7 +78,8 @@ def fit_of(
             memory(1).model.reference,
             memory(1).totals.peak_bytes,
             limit,
-            _what_would_help(measure, optimizer, is_inference=is_inference),
+            _what_would_help(measure, memory(1), optimizer, is_inference=is_inference),
+            () if is_inference else ALSO_HELP,
         )
     smaller = [2**power for power in range(best.bit_length()) if 2**power < best]
     names = ("",) if is_inference else tuple(OPTIMIZERS)
@@ -82,26 +91,20 @@ def fit_of(
         memory=memory(best),
         optimizers=names,
         table=tuple(
-            BatchPeak(batch, tuple(_with_optimizer(memory(batch), name) for name in names))
+            BatchPeak(batch, tuple(peak_with(memory(batch), name) for name in names))
             for batch in [*smaller[-MOST_ROWS:], best]
         ),
         traces=len(known),
     )
 
 
-def _with_optimizer(memory: Memory, name: str) -> int:
-    """The peak with another optimiser, whose state is there all the time."""
-    totals = memory.totals
-    if not name:
-        return totals.peak_bytes
-    state = state_bytes(find_optimizer(name), totals.gradient_bytes, totals.trained_tensors)
-    return totals.peak_bytes - totals.optimizer_bytes + state
-
-
 def _what_would_help(
-    measure: Callable[..., Memory], optimizer: str, *, is_inference: bool
+    measure: Callable[..., Memory], now: Memory, optimizer: str, *, is_inference: bool
 ) -> list[tuple[str, int]]:
-    """What makes a batch of one smaller, with what it then needs; what fails is left out."""
+    """What makes a batch of one smaller, with what it then needs.
+
+    What fails, or needs hardly less, is left out.
+    """
     tries: list[tuple[str, dict[str, Any]]] = [("--dtype bfloat16", {"dtype": "bfloat16"})]
     if not is_inference:
         tries.insert(0, ("--amp bfloat16", {"amp": "bfloat16"}))
@@ -114,5 +117,6 @@ def _what_would_help(
             found = measure(1, **{"optimizer": optimizer, **change})
         except CnnInspectError:
             continue
-        helps.append((what, found.totals.peak_bytes))
+        if found.totals.peak_bytes < WORTH_IT * now.totals.peak_bytes:
+            helps.append((what, found.totals.peak_bytes))
     return helps

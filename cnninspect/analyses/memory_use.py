@@ -34,6 +34,11 @@ def memory_of(
     everything = total[""]
     fixed = everything.parameter_bytes + everything.buffer_bytes + everything.optimizer_bytes
     timeline = tuple(fixed + alive for alive in step.live_bytes)
+    update = 0
+    if purpose == TRAINING:
+        made = find_optimizer(optimizer).temporaries * everything.gradient_bytes
+        update = fixed + step.left_bytes + made
+        timeline = (*timeline, update)
     peak = max(timeline, default=fixed + step.input_bytes)
     named = fixed + everything.gradient_bytes + max(everything.saved_bytes, step.input_bytes)
     return Memory(
@@ -51,6 +56,7 @@ def memory_of(
             saved_bytes=everything.saved_bytes,
             input_bytes=step.input_bytes,
             temporary_bytes=max(peak - named, 0),
+            update_bytes=update,
             peak_bytes=peak,
             trained_tensors=_trained_tensors(trace.layers) if purpose == TRAINING else 0,
             forward_macs=everything.forward_macs,
@@ -64,6 +70,19 @@ def memory_of(
         backward_from=len(trace.calls),
         notes=trace.how.notes,
     )
+
+
+def peak_with(memory: Memory, optimizer: str) -> int:
+    """The peak, had the training step another optimiser; that of inference has none."""
+    totals = memory.totals
+    if memory.purpose == INFERENCE:
+        return totals.peak_bytes
+    now, then = find_optimizer(memory.optimizer), find_optimizer(optimizer)
+    state = state_bytes(then, totals.gradient_bytes, totals.trained_tensors)
+    more = state - totals.optimizer_bytes
+    made = (then.temporaries - now.temporaries) * totals.gradient_bytes
+    passes = max(memory.timeline[:-1], default=0)
+    return max(passes + more, totals.update_bytes + more + made)
 
 
 def with_backward(summary: Summary, memory: Memory) -> Summary:

@@ -16,6 +16,9 @@ class Optimizer:
     """Tensors of the parameter's shape and dtype."""
     has_step: bool = False
     """Whether it also counts steps, in one float32 for each parameter tensor."""
+    temporaries: int = 0
+    """Tensors of the shape and dtype of every parameter that its step makes and drops; those of
+    all parameters live together, since on GPUs PyTorch updates them together (`foreach`)."""
     source: str = ""
     """The state's names in PyTorch."""
 
@@ -23,10 +26,16 @@ class Optimizer:
 OPTIMIZERS = {
     "sgd": Optimizer(0, source="torch.optim.SGD without momentum"),
     "momentum": Optimizer(1, source="torch.optim.SGD, momentum_buffer"),
-    "adagrad": Optimizer(1, has_step=True, source="torch.optim.Adagrad, sum and step"),
-    "rmsprop": Optimizer(1, has_step=True, source="torch.optim.RMSprop, square_avg and step"),
-    "adam": Optimizer(2, has_step=True, source="torch.optim.Adam, exp_avg, exp_avg_sq and step"),
-    "adamw": Optimizer(2, has_step=True, source="torch.optim.AdamW, as Adam"),
+    "adagrad": Optimizer(
+        1, has_step=True, temporaries=2, source="torch.optim.Adagrad, sum and step"
+    ),
+    "rmsprop": Optimizer(
+        1, has_step=True, temporaries=1, source="torch.optim.RMSprop, square_avg and step"
+    ),
+    "adam": Optimizer(
+        2, has_step=True, temporaries=1, source="torch.optim.Adam, exp_avg, exp_avg_sq and step"
+    ),
+    "adamw": Optimizer(2, has_step=True, temporaries=1, source="torch.optim.AdamW, as Adam"),
 }
 """By the name that one types."""
 

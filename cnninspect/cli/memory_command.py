@@ -12,7 +12,7 @@ from cnninspect.cli import options
 from cnninspect.cli.output import check_output, show, write_whole
 from cnninspect.cli.parsing import parse_inputs
 from cnninspect.cli.pictures import check_picture
-from cnninspect.errors import UnknownChoice
+from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.records.reports import Report
 
 STEP = "What is run"
@@ -122,6 +122,8 @@ def memory(
     if fit is None:
         report = api.memory(model, batch=batch, **settings)
         looks["level"] = level
+    elif batch != 1:
+        raise BadOption("--batch", str(batch), "left out with --fit, which looks for the batch")
     else:
         limit = parse_bound(fit, option="--fit", is_bytes=True)
         report = api.fit_batch(model, int(limit.value), **settings)

@@ -22,7 +22,7 @@ NARROW = frozenset(
         "chain_matmul", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
         "conv_transpose3d", "gru_cell", "linear", "lstm_cell", "matmul", "mm", "mv", "prelu",
         "rnn_relu_cell", "rnn_tanh_cell", "scaled_dot_product_attention", "lstm", "gru", "rnn_tanh",
-        "rnn_relu", "einsum", "bilinear",
+        "rnn_relu", "einsum",
     )
 )  # fmt: skip
 """Functions whose float32 arguments are cast to the narrow dtype."""
@@ -49,7 +49,11 @@ class Autocast(TorchFunctionMode):
         super().__init__()
         self.dtype: torch.dtype = getattr(torch, dtype)
         self._weights: dict[int, tuple[Tensor, Tensor]] = {}
-        """The narrow copy of each weight, kept for the whole step as autocast keeps it."""
+        """The narrow copy of each trained weight, kept as autocast keeps it."""
+
+    def forget(self) -> None:
+        """Let go of the copies, as autocast does at its end, which is before the backward pass."""
+        self._weights.clear()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -63,7 +67,7 @@ class Autocast(TorchFunctionMode):
     def _narrow(self, tensor: Tensor) -> Tensor:
         if tensor.dtype not in FLOATS or tensor.dtype == self.dtype:
             return tensor
-        if not isinstance(tensor, nn.Parameter):
+        if not (isinstance(tensor, nn.Parameter) and tensor.requires_grad):
             return tensor.to(self.dtype)
         known = self._weights.get(id(tensor))
         if known is None:

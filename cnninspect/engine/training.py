@@ -128,8 +128,7 @@ class Step:
             stack.enter_context(whole_modules())
             stack.enter_context(uncompiled())
             stack.enter_context(self.run.watch)
-            if self.amp:
-                stack.enter_context(Autocast(self.amp))
+            autocast = stack.enter_context(Autocast(self.amp)) if self.amp else None
             stack.enter_context(
                 Fusion(self.recorder, computes=computes, differentiable=differentiable)
             )
@@ -139,14 +138,18 @@ class Step:
                 outputs = self.run.model(*args, **kwargs)
             forward = self.run.written(how, outputs)
             calls = len(self.recorder.calls)
+            if autocast is not None:
+                autocast.forget()
             if differentiable:
                 self._backward([t for t in tensors_in(outputs) if t.requires_grad])
+            left_bytes = self.liveness.alive_bytes
         return TrainingTrace(
             forward=forward,
             backward=tuple(self.recorder.calls[calls:]),
             saved=tuple(self.saved.values()),
             live_bytes=tuple(self.liveness.history),
             input_bytes=input_bytes,
+            left_bytes=left_bytes,
             gradient_bytes=sum(
                 t.grad.untyped_storage().nbytes()
                 for t in self.structure.tensors

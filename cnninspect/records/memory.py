@@ -72,6 +72,9 @@ class MemoryTotals:
     """The inputs."""
     temporary_bytes: int
     """The most that is alive at one time beyond what is named above."""
+    update_bytes: int
+    """What is alive, everything together, while the optimiser updates the parameters after the
+    backward pass; 0 for inference."""
     peak_bytes: int
     """The most that is alive at one time, everything together."""
     trained_tensors: int
@@ -101,7 +104,7 @@ class Memory(Report):
     """The model itself first, then every layer, parents before children."""
     timeline: tuple[int, ...]
     """Bytes alive after each call of the step, in order: parameters, buffers, optimiser state,
-    inputs, activations, temporaries and gradients."""
+    inputs, activations, temporaries and gradients; in training, the optimiser's update last."""
     backward_from: int
     """The first entry of the timeline that belongs to the backward pass."""
     notes: tuple[str, ...] = ()

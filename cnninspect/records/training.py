@@ -39,5 +39,7 @@ class TrainingTrace:
     activations, temporaries and gradients of parameters, and the inputs."""
     input_bytes: int
     """Bytes of the inputs."""
+    left_bytes: int
+    """Bytes of what is still alive after the last call: inputs, outputs and gradients."""
     gradient_bytes: int
     """Bytes of the parameters' gradients."""

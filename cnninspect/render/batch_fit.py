@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cnninspect.records.batch_fit import BatchFit
+from cnninspect.render.memory import inputs_of
 from cnninspect.render.pages import Cell, Column, Fact, Facts, Kind, Page, Style, Table
 from cnninspect.render.plain_data import Field
 from cnninspect.render.quantities import bytes_text, scaled
@@ -14,18 +15,22 @@ from cnninspect.render.renderers import Renderer, View
 def page(report: BatchFit, view: View) -> Page:
     """The answer, and the table over batch sizes and optimisers."""
     memory, totals = report.memory, report.memory.totals
-    about = [memory.model.source, memory.purpose]
+    about = [memory.model.source, inputs_of(memory), memory.purpose]
     about += [memory.optimizer] if memory.optimizer else []
     about += [f"autocast to {memory.amp}"] if memory.amp else []
 
     def text(value: int) -> str:
         return bytes_text(value, human=view.human)
 
+    is_bounded = report.next_peak_bytes > report.limit_bytes
+    largest, then = f"{report.batch:,}", "too much"
+    if not is_bounded:
+        largest, then = f"{largest} or more", "which fits, too; no larger batch is looked for"
     facts = Facts(
         (
-            Fact("largest batch", f"{report.batch:,}", Style.STRONG),
+            Fact("largest batch", largest, Style.STRONG),
             Fact("its peak", text(totals.peak_bytes)),
-            Fact("one more", f"{text(report.next_peak_bytes)}, too much"),
+            Fact("one more", f"{text(report.next_peak_bytes)}, {then}"),
             Fact("limit", text(report.limit_bytes)),
             Fact("confirmed", f"by {report.traces} traces, at this batch and the next among them"),
         )

@@ -47,7 +47,7 @@ TRAINING_ONLY = ("gradients", "optimiser", "saved", "bars", "backward MACs", "ra
 
 def page(report: Memory, view: MemoryView) -> Page:
     """Title, table by layer, and what the peak is made of."""
-    about = [report.model.source, _inputs(report), report.purpose]
+    about = [report.model.source, inputs_of(report), report.purpose]
     if report.optimizer:
         about.append(report.optimizer)
     if report.amp:
@@ -58,7 +58,8 @@ def page(report: Memory, view: MemoryView) -> Page:
     return Page(report.model.name, " · ".join(about), tuple(blocks))
 
 
-def _inputs(report: Memory) -> str:
+def inputs_of(report: Memory) -> str:
+    """The inputs' shapes and dtypes."""
     shapes = ", ".join(f"{sizes(t.spec.shape)} {t.spec.dtype}" for t in report.inputs)
     return f"input {shapes}"
 
@@ -143,13 +144,26 @@ def _facts(report: Memory, view: MemoryView) -> Facts:
         "inputs": totals.input_bytes,
     }
     facts = [Fact(name, bytes_text(n, human=human)) for name, n in text.items() if n]
-    facts.append(Fact("peak", bytes_text(totals.peak_bytes, human=human)))
+    peak = bytes_text(totals.peak_bytes, human=human)
+    facts.append(Fact("peak", " · ".join(filter(None, (peak, _where(report))))))
     macs = f"forward {_macs(totals.forward_macs, human=human)}"
     if totals.forward_macs and report.purpose == "training":
         ratio = totals.backward_macs / totals.forward_macs
         macs += f" · backward {_macs(totals.backward_macs, human=human)} ({ratio:.3f} ×)"
     facts.append(Fact("MACs", macs))
     return Facts(tuple(facts))
+
+
+def _where(report: Memory) -> str:
+    """In which part of a training step the peak is."""
+    if report.purpose != "training" or not report.timeline:
+        return ""
+    place = report.timeline.index(report.totals.peak_bytes)
+    if place < report.backward_from:
+        return "in the forward pass"
+    if place < len(report.timeline) - 1:
+        return "in the backward pass"
+    return "while the optimiser updates the parameters"
 
 
 def rows(report: Memory, view: MemoryView) -> tuple[Sequence[str], Iterator[Sequence[Field]]]:  # noqa: ARG001

@@ -44,6 +44,23 @@ def test_what_does_not_fit_says_by_how_much_and_what_helps(cnninspect_: Callable
     assert (code, out) == (3, "")
     assert "more than the 2,000,000 there are" in err
     assert "--optimizer sgd takes" in err
+    assert "--freeze" in err
+
+
+def test_only_what_makes_it_smaller_is_said_to_help(cnninspect_: Callable) -> None:
+    err = cnninspect_("memory", "mlp", "--fit", "1kB").err
+    assert "--dtype bfloat16 takes" in err
+    assert "--amp" not in err  # with so few activations, the narrow copies of weights cost more
+    err = cnninspect_("memory", "resnet20", "--fit", "1MB", "--inference").err
+    assert "--dtype bfloat16 takes" in err
+    assert "checkpointing" not in err
+    assert "--freeze" not in err
+
+
+def test_a_limit_that_every_batch_meets_is_no_found_batch(cnninspect_: Callable) -> None:
+    out = cnninspect_("memory", "mlp", "--fit", "9000TB").out
+    assert "largest batch  16,777,216 or more" in out
+    assert "too much" not in out
 
 
 def test_a_picture_is_drawn(cnninspect_: Callable, tmp_path: Path) -> None:
@@ -63,6 +80,7 @@ def test_a_picture_is_drawn(cnninspect_: Callable, tmp_path: Path) -> None:
         (["resnet20", "--freeze", "layer9"], 2, "layer9"),
         (["resnet20", "--freeze", "*"], 1, "nothing to train"),
         (["resnet20", "--fit", "much"], 2, "much"),
+        (["resnet20", "--fit", "1GB", "--batch", "4"], 2, "--batch 4 is not possible"),
         (["resnet20", "--plot", "memory.gif"], 2, "memory.gif"),
         (["resnet21"], 2, "no model called"),
     ],

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 import torch.utils.checkpoint
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 import cnninspect
 from cnninspect import api
-from cnninspect.analyses.memory_use import memory_of
+from cnninspect.analyses.memory_use import memory_of, peak_with
 from cnninspect.analyses.optimizers import OPTIMIZERS
+from cnninspect.engine.liveness import Liveness
+from cnninspect.engine.recording import tensors_in
 from cnninspect.engine.training import trace_training
 from cnninspect.errors import NothingToTrain
 from cnninspect.records.training import TrainingTrace
@@ -144,28 +149,73 @@ def test_checkpointing_saves_less_and_computes_more() -> None:
     assert again == plain.totals.forward_macs
 
 
+REAL_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "momentum": partial(torch.optim.SGD, momentum=0.9),
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+}
+
+
+def state_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    values = [value for state in optimizer.state.values() for value in state.values()]
+    return [value for value in values if isinstance(value, Tensor)]
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizer_state_is_that_of_the_real_optimizer_after_a_step(name: str) -> None:
     model = nn.Sequential(nn.Linear(7, 5), nn.BatchNorm1d(5), nn.Linear(5, 3, bias=False))
-    parameters = list(model.parameters())
-    optimizer = {
-        "sgd": lambda: torch.optim.SGD(parameters, 0.1),
-        "momentum": lambda: torch.optim.SGD(parameters, 0.1, momentum=0.9),
-        "adagrad": lambda: torch.optim.Adagrad(parameters),
-        "rmsprop": lambda: torch.optim.RMSprop(parameters),
-        "adam": lambda: torch.optim.Adam(parameters),
-        "adamw": lambda: torch.optim.AdamW(parameters),
-    }[name]()
+    optimizer = REAL_OPTIMIZERS[name](model.parameters(), lr=0.1)
     model(torch.randn(4, 7)).sum().backward()
     optimizer.step()
-    real = sum(
-        value.nbytes
-        for state in optimizer.state.values()
-        for value in state.values()
-        if isinstance(value, Tensor)
-    )
     step = trace_training(api.load(model), (torch.randn(4, 7),))
+    real = sum(tensor.nbytes for tensor in state_of(optimizer))
     assert memory_of(step, optimizer=name).totals.optimizer_bytes == real
+
+
+class Follow(TorchDispatchMode):
+    """Notes what is alive after each operator."""
+
+    def __init__(self, liveness: Liveness) -> None:
+        super().__init__()
+        self.liveness = liveness
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in tensors_in(result):
+            self.liveness.watch(tensor)
+        self.liveness.note_call()
+        return result
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_an_update_needs_is_what_the_real_optimizer_makes(name: str) -> None:
+    model = nn.Sequential(nn.Linear(7, 5), nn.Linear(5, 3, bias=False))
+    optimizer = REAL_OPTIMIZERS[name](model.parameters(), lr=0.1, foreach=True)  # as on a GPU
+    for _ in range(2):  # the first one makes the state
+        optimizer.zero_grad()
+        model(torch.randn(4, 7)).sum().backward()
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        there = [*model.parameters(), *gradients, *state_of(optimizer)]
+        follow = Follow(Liveness(there))
+        with follow:
+            optimizer.step()
+    totals = memory_of(trace_training(api.load(model), (torch.randn(4, 7),)), optimizer=name).totals
+    held = 2 * totals.parameter_bytes + totals.optimizer_bytes + 4 * (4 * 7 + 4 * 3)
+    assert totals.update_bytes == held + max(follow.liveness.history)
+
+
+def test_the_peak_of_a_large_layer_is_in_the_optimizers_update() -> None:
+    report = cnninspect.memory(nn.Linear(1000, 1000, bias=False), [(1, 1000)], optimizer="adam")
+    # parameters, gradients, two averages, the square root of one of them; input and output
+    assert report.totals.peak_bytes == 5 * 4_000_000 + 4 + 2 * 4000
+    assert report.timeline[-1] == report.totals.update_bytes == report.totals.peak_bytes
+    assert peak_with(report, "sgd") == 2 * 4_000_000 + 3 * 4000
+    for name in OPTIMIZERS:
+        other = cnninspect.memory(nn.Linear(1000, 1000, bias=False), [(1, 1000)], optimizer=name)
+        assert peak_with(report, name) == other.totals.peak_bytes
 
 
 def test_what_is_alive_at_the_end_is_inputs_and_gradients_and_little_else() -> None:
@@ -189,6 +239,30 @@ def test_mixed_precision_saves_less() -> None:
     full, mixed = traced("resnet20", batch=16), traced("resnet20", batch=16, amp="bfloat16")
     assert sum(s.nbytes for s in mixed.saved) < sum(s.nbytes for s in full.saved)
     assert mixed.gradient_bytes == full.gradient_bytes  # the weights stay float32
+
+
+def test_narrow_copies_of_weights_live_as_long_as_autocast_keeps_them() -> None:
+    layer, x = nn.Linear(1000, 1000, bias=False), [(1, 1000)]
+    totals = cnninspect.memory(layer, x, amp="bfloat16").totals
+    assert totals.update_bytes == 4_000_000 + 4_000_000 + 4000 + 2000  # no copy is left
+    frozen = nn.Sequential(layer, nn.Linear(1000, 1000, bias=False)).requires_grad_(
+        requires_grad=False
+    )
+    report = cnninspect.memory(frozen, x, amp="bfloat16", inference=True)
+    assert report.totals.peak_bytes == 8_000_000 + 2_000_000 + 4000 + 2 * 2000  # one at a time
+
+
+def test_autocast_leaves_bilinear_layers_wide() -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.both = nn.Bilinear(4, 4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.both(x, x)
+
+    step = trace_training(api.load(Both()), (torch.randn(2, 4),), amp="bfloat16")
+    assert step.forward.outputs[0].spec.dtype == "float32"
 
 
 def test_a_live_module_is_not_touched_by_training() -> None:
