@@ -15,8 +15,8 @@ import machine
 from tables import insert
 
 PARTS = (
-    "startup", "tracing", "depth", "counting", "large", "sweep", "memory", "gradients", "budgets",
-    "files",
+    "startup", "tracing", "depth", "counting", "large", "sweep", "memory", "peak", "gradients",
+    "budgets", "files",
 )  # fmt: skip
 PAGE = Path(__file__).parents[2] / "docs" / "benchmark.md"
 
