@@ -104,15 +104,12 @@ def choose(
     examples = _examples(model)
     chosen = []
     for formal in formals:
-        value = formal.value
-        if formal.axes is not None:
-            known = asked.get(formal.name)
-            dims = (
-                _full(formal, known, batch)
-                if known is not None
-                else _default(formal, sizes, examples.get(formal.name, ()), batch)
-            )
-            value = Value(value.element, tuple(dims))
+        value, known = formal.value, asked.get(formal.name)
+        if known is not None:
+            value = Value(value.element, _full(formal, known, batch))
+        elif not value.other:
+            dims = _default(formal, sizes, examples.get(formal.name, ()), batch)
+            value = Value(value.element, dims)
         chosen.append(value)
     return chosen, sizes
 
@@ -159,19 +156,17 @@ def _full(formal: Formal, request: InputRequest, batch: int) -> tuple[int, ...]:
         BadInput: it is not of the input's rank or dtype.
     """
     text = "x".join(map(str, request.shape))
+    if formal.value.other:
+        raise BadInput(text, f"{formal.name} is no tensor in the file")
     shape, axes = request.shape, formal.axes
-    if axes is None:
-        if formal.value.other:
-            raise BadInput(text, f"{formal.name} is no tensor in the file")
-        return shape
     at = formal.batch_axis() or 0
-    if len(shape) == len(axes) - 1 and request.batched is not True:
+    if axes is not None and len(shape) == len(axes) - 1 and request.batched is not True:
         fixed = axes[at]
         put = fixed if isinstance(fixed, int) and batch == 1 else batch
         shape = (*shape[:at], put, *shape[at:])
     elif shape:
         shape = (*shape[:at], shape[at] * batch, *shape[at + 1 :])
-    if len(shape) != len(axes):
+    if axes is not None and len(shape) != len(axes):
         raise BadInput(text, f"{formal.name} is {formal.text()} in the file")
     dtype = DTYPES.get(formal.value.element, "")
     if request.dtype is not None and request.dtype != dtype:
@@ -186,9 +181,9 @@ def _bind(formal: Formal, shape: tuple[int, ...], sizes: Sizes) -> None:
         BadInput: it says something else than the file, or than another shape.
     """
     text = "x".join(map(str, shape))
+    if any(size < 0 for size in shape):
+        raise BadInput(text, "sizes cannot be negative")
     for axis, size in zip(formal.axes or (), shape):
-        if size < 0:
-            raise BadInput(text, "sizes cannot be negative")
         wanted = axis if isinstance(axis, int) else sizes.symbols.setdefault(axis, size)
         if axis != "" and wanted != size:
             kind = "fixed in the file" if isinstance(axis, int) else f"{axis}={wanted}"
@@ -199,14 +194,22 @@ def _bind(formal: Formal, shape: tuple[int, ...], sizes: Sizes) -> None:
     sizes.symbols.pop("", None)
 
 
-def _default(formal: Formal, sizes: Sizes, example: Sequence[int], batch: int) -> list[int]:
+def _default(formal: Formal, sizes: Sizes, example: Sequence[int], batch: int) -> tuple[int, ...]:
     """The shape of an input that nobody asked for.
 
     Raises:
-        BadInput: nothing tells the size of an axis.
+        BadInput: nothing tells its rank, or the size of an axis.
     """
     chosen: list[int] = []
-    axes, at = formal.axes or (), formal.batch_axis()
+    axes, at = formal.axes, formal.batch_axis()
+    if axes is None:
+        if not example:
+            raise BadInput(
+                formal.name,
+                "the file does not say what shape it has",
+                f"add --input {formal.name}:1x3x224x224 with its own sizes",
+            )
+        return tuple(example)
     for i, axis in enumerate(axes):
         if isinstance(axis, int):
             chosen.append(axis)
@@ -217,7 +220,7 @@ def _default(formal: Formal, sizes: Sizes, example: Sequence[int], batch: int) -
             if axis:
                 sizes.symbols[axis] = size
         chosen.append(size)
-    return chosen
+    return tuple(chosen)
 
 
 def _assumed(formal: Formal, i: int, example: Sequence[int], sizes: Sizes) -> int:

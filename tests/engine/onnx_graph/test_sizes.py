@@ -103,6 +103,19 @@ def test_what_cannot_be_is_said_in_a_sentence(follow, asked, options, message):
         follow(convolution(batch="N"), asked, **options)
 
 
+def test_an_input_without_a_shape_has_to_be_told(follow):
+    parts = [unshaped("x")], [unshaped("y")], [weight("w", 4, 3, 3, 3)]
+    told = model([node("Conv", "x w", "y")], *parts)
+    with pytest.raises(BadInput, match="does not say what shape it has") as problem:
+        follow(told)
+    assert "--input x:" in problem.value.hint
+    trace = follow(told, [typed(2, 3, 8, 8)])
+    assert shapes(trace) == [(2, 3, 8, 8)]
+    assert [tensor.spec.shape for tensor in trace.outputs] == [(2, 4, 6, 6)]
+    with pytest.raises(BadInput, match="cannot be negative"):
+        follow(told, [typed(1, -3)])
+
+
 def test_a_batch_that_the_file_fixes_cannot_be_chosen(follow):
     with pytest.raises(BadInput, match="fixes the first size of its input at 1") as problem:
         follow(convolution(), batch=4)
