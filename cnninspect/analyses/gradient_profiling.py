@@ -42,7 +42,6 @@ def profile_of(
     notes: tuple[str, ...] = (),
 ) -> ModelGradients:
     """The profile of one model: medians over its passes, trend, verdict, gradient paths."""
-    start = [each for each in passes if each.step == 0]
     order = {layer.path: place for place, layer in enumerate(layers)}
     start = [each for each in passes if each.step == 0]
     profile = _layers(start, order)

@@ -15,7 +15,7 @@ from cnninspect.cli.progress import progress_bar
 from cnninspect.errors import BadOption, Unhealthy, UnknownChoice
 
 if TYPE_CHECKING:
-    from cnninspect.records.gradient_profile import GradientProfile
+    from cnninspect.records.gradient_profile import GradientProfile, ModelGradients
 
 
 def add_to(app: typer.Typer) -> None:
@@ -140,14 +140,25 @@ def _rows(typed: str | None) -> int | str | None:
 
 
 def _judge(report: GradientProfile, unwanted: tuple[str, ...]) -> None:
-    """End with 3 where a model has a verdict that was named, or dead layers under another one."""
-    from cnninspect.records.gradient_profile import DEAD
+    """End with 3 where a model has a verdict that was named, or dead layers under another one.
 
-    found = [(m.model.name, m.trend.verdict) for m in report.models if m.trend.verdict in unwanted]
-    if DEAD in unwanted:
-        named = {name for name, _ in found}
-        found += [
-            (m.model.name, DEAD) for m in report.models if m.dead and m.model.name not in named
-        ]
+    Of training, each measured step counts.
+    """
+    judged = ((model.model.name, _first_of(unwanted, model)) for model in report.models)
+    found = [(name, verdict) for name, verdict in judged if verdict]
     if found:
         raise Unhealthy(found)
+
+
+def _first_of(unwanted: tuple[str, ...], model: ModelGradients) -> str:
+    """The first of these verdicts that a model has, and at which step; empty if it has none."""
+    from cnninspect.records.gradient_profile import DEAD
+
+    if model.trend.verdict in unwanted:
+        return model.trend.verdict
+    if model.dead and DEAD in unwanted:
+        return DEAD
+    for point in model.training:
+        if point.trend.verdict in unwanted:
+            return f"{point.trend.verdict} at step {point.step:,}"
+    return ""

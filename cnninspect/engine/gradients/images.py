@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cnninspect.errors import FileMissing, FileUnreadable, MissingLibrary
+from cnninspect.errors import BadOption, FileMissing, FileUnreadable, MissingLibrary
 from cnninspect.records.gradient_settings import DataUsed
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -58,6 +58,7 @@ class Folder:
 
     Raises:
         FileMissing: there is no such folder.
+        BadOption: it is no folder.
         FileUnreadable: it holds no folders with images.
     """
 
@@ -72,8 +73,10 @@ class Folder:
             self._pillow = import_module("PIL.Image")
         except ImportError as problem:
             raise MissingLibrary("pillow", "data", f"--data {self.path}") from problem
+        if not self.path.exists():
+            raise FileMissing(self.path, "--data takes random, digits or a folder of class folders")
         if not self.path.is_dir():
-            raise FileMissing(self.path)
+            raise BadOption("--data", self.path, "random, digits or a folder of class folders")
         folders = sorted(p for p in self.path.iterdir() if p.is_dir() and p.name[0] != ".")
         self.classes = tuple(folder.name for folder in folders)
         self.files = [(f, i) for i, folder in enumerate(folders) for f in _images_in(folder)]
