@@ -29,6 +29,8 @@ MOST_DENOMINATOR = 10_000
 """A coefficient whose denominator is larger is shown as a decimal number."""
 NAMED = 4
 """Layers named for each term."""
+LEAST_POINTS = 3
+"""One that fixes a constant, and two that confirm it."""
 GROUPS = 8
 """Beyond so many layers, what they have in common stands for them."""
 POINT_COLUMNS = (
@@ -54,7 +56,7 @@ def page(report: Scaling, view: ScalingView) -> Page:
     if macs.is_exact:
         blocks.append(_terms(macs, report, human=view.human))
     else:
-        blocks.append(Notice("no polynomial goes through all points", style=Style.WARNING))
+        blocks.append(Notice(_why_no_law(len(report.points)), style=Style.WARNING))
     blocks.append(_points(report, human=view.human))
     facts = [Fact("changed", report.how), *_validity(report)]
     facts += [Fact("note", note) for note in report.notes]
@@ -70,6 +72,12 @@ def _formulas(report: Scaling) -> Iterator[Fact]:
         elif law.exponent is not None:
             grown = f"about {report.variable}^{law.exponent:.2f} between the ends"
             yield Fact(TITLES[law.quantity], grown, Style.WARNING)
+
+
+def _why_no_law(points: int) -> str:
+    if points < LEAST_POINTS:
+        return f"a law takes {LEAST_POINTS} sizes or more, two of them to confirm it"
+    return f"no polynomial goes through all {points} points with two to spare"
 
 
 def formula(law: Law, variable: str) -> str:
@@ -122,7 +130,7 @@ def _terms(law: Law, report: Scaling, *, human: bool) -> Table:
             (
                 Cell(_product(term.coefficient.fraction, term.power, report.variable)),
                 Cell(number),
-                Cell(share(abs(float(value)), whole), Style.FAINT),
+                Cell(_signed_share(float(value), whole), Style.FAINT),
                 Cell(brought_by(term)),
             )
         )
@@ -136,18 +144,30 @@ def _terms(law: Law, report: Scaling, *, human: bool) -> Table:
 
 
 def brought_by(term: Term) -> str:
-    """The layers that bring a term, with their shares of it: `layer3 36.5%, layer2 23.8%`."""
+    """The layers that bring a term, with their shares of it: `layer3 36.5%, layer2 23.8%`.
+
+    Where some add to it and others take from it, what each brings: `conv1 +9, layer1 -4`.
+    """
     layers = _grouped(term.layers)
-    whole = sum(abs(value) for _, value in layers)
-    named = [
-        f"{path or 'the model itself'} {share(abs(float(value)), float(whole))}%"
-        for path, value in layers[:NAMED]
-    ]
+    whole = sum(value for _, value in layers)
+    is_mixed = len({value > 0 for _, value in layers}) > 1
+
+    def told(value: Fraction) -> str:
+        if is_mixed:
+            return f"{'+' if value > 0 else '-'}{rational_text(abs(value))}"
+        return f"{share(float(value), float(whole))}%"
+
+    named = [f"{path or 'the model itself'} {told(value)}" for path, value in layers[:NAMED]]
     rest = layers[NAMED:]
     if rest:
-        others = share(float(sum(abs(value) for _, value in rest)), float(whole))
-        named.append(f"{plural(len(rest), 'other')} {others}%")
+        others = sum((value for _, value in rest), Fraction(0))
+        named.append(f"{plural(len(rest), 'other')} {told(others)}")
     return ", ".join(named)
+
+
+def _signed_share(value: float, whole: float) -> str:
+    text = share(abs(value), whole)
+    return f"-{text}" if value < 0 and text else text
 
 
 def _grouped(layers: Sequence[LayerShare]) -> list[tuple[str, Fraction]]:

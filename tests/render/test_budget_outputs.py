@@ -20,6 +20,7 @@ from hand_built_budgets import (
 from rich.cells import cell_len
 
 from cnninspect.errors import BadOption, UnknownChoice
+from cnninspect.records.scaling import LayerShare, Rational, Term
 from cnninspect.records.schemas import schema_of
 from cnninspect.render import render
 
@@ -155,3 +156,39 @@ def test_sorting_and_top_choose_models():
     assert [model["model"]["name"] for model in data["models"]] == ["vgg16", "torchvision:swin_v9"]
     by_name = json.loads(render(three_models(), format="json", sort="model"))
     assert by_name["models"][0]["model"]["name"] == "resnet18"
+
+
+def test_a_term_that_layers_add_to_and_take_from_names_amounts():
+    law = quadratic_law()
+    shares = (LayerShare("conv1", Rational(9, 1)), LayerShare("layer1", Rational(-4, 1)))
+    macs = replace(law.laws[0], terms=(Term(1, Rational(5, 1), shares),))
+    text = render(replace(law, laws=(macs, *law.laws[1:])))
+    assert "conv1 +9, layer1 -4" in text
+    assert "fc 100.0%" in render(law)  # all of it takes away
+
+
+def test_a_term_that_takes_away_has_a_negative_share():
+    law = quadratic_law()
+    minus = Term(0, Rational(-21_000_000, 1), (LayerShare("fc", Rational(-21_000_000, 1)),))
+    macs = replace(law.laws[0], terms=(minus,))
+    row = next(
+        line
+        for line in render(replace(law, laws=(macs, *law.laws[1:]))).splitlines()
+        if line.endswith("fc 100.0%")
+    )
+    assert row.split() == ["-21,000,000", "-21,000,000", "-5.4", "fc", "100.0%"]
+
+
+@pytest.mark.parametrize(
+    ("points", "why"),
+    [
+        (1, "a law takes 3 sizes or more, two of them to confirm it"),
+        (2, "a law takes 3 sizes or more, two of them to confirm it"),
+        (3, "no polynomial goes through all 3 points with two to spare"),
+    ],
+)
+def test_why_there_is_no_law(points, why):
+    law = quadratic_law()
+    no_law = replace(law.laws[0], terms=(), fitted_on=(), checked_on=())
+    report = replace(law, points=law.points[:points], laws=(no_law, *law.laws[1:]))
+    assert why in render(report).splitlines()
