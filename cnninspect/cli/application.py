@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from cnninspect.cli.output import spell_what_is_missing
 from cnninspect.cli.problems import report_problem
 from cnninspect.version import __version__
 
@@ -59,6 +60,7 @@ for _name in COMMANDS:
 
 def run(arguments: list[str] | None = None) -> None:
     """Run what was typed and exit: 0 done, 1 failed, 2 typed wrongly, 3 the answer is no."""
+    spell_what_is_missing()
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(arguments, standalone_mode=False)

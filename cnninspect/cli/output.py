@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import shutil
 import sys
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 PIPED_WIDTH = 100
 """Characters to a line where no terminal says how wide it is."""
+FOR_PEOPLE = ("table", "markdown")
+"""Formats in which a character may be spelled in others; the rest are data."""
 
 
 def check_output(path: Path | None, *, force: bool) -> None:
@@ -52,16 +56,31 @@ def show(
     """
     from cnninspect.render import render
 
+    is_terminal = output is None and sys.stdout.isatty()
+    # Columns that somebody asked for are all there, unless lines must not be so long.
+    has_room = bool(options.get("columns")) and not is_terminal and _asked_width() is None
+    options |= {"format": format, "has_room": has_room}
     if output is not None:
-        write_whole(
-            output, render(report, format=format, width=PIPED_WIDTH, **options), force=force
-        )
+        text = render(report, width=_asked_width() or PIPED_WIDTH, **options)
+        write_whole(output, text, force=force)
         if not quiet:
             print(f"wrote {output}", file=sys.stderr)  # noqa: T201
     elif not quiet:
-        text = render(report, format=format, width=width(), color=has_color(), **options)
-        sys.stdout.write(text)
+        encoding = sys.stdout.encoding or "utf-8"
+        _print(
+            render(report, width=width(), color=has_color(), encoding=encoding, **options),
+            is_data=format not in FOR_PEOPLE,
+        )
+
+
+def _print(text: str, *, is_data: bool) -> None:
+    """Write to stdout; data in UTF-8, as their formats want it, whatever a terminal shows."""
+    if is_data and not text.isascii() and hasattr(sys.stdout, "buffer"):
         sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+    else:
+        sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def write_whole(path: Path, content: str | bytes, *, force: bool) -> None:
@@ -88,12 +107,32 @@ def write_whole(path: Path, content: str | bytes, *, force: bool) -> None:
             os.unlink(name)
 
 
+def spell_what_is_missing() -> None:
+    """Let stdout and stderr take every text: what their encoding lacks is spelled in ASCII."""
+    codecs.register_error("cnninspect.spell", _spell)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
+            stream.reconfigure(errors="cnninspect.spell")
+
+
+def _spell(problem: UnicodeError) -> tuple[str | bytes, int]:
+    from cnninspect.render.lettering import spelled
+
+    if not isinstance(problem, UnicodeEncodeError):
+        raise problem
+    return spelled(problem.object[problem.start : problem.end], "ascii"), problem.end
+
+
 def width() -> int:
     """Characters to a line of stdout."""
-    asked = os.environ.get("COLUMNS", "")
-    if asked.isdigit() and int(asked) > 0:
-        return int(asked)
+    if (asked := _asked_width()) is not None:
+        return asked
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPED_WIDTH
+
+
+def _asked_width() -> int | None:
+    asked = os.environ.get("COLUMNS", "")
+    return int(asked) if asked.isdecimal() and int(asked) > 0 else None
 
 
 def has_color() -> bool:

@@ -6,7 +6,8 @@ line to `RENDERERS`.  The rest is there:
 
 * `terminal` (with `fitting`), `markdown`, `webpage` write any page
 * `plain_data` writes JSON and CSV
-* `quantities` are numbers for people, `escaping` makes foreign text harmless
+* `quantities` are numbers for people, `escaping` makes foreign text harmless, `lettering` spells
+  what an encoding does not have
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from cnninspect.errors import UnknownChoice
 from cnninspect.records.reports import Report
+from cnninspect.render.lettering import drawn, spelled_page
 from cnninspect.render.markdown import write_markdown
 from cnninspect.render.plain_data import write_csv, write_json
 from cnninspect.render.renderers import Renderer
@@ -52,8 +54,8 @@ RENDERERS = {
 def render(report: Report, *, format: str = "table", **options: Any) -> str:  # noqa: A002
     """The report as text that ends with a line break.
 
-    `options` are the fields of the report's view: `width`, `color` and `human` for all, and what
-    the report's own file adds.
+    `options` are the fields of the report's view: those of `renderers.View` for all, and what the
+    report's own file adds.
 
     Raises:
         UnknownChoice: there is no such format, column or order.
@@ -70,12 +72,14 @@ def render(report: Report, *, format: str = "table", **options: Any) -> str:  # 
         return write_json(renderer.data(report, view))
     if format == "csv":
         return write_csv(*renderer.rows(report, view))
-    page = renderer.page(report, view)
-    if format == "markdown":
-        return write_markdown(page)
+    page = spelled_page(renderer.page(report, view), view.encoding)
     if format == "html":
         return write_html(page)
-    return write_terminal(page, width=view.width, color=view.color)
+    if format == "markdown":
+        text = write_markdown(page)
+    else:
+        text = write_terminal(page, width=view.width, color=view.color, has_room=view.has_room)
+    return drawn(text, view.encoding)
 
 
 def renderer_of(kind: type[Report]) -> Renderer[Any, Any]:

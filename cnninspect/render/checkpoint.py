@@ -18,6 +18,7 @@ from cnninspect.render.pages import (
     Page,
     Style,
     Table,
+    chooser,
 )
 from cnninspect.render.plain_data import Field
 from cnninspect.render.quantities import bytes_text, count, plural, share, sizes
@@ -91,7 +92,7 @@ def _table(report: Checkpoint, view: CheckpointView) -> Table:
     if any(tensor.shares_with for tensor in report.tensors):
         remarks.append("bytes that tensors share are counted once, with the first of them")
     columns = tuple(COLUMNS[name] for name in names)
-    return Table(columns, tuple(rows), remarks=tuple(remarks), chooser="--columns")
+    return Table(columns, tuple(rows), remarks=tuple(remarks), chooser=chooser(view.columns))
 
 
 def _all(node: Node) -> Iterator[Node]:

@@ -28,6 +28,7 @@ from cnninspect.render.pages import (
     Page,
     Style,
     Table,
+    chooser,
 )
 from cnninspect.render.plain_data import Field
 from cnninspect.render.quantities import count, plural
@@ -103,7 +104,7 @@ def model_table(
         rows=tuple(rows),
         title=title,
         remarks=remarks,
-        chooser="--columns",
+        chooser=chooser(view.columns),
     )
 
 

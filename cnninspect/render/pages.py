@@ -6,6 +6,7 @@ Strings on a page are raw, as they came from the model: those who write it escap
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Union
@@ -98,7 +99,12 @@ class Table:
     remarks: tuple[str, ...] = ()
     """What one must know to read it, in lines right under it."""
     chooser: str = ""
-    """The option that chooses columns, named where some were left out for want of room."""
+    """How to have columns that were left out for want of room: `--columns chooses`."""
+
+
+def chooser(chosen: Sequence[str]) -> str:
+    """The `chooser` of a table whose columns `--columns` chooses, or has chosen already."""
+    return "a larger COLUMNS makes room" if chosen else "--columns chooses"
 
 
 @dataclass(frozen=True, slots=True)

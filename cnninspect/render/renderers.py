@@ -21,6 +21,10 @@ class View:
     """Whether the place it goes to shows colours."""
     human: bool = False
     """Counts as 21.8 M instead of 21,797,672."""
+    encoding: str = "utf-8"
+    """Of the place it goes to: what that cannot take is spelled in what it can."""
+    has_room: bool = False
+    """Whether a table may be wider than `width`, so that no column of it goes."""
 
 
 AnyReport = TypeVar("AnyReport", bound=Report)

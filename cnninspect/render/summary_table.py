@@ -18,7 +18,7 @@ from cnninspect.render.layer_columns import (
 )
 from cnninspect.render.layer_order import flat
 from cnninspect.render.layer_tree import Node, tree_of
-from cnninspect.render.pages import Cell, Column, Kind, Style, Table
+from cnninspect.render.pages import Cell, Column, Kind, Style, Table, chooser
 from cnninspect.render.quantities import ZERO, plural
 from cnninspect.render.summary_view import TABLE_LEVEL, SummaryView
 
@@ -49,7 +49,7 @@ def table_of(report: Summary, view: SummaryView) -> Table:
         columns=tuple(_column(name, report, view) for name in names),
         rows=tuple(tuple(_cell(name, row, scale) for name in names) for row in rows),
         remarks=tuple(_remarks(report, view, len(limited.layers))),
-        chooser="--columns",
+        chooser=chooser(view.columns),
     )
 
 

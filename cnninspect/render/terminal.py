@@ -45,14 +45,15 @@ class Span(NamedTuple):
 Line = tuple[Span, ...]
 
 
-def write_terminal(page: Page, *, width: int | None, color: bool) -> str:
+def write_terminal(page: Page, *, width: int | None, color: bool, has_room: bool = False) -> str:
     """The page as text; with escape codes only if `color`.
 
-    No line is wider than `width`, as far as that is possible without cutting numbers.
+    No line is wider than `width`, as far as that is possible without cutting numbers; but tables
+    may be if there `has_room`.
     """
     lines = list(_title(page, width))
     for block in page.blocks:
-        body = list(_block(block, width))
+        body = list(_block(block, width, has_room=has_room))
         if body:
             lines += [(), *body]
     return "".join(_inked(line, color=color) + "\n" for line in lines)
@@ -83,17 +84,17 @@ def _title(page: Page, width: int | None) -> Iterator[Line]:
         yield from ((Span(line, Style.FAINT),) for line in flowed(about, width))
 
 
-def _block(block: Block, width: int | None) -> Iterator[Line]:
+def _block(block: Block, width: int | None, *, has_room: bool) -> Iterator[Line]:
     if isinstance(block, Table):
-        yield from _table(block, width)
+        yield from _table(block, width, has_room=has_room)
     elif isinstance(block, Facts):
         yield from _facts(block, width)
     else:
         yield from _notice(block, width)
 
 
-def _table(table: Table, width: int | None) -> Iterator[Line]:
-    fitted = fit(table, width)
+def _table(table: Table, width: int | None, *, has_room: bool) -> Iterator[Line]:
+    fitted = fit(table, None if has_room else width)
     columns = [table.columns[i] for i in fitted.shown]
     if table.title:
         title = visible(table.title)
@@ -109,7 +110,7 @@ def _table(table: Table, width: int | None) -> Iterator[Line]:
     hidden = [c.name or c.header for i, c in enumerate(table.columns) if i not in fitted.shown]
     remarks = list(table.remarks)
     if hidden:
-        chooser = f"; {table.chooser} chooses" if table.chooser else ""
+        chooser = f"; {table.chooser}" if table.chooser else ""
         remarks.append(f"no room at {width} columns for {', '.join(hidden)}{chooser}")
     for remark in remarks:
         lines = (remark,) if width is None else wrapped(visible(remark), width)
