@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnninspect.records.memory import LayerMemory, Memory, Needs
+from cnninspect.records.layers import parent_of
+from cnninspect.records.memory import Memory, Needs
 from cnninspect.render.escaping import visible
 from cnninspect.render.plots import COLORS, new_figure, written
+from cnninspect.render.quantities import scaled
 
 MOST_BARS = 24
 """Layers drawn, the largest ones; the rest is one bar."""
@@ -16,7 +18,10 @@ PARTS = (
     ("optimizer_bytes", "optimiser"),
     ("saved_bytes", "saved for backward"),
 )
-MEGABYTE = 1e6
+UNITS = (("bytes", 1), ("kB (10³ bytes)", 1e3), ("MB (10⁶ bytes)", 1e6), ("GB (10⁹ bytes)", 1e9))
+"""What an axis is in: its label, and the bytes that it counts as one."""
+UPDATE_SHARE = 0.03
+"""Width of the optimiser's update, which is one moment, as a share of that of all calls."""
 
 
 def picture(report: Memory, format: str, *, level: int = 2) -> bytes:  # noqa: A002
@@ -36,27 +41,23 @@ def picture(report: Memory, format: str, *, level: int = 2) -> bytes:  # noqa: A
 
 
 def _rows(report: Memory, level: int) -> list[tuple[str, Needs]]:
-    """The layers that stand for themselves at that level, in order; the small ones as one."""
-    paths = {layer.path for layer in report.layers}
-    shown = [
-        layer
-        for layer in report.layers
-        if layer.level <= level
-        and layer.total != Needs()
-        and not _has_children(layer, level, paths)
-    ]
-    ranked = sorted(shown, key=lambda layer: -_together(layer.total))[:MOST_BARS]
-    kept = [layer for layer in shown if layer in ranked]
-    rest = sum((layer.total for layer in shown if layer not in ranked), Needs())
-    rows = [(visible(layer.path or report.model.name), layer.total) for layer in kept]
-    return [*rows, (f"({len(shown) - len(kept)} others)", rest)] if rest != Needs() else rows
+    """The layers down to that level, in order; the small ones as one.
 
-
-def _has_children(layer: LayerMemory, level: int, paths: set[str]) -> bool:
-    prefix = f"{layer.path}." if layer.path else ""
-    return layer.level < level and any(
-        p and p != layer.path and p.startswith(prefix) for p in paths
-    )
+    A layer whose parts are shown stands for what it needs without them, so that all rows together
+    are the whole.
+    """
+    parents = {parent_of(x.path) for x in report.layers if x.path and x.level <= level}
+    shown = []
+    for layer in report.layers:
+        name = visible(layer.path or report.model.name)
+        is_parent = layer.path in parents
+        needs = layer.own if is_parent else layer.total
+        if layer.level <= level and _together(needs):
+            shown.append((f"{name} itself" if is_parent else name, needs))
+    places = sorted(range(len(shown)), key=lambda place: -_together(shown[place][1]))
+    kept = [shown[place] for place in sorted(places[:MOST_BARS])]
+    rest = sum((shown[place][1] for place in places[MOST_BARS:]), Needs())
+    return [*kept, (f"({len(shown) - len(kept)} others)", rest)] if _together(rest) else kept
 
 
 def _together(needs: Needs) -> int:
@@ -66,8 +67,9 @@ def _together(needs: Needs) -> int:
 def _draw_bars(axes: Any, rows: list[tuple[str, Needs]]) -> None:
     places = range(len(rows))
     left = [0.0] * len(rows)
+    name, unit = _unit(max((_together(needs) for _, needs in rows), default=0))
     for (field, label), color in zip(PARTS, COLORS):
-        sizes = [getattr(needs, field) / MEGABYTE for _, needs in rows]
+        sizes = [getattr(needs, field) / unit for _, needs in rows]
         if any(sizes):
             axes.barh(places, sizes, left=left, label=label, color=color)
         left = [a + b for a, b in zip(left, sizes)]
@@ -75,31 +77,43 @@ def _draw_bars(axes: Any, rows: list[tuple[str, Needs]]) -> None:
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.set_axisbelow(True)
-    axes.set_xlabel("MB (10⁶ bytes)")
+    axes.xaxis.get_major_locator().set_params(integer=False)
+    axes.set_xlabel(name)
     axes.set_title("by layer")
-    axes.legend(fontsize=8)
+    axes.legend(
+        loc="lower right", bbox_to_anchor=(1, 1), ncols=len(PARTS), fontsize=8, borderaxespad=0.2
+    )
 
 
 def _draw_timeline(axes: Any, report: Memory) -> None:
-    alive = [size / MEGABYTE for size in report.timeline]
-    axes.fill_between(range(len(alive)), alive, color=COLORS[0], alpha=0.25, linewidth=0)
-    axes.plot(range(len(alive)), alive, color=COLORS[0], linewidth=1.2)
-    peak = report.totals.peak_bytes / MEGABYTE
-    axes.axhline(peak, color=COLORS[1], linewidth=1, linestyle="--")
-    axes.annotate(
-        f"peak {peak:,.0f} MB", (0, peak), xytext=(4, 4), textcoords="offset points", fontsize=8
-    )
+    name, unit = _unit(report.totals.peak_bytes)
+    alive = [size / unit for size in report.timeline]
+    places: list[float] = list(range(len(alive)))
+    marks: list[tuple[str, float]] = []
     if report.purpose == "training":
-        axes.axvline(report.backward_from, color="#555555", linewidth=1, linestyle=":")
+        update = places[-1] - 0.5
+        marks = [("backward", report.backward_from), ("update", update)]
+        places = [*places[:-1], update, update + max(UPDATE_SHARE * update, 1)]
+        alive = [*alive, alive[-1]]
+    axes.fill_between(places, alive, color=COLORS[0], alpha=0.25, linewidth=0)
+    axes.plot(places, alive, color=COLORS[0], linewidth=1.2)
+    peak = report.totals.peak_bytes / unit
+    axes.axhline(peak, color=COLORS[1], linewidth=1, linestyle="--")
+    said = f"peak {scaled(report.totals.peak_bytes, 'B')}"
+    axes.annotate(said, (0, peak), xytext=(4, 4), textcoords="offset points", fontsize=8)
+    for number, (mark, place) in enumerate(marks):
+        axes.axvline(place, color="#555555", linewidth=1, linestyle=":")
+        side, shift = ("right", -4) if number else ("left", 4)
         axes.annotate(
-            "backward",
-            (report.backward_from, 0),
-            xytext=(4, 4),
-            textcoords="offset points",
-            fontsize=8,
+            mark, (place, 0), xytext=(shift, 4), ha=side, textcoords="offset points", fontsize=8
         )
     axes.set_ylim(0, peak * 1.1 or 1)
-    axes.set_xlim(0, max(len(alive) - 1, 1))
+    axes.set_xlim(0, max(places[-1] if places else 0, 1))
     axes.set_xlabel("call of the step")
-    axes.set_ylabel("MB alive")
+    axes.set_ylabel(f"alive, {name}")
     axes.set_title("over the step")
+
+
+def _unit(largest: int) -> tuple[str, float]:
+    """The largest unit of which there is at least one."""
+    return next(((name, unit) for name, unit in reversed(UNITS) if largest >= unit), UNITS[0])
