@@ -141,11 +141,15 @@ def _take(loaded: LoadedModel) -> Built:
     return Built(structure, "meta" if is_abstract else "real")
 
 
+def _what(made: Any) -> str:
+    return "nothing (None)" if made is None else f"something of the type {type(made).__name__}"
+
+
 def _module_of(loaded: LoadedModel, made: Any) -> nn.Module:
     if not isinstance(made, nn.Module):
         raise BuildFailed(
             loaded.info.reference,
-            f"it made a {type(made).__name__}, not a torch.nn.Module",
+            f"it made {_what(made)}, not a torch.nn.Module",
             "name a class or a function that returns a module",
         )
     return without_wrappers(made)

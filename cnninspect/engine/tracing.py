@@ -181,7 +181,10 @@ class Run:
             stack.enter_context(self.watch)
             stack.enter_context(Fusion(self.recorder, computes=computes))
             stack.enter_context(mode)
-            outputs = self.model(*given.args, **given.kwargs)
+            try:
+                outputs = self.model(*given.args, **given.kwargs)
+            except SystemExit as problem:  # it would end this process, and with its own exit code
+                raise RuntimeError(f"it ends the process (exit {problem.code})") from problem
         return self.written(how, outputs)
 
     def mark_inputs(self, tensors: Iterable[Tensor]) -> None:

@@ -180,7 +180,7 @@ def _attribute(reference: Reference, module: Any, name: str) -> Any:
     if not callable(value):
         raise BadReference(
             reference.text,
-            f"{name} is a {type(value).__name__}",
+            f"{name} is of the type {type(value).__name__}",
             "name a class or a function that returns a module",
         )
     return value

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from cnninspect.errors import UnknownModel
+from cnninspect.errors import BadReference, UnknownModel
 from cnninspect.records.entries import ModelEntry
 from cnninspect.records.models import LoadedModel, ModelInfo, Reference
 from cnninspect.sources.construction import construct
@@ -27,12 +27,16 @@ def load(reference: Reference) -> LoadedModel:
     Raises:
         MissingLibrary: torchvision is not installed.
         UnknownModel: it has no such name.
+        BadReference: a setting asks for weights.
         UnknownSetting, BadSetting: its builder takes no such argument, or not that value.
     """
     models = library("torchvision.models", f"the reference {reference.text}")
     name = reference.name.lower()
     if name not in models.list_models():
         raise UnknownModel(reference.name, models.list_models(), "torchvision", hint=HINT)
+    for key, _ in reference.settings:
+        if key in WEIGHTLESS:
+            raise BadReference(reference.text, f"{key} is about weights, which are not used here")
     builder = models.get_model_builder(name)
     settings = keyword_arguments(
         reference.name, reference.settings, builder, without=WEIGHTLESS.keys() | {"kwargs"}

@@ -112,3 +112,13 @@ def test_weights_that_do_not_fit_into_memory_are_not_allocated(monkeypatch):
 def test_a_live_module_is_run_where_it_is(monkeypatch):
     monkeypatch.setattr(os, "sysconf", lambda _: 10)  # its weights have their memory already
     assert cnninspect.trace(Chooses(), torch.randn(6, 8)).how.run == "real"
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_network_that_ends_the_process_is_an_error(code):
+    class Quits(nn.Linear):
+        def forward(self, x):
+            raise SystemExit(code)
+
+    with pytest.raises(RunFailed, match=rf"ends the process \(exit {code}\)"):
+        cnninspect.summarize(Quits(2, 2), inputs=[(1, 2)])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import cnninspect
-from cnninspect.errors import BadSetting, UnknownModel, UnknownSetting
+from cnninspect.errors import BadReference, BadSetting, UnknownModel, UnknownSetting
 from cnninspect.sources import registry
 
 NAMES = [entry.name for entry in registry.entries(("torchvision",))]
@@ -90,10 +90,15 @@ def test_an_unknown_name_has_its_nearest_names():
     assert "resnet50" in caught.value.hint
 
 
-@pytest.mark.parametrize("key", ["weights", "weights_backbone", "progress", "kwargs"])
+@pytest.mark.parametrize("key", ["weights", "weights_backbone", "progress", "quantize"])
 def test_weights_cannot_be_asked_for(key):
-    with pytest.raises(UnknownSetting):
+    with pytest.raises(BadReference, match="about weights"):
         registry.load(f"torchvision:fcn_resnet50@{key}=DEFAULT")
+
+
+def test_keywords_that_a_builder_passes_on_have_no_name_of_their_own():
+    with pytest.raises(UnknownSetting):
+        registry.load("torchvision:fcn_resnet50@kwargs=1")
 
 
 def test_an_unknown_setting_lists_what_the_network_takes():
