@@ -79,9 +79,14 @@ def _draw_bars(axes: Any, rows: list[tuple[str, Needs]]) -> None:
     axes.set_axisbelow(True)
     axes.xaxis.get_major_locator().set_params(integer=False)
     axes.set_xlabel(name)
-    axes.set_title("by layer")
+    axes.set_title("by layer", loc="left")
     axes.legend(
-        loc="lower right", bbox_to_anchor=(1, 1), ncols=len(PARTS), fontsize=8, borderaxespad=0.2
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=len(PARTS),
+        fontsize=8,
+        frameon=False,
+        borderaxespad=0.2,
     )
 
 
@@ -111,7 +116,7 @@ def _draw_timeline(axes: Any, report: Memory) -> None:
     axes.set_xlim(0, max(places[-1] if places else 0, 1))
     axes.set_xlabel("call of the step")
     axes.set_ylabel(f"alive, {name}")
-    axes.set_title("over the step")
+    axes.set_title("over the step", loc="left")
 
 
 def _unit(largest: int) -> tuple[str, float]:
