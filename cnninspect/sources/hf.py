@@ -22,6 +22,7 @@ from cnninspect.errors import (
     UnknownSetting,
 )
 from cnninspect.records.models import LoadedModel, ModelInfo, Reference
+from cnninspect.sources.checkpoints.kinds import opened
 from cnninspect.sources.construction import construct, other_peoples_code
 from cnninspect.sources.hf_inputs import TOKENS, default_inputs
 from cnninspect.sources.keywords import literal
@@ -84,17 +85,17 @@ def read_configuration(path: Path) -> dict[str, Any]:
     Raises:
         FileMissing, FileUnreadable: it is not there, or it is not a JSON object.
     """
-    if not path.exists():
-        raise FileMissing(path)
-    try:
-        if path.stat().st_size > MOST_BYTES:
+    with opened(path) as (stream, size):
+        if size > MOST_BYTES:
             raise FileUnreadable(path, "it is too large for a configuration")
-        content = json.loads(path.read_bytes())
+        text = stream.read(size)
+    try:
+        content = json.loads(text)
     except json.JSONDecodeError as problem:
         raise FileUnreadable(
             path, f"it is not JSON: {problem.msg} in line {problem.lineno}"
         ) from problem
-    except (OSError, ValueError, RecursionError) as problem:
+    except (ValueError, RecursionError) as problem:
         raise FileUnreadable(path, first_line(problem)) from problem
     if not isinstance(content, dict):
         raise FileUnreadable(path, f"it holds a {type(content).__name__}, not an object")
@@ -117,7 +118,7 @@ def _path(reference: Reference) -> Path:
 def _architecture(reference: Reference, transformers: Any, content: dict[str, Any]) -> Any:
     """The class of the model: the first of `architectures`, else the bare model of its type."""
     names = content.get("architectures")
-    name = names[0] if isinstance(names, list) and names else None
+    name = names[0] if isinstance(names, list) and names else names or None
     if name is None:
         name = _bare_model(transformers, content.get("model_type"))
     if not isinstance(name, str):

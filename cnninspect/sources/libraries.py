@@ -36,6 +36,8 @@ def library(name: str, needed_for: str) -> Any:
 
 
 def first_line(problem: BaseException) -> str:
-    """What went wrong, in one line that names the kind of error."""
+    """What went wrong with the kind of error: the first line, and the next one after a colon."""
     lines = str(problem).strip().splitlines()
+    if len(lines) > 1 and lines[0].endswith(":"):
+        lines[0] = f"{lines[0]} {lines[1].strip()}"
     return f"{type(problem).__name__}: {lines[0]}" if lines else type(problem).__name__

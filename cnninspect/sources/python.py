@@ -20,13 +20,13 @@ from cnninspect.errors import (
     BadReference,
     BuildFailed,
     CnnInspectError,
-    FileMissing,
     FileUnreadable,
     UnknownModel,
     UnknownSetting,
     did_you_mean,
 )
 from cnninspect.records.models import LoadedModel, ModelInfo, Reference
+from cnninspect.sources.checkpoints.kinds import opened
 from cnninspect.sources.construction import construct, other_peoples_code
 from cnninspect.sources.keywords import arguments_of, keyword_arguments
 from cnninspect.sources.libraries import first_line
@@ -106,14 +106,14 @@ def known_to_python(module: ModuleType) -> Iterator[None]:
 
 def _check_file(reference: Reference, path: Path, name: str) -> None:
     """Read the file as text, and say early what can be said without running it."""
-    if not path.exists():
-        raise FileMissing(path)
+    with opened(path) as (stream, size):
+        text = stream.read(size)
     try:
-        tree = ast.parse(path.read_bytes(), str(path))
+        tree = ast.parse(text, str(path))
     except SyntaxError as problem:
         at = f"line {problem.lineno}: " if problem.lineno else ""
         raise FileUnreadable(path, f"{at}{problem.msg}", "it must be Python") from problem
-    except (OSError, ValueError, RecursionError, MemoryError) as problem:
+    except (ValueError, RecursionError, MemoryError) as problem:
         raise FileUnreadable(path, first_line(problem), "it must be Python") from problem
     if not name:
         defined = [

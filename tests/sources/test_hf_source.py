@@ -182,13 +182,21 @@ BERT = {"architectures": ["BertModel"], "model_type": "bert", **TEXT}
         ({"architectures": ["AutoTokenizer"]}, UnknownModel, "AutoTokenizer"),
         ({"architectures": ["Their"], "auto_map": {"AutoModel": "code.Their"}}, BadReference,
          "code of its own repository"),
-        (BERT | {"num_hidden_layers": "two"}, FileUnreadable, "num_hidden_layers"),
+        (BERT | {"num_hidden_layers": "two"}, FileUnreadable, "num_hidden_layers.*'two'"),
+        (BERT | {"architectures": "BertForMaskdLM"}, UnknownModel, "BertForMaskdLM"),
         (BERT | {"num_attention_heads": 3}, BuildFailed, "16"),
     ],
 )  # fmt: skip
 def test_a_bad_configuration_is_one_clear_error(configuration, content, kind, says):
     with pytest.raises(kind, match=says):
         cnninspect.summarize(configuration(content))
+
+
+def test_what_has_no_end_is_not_read(tmp_path):
+    (tmp_path / "config.json").symlink_to("/dev/zero")
+    for reference in (f"hf:{tmp_path}", f"hf:{tmp_path}/config.json"):
+        with pytest.raises(FileUnreadable, match="not a regular file"):
+            cnninspect.summarize(reference)
 
 
 def test_no_code_of_a_repository_is_run(configuration, tmp_path):

@@ -151,6 +151,12 @@ def test_a_module_that_the_file_holds_is_left_as_it_was(folder):
     del builtins.kept_net
 
 
+def test_what_has_no_end_is_not_read(folder):
+    (folder / "net.py").symlink_to("/dev/zero")
+    with pytest.raises(FileUnreadable, match="not a regular file"):
+        cnninspect.summarize("net.py:make")
+
+
 BAD = {
     "a syntax error": ("def make(:\n", "make", FileUnreadable, "line 1: "),
     "no Python": ("\x00\x01", "make", FileUnreadable, ""),
