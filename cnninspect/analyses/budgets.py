@@ -75,7 +75,9 @@ def check_sense(budget: Budget, model: str) -> None:
         )
     if budget.growth and budget.baseline is None:
         growth = budget.growth[0]
-        raise BadQuantity("--max-growth", growth.bound.text, "add the --baseline that it is over")
+        missing = "--baseline" if growth.line is None else "baseline"
+        place = _place("max_growth", growth.line)
+        raise BadQuantity(place, growth.bound.text, f"add the {missing} that it is over")
 
 
 class _Check:
@@ -109,8 +111,8 @@ class _Check:
         value, whole, of = figure(self.figures, limit.quantity), 0, ""
         if limit.bound.is_share:
             if self.baseline is None:
-                option = f"--{limit.name.replace('_', '-')}"
-                raise BadQuantity(option, limit.bound.text, "a share needs a baseline to be one of")
+                place = _place(limit.name, limit.line)
+                raise BadQuantity(place, limit.bound.text, "a share needs a baseline to be one of")
             whole = self.baseline.values[limit.quantity]
             of = f"{limit.bound.text} of {self.baseline.reference}'s {whole:,}"
         return self._checked(limit, value, whole, reason=of)
@@ -167,7 +169,7 @@ class _Check:
         quantity = QUANTITIES[growth.quantity]
         if self.baseline is None or growth.quantity not in self.baseline.values:
             problem = f"the baseline holds no {quantity.title} to compare with"
-            raise BadQuantity("--max-growth", growth.bound.text, problem)
+            raise BadQuantity(_place("max_growth", growth.line), growth.bound.text, problem)
         value, before = figure(self.figures, growth.quantity), self.baseline.values[growth.quantity]
         most = before * (1 + growth.bound.value)
         change = f"{100 * (value / before - 1):+.2f} %" if before else f"+{value:,}"
@@ -230,6 +232,11 @@ class _Check:
             reason=reason,
             line=limit.line,
         )
+
+
+def _place(name: str, line: int | None) -> str:
+    """Where a limit was written: as an option, or in the budget file."""
+    return f"--{name.replace('_', '-')}" if line is None else f"line {line} of the budget: {name}"
 
 
 def _named(names: Sequence[str]) -> str:

@@ -106,8 +106,18 @@ def moved(before: LockedModel, now: LockedModel) -> tuple[CheckedLimit, Differen
 
 def _reason(before: LockedModel, now: LockedModel, changes: int) -> str:
     parts = [f"{changes:,} change{'' if changes == 1 else 's'}"] if changes else []
+    was, is_now = _inputs_text(before), _inputs_text(now)
+    if was != is_now:
+        parts.append(f"input {was} → {is_now}")
+    if before.mode != now.mode:
+        parts.append(f"mode {before.mode} → {now.mode}")
     for label, field in (("parameters", "parameters"), ("MACs", "macs")):
         old, new = getattr(before.totals, field), getattr(now.totals, field)
         if old != new:
             parts.append(f"{label} {old:,} → {new:,}")
     return "; ".join(parts) or "buffers or trainable parameters"
+
+
+def _inputs_text(model: LockedModel) -> str:
+    specs = [tensor.spec for tensor in model.inputs]
+    return ", ".join(f"{'×'.join(map(str, spec.shape))} {spec.dtype}" for spec in specs) or "none"

@@ -144,6 +144,8 @@ def check(
     check_output(output, force=force)
     if locked and write_lock:
         raise BadOption("--locked", "with --write-lock", "used without it")
+    if lock != LOCK and not locked and not write_lock:
+        raise BadOption("--lock", f"{lock} by itself", "used with --locked or --write-lock")
     rules: dict[str, Any] = {
         "max_params": max_params,
         "min_params": min_params,

@@ -53,5 +53,13 @@ def sentence(limit: CheckedLimit) -> str:
 
 
 def rule_of(limit: CheckedLimit) -> str:
-    """A name for the kind of limit: `max_macs`, `max_macs:layer4.*`."""
-    return f"{limit.name}:{limit.layers}" if limit.layers else limit.name
+    """A name that no other limit of the model has.
+
+    `max_macs`, `max_macs:layer4.*`, `forbid:Dropout*`, `max_growth:parameters`.
+    """
+    of_what = limit.layers
+    if limit.name == "forbid":
+        of_what = limit.subject.removeprefix("layers of type ")
+    elif limit.name == "max_growth":
+        of_what = limit.subject.removesuffix(", growth")
+    return f"{limit.name}:{of_what}" if of_what else limit.name

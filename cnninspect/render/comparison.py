@@ -60,7 +60,7 @@ def page(report: Comparison, view: ComparisonView) -> Page:
     if facts:
         blocks.append(Facts(tuple(facts)))
     number = len(report.models) + len(report.failed)
-    return Page(plural(number, "model"), _about(report), tuple(blocks))
+    return Page(plural(number, "model"), _about(report, view), tuple(blocks))
 
 
 def chosen(models: Sequence[ComparedModel], view: ComparisonView) -> list[ComparedModel]:
@@ -130,9 +130,11 @@ def _column(name: str, models: Sequence[ComparedModel], view: ComparisonView) ->
     return Column(header, column.kind, name, sacrifice)
 
 
-def _about(report: Comparison) -> str:
+def _about(report: Comparison, view: ComparisonView) -> str:
     parts = []
-    if len(report.models) > 1 and report.baseline is not None:
+    has_ratios = any(name.endswith("_ratio") for name in view.columns) or not view.columns
+    is_by_model = view.by == "model"
+    if len(report.models) > 1 and report.baseline is not None and has_ratios and is_by_model:
         parts.append(f"× is the ratio to {report.baseline}")
     if report.models and len({tensor_shapes(model) for model in report.models}) == 1:
         parts.append(f"input {tensors_text(report.models[0].inputs)}")

@@ -41,6 +41,8 @@ class ComparisonView(View):
             raise BadOption("--top", self.top, "1 or more")
         if self.by not in ("model", "stage"):
             raise UnknownChoice("--by", self.by, ("model", "stage"))
+        if self.by == "stage" and self.columns:
+            raise BadOption("--columns", "with --by stage", "used without it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

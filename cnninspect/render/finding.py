@@ -64,7 +64,8 @@ def page(report: Finding, view: FindingView) -> Page:
     where = ", ".join(report.sources)
     named = "" if report.pattern in ("", "*") else f" named {report.pattern}"
     about = f"of {plural(report.searched, 'architecture')} in {where}{named}"
-    return Page(f"{plural(len(report.models), 'model')} fit", about, tuple(blocks))
+    fit = "fits" if len(report.models) == 1 else "fit"
+    return Page(f"{plural(len(report.models), 'model')} {fit}", about, tuple(blocks))
 
 
 def _groups(report: Finding, view: FindingView) -> tuple[list[FoundModel], list[FoundModel]]:

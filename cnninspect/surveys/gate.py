@@ -84,7 +84,9 @@ class Gate:
             return [(model, self.typed)]
         if locked:
             return [(reference, self.typed) for reference in locked]
-        raise NothingToCheck("", "name a MODEL, or a --budget file that names models")
+        raise NothingToCheck(
+            "without a model", "name a MODEL, or a --budget file that names models"
+        )
 
     def _subjects_of_file(
         self, model: Subject | None, path: Path, *, may_be_free: bool
@@ -228,7 +230,7 @@ def _text(path: Path) -> str:
     if not path.exists():
         raise FileMissing(path)
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
         reason = getattr(problem, "strerror", None) or "it is not text in UTF-8"
         raise FileUnreadable(path, reason) from problem

@@ -23,6 +23,7 @@ from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.records.scaling import LayerShare, Rational, Term
 from cnninspect.records.schemas import schema_of
 from cnninspect.render import render
+from cnninspect.render.check_words import rule_of
 
 CASES = {
     "compare_at_80.txt": (three_models, {"width": 80}),
@@ -100,10 +101,34 @@ def test_junit_is_xml_with_a_case_for_each_limit():
     assert {suite.get("name") for suite in tree} == {"net.py:make", "other.py:make"}
 
 
+def test_every_limit_of_a_model_has_a_name_of_its_own():
+    report = broken_budget()
+    growth = next(x for x in report.limits if x.name == "max_growth")
+    others = [replace(growth, subject=f"{what}, growth") for what in ("MACs", "parameters")]
+    forbidden = next(x for x in report.limits if x.name == "forbid")
+    kinds = [replace(forbidden, subject=f"layers of type {what}") for what in ("Tanh", "R*")]
+    limits = [replace(x, model="resnet34") for x in (*others, *kinds)]
+    names = [rule_of(limit) for limit in limits]
+    assert names == ["max_growth:MACs", "max_growth:parameters", "forbid:Tanh", "forbid:R*"]
+
+
+def test_ratios_are_explained_where_there_are_some():
+    explained = "× is the ratio to"
+    assert explained in render(three_models())
+    assert explained in render(three_models(), columns=("macs", "macs_ratio"))
+    assert explained not in render(three_models(), columns=("macs",))
+    assert explained not in render(three_models(), by="stage")
+
+
+def test_one_model_fits():
+    found = found_models()
+    assert "1 model fits" in render(replace(found, models=found.models[:1]))
+
+
 def test_sarif_has_a_result_for_each_broken_limit_with_its_line():
     run = json.loads(render(broken_budget(), format="sarif"))["runs"][0]
     assert [result["ruleId"] for result in run["results"]] == [
-        "max_macs", "max_params:layer4.*", "forbid", "min_coverage", "unmeasured",
+        "max_macs", "max_params:layer4.*", "forbid:Drop*", "min_coverage", "unmeasured",
     ]  # fmt: skip
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     for result in run["results"]:
@@ -141,6 +166,7 @@ def test_only_checks_have_formats_for_continuous_integration():
         (three_models, {"columns": ("mac",)}, UnknownChoice),
         (three_models, {"sort": "beauty"}, UnknownChoice),
         (three_models, {"top": 0}, BadOption),
+        (three_models, {"by": "stage", "columns": ("macs",)}, BadOption),
         (three_models, {"by": "family"}, UnknownChoice),
         (odd_weights, {"top": 0}, BadOption),
         (small_grid, {"top": 0}, BadOption),

@@ -6,6 +6,7 @@ import cnninspect
 from cnninspect.api import lock_text
 from cnninspect.errors import (
     BadBudget,
+    BadQuantity,
     FileMissing,
     FileUnreadable,
     NothingToCheck,
@@ -91,6 +92,25 @@ def test_files_that_are_not_there_or_not_text_are_errors(write, tmp_path):
         cnninspect.check(budget=tmp_path)
 
 
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path):
+    path = tmp_path / "budget.toml"
+    path.write_bytes(b'\xef\xbb\xbf[models.mlp]\nmax_params = "1M"\n')
+    assert cnninspect.check(budget=path).ok
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('max_params = "60%"', "line 2 of the budget: max_params '60%'"),
+        ('max_growth = "2%"', "line 2 of the budget: max_growth '2%'"),
+    ],
+)
+def test_a_share_without_a_baseline_names_its_line(write, text, told):
+    with pytest.raises(BadQuantity, match=told) as caught:
+        cnninspect.check(budget=write("budget.toml", f"[models.mlp]\n{text}\n"))
+    assert "--" not in caught.value.hint
+
+
 @pytest.fixture
 def locked(write):
     def lock(model, name="cnninspect.lock"):
@@ -113,6 +133,15 @@ def test_what_moved_is_told_layer_by_layer(locked, write):
     assert report.limits[0].name == "locked"
     (difference,) = report.differences
     assert {change.new.path for change in difference.changes} == {"", "fc"}
+
+
+def test_what_moved_because_of_the_input_says_so(write):
+    path = write("cnninspect.lock", lock_text("resnet20", "none.lock", input=["3x64x64"])[0])
+    report = cnninspect.check("resnet20", locked=path, mode="train")
+    assert "input 1×3×64×64 float32 → 1×3×32×32 float32; mode eval → train" in (
+        report.limits[0].reason
+    )
+    assert cnninspect.check("resnet20", locked=path, input=["3x64x64"]).ok
 
 
 def test_models_are_put_beside_those_that_are_there(locked):
