@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from cnninspect.engine.gradients.graphs import holds_functions_in_python, is_part
 from cnninspect.engine.gradients.norms import Sizes
 from cnninspect.engine.inputs import converted
 from cnninspect.engine.recording import tensors_in
@@ -29,6 +31,8 @@ class Watched:
         self.gradients = Sizes()
         self.awaited: list[int] = []
         """Elements of the outputs whose gradient has not arrived yet, by call; 0 once it has."""
+        self.unfollowed = 0
+        """Calls of the forward pass with gradients off, which are followed when they run again."""
 
 
 class Measurement:
@@ -43,6 +47,8 @@ class Measurement:
         self.is_on = True
         """Whether norms are taken."""
         self._is_backward = False
+        self._comes_in_parts = False
+        """Whether a parameter's gradient is complete only when the backward pass is."""
         self._parameters = dict(model.named_parameters(remove_duplicate=False))
         self._layers = _distinct(layers, dict(model.named_modules(remove_duplicate=False)))
         self._arrived: dict[int, Sizes] = {}
@@ -76,10 +82,14 @@ class Measurement:
         checkpointing), are not taken for further calls.
         """
         self._is_backward = True
+        self._comes_in_parts = holds_functions_in_python(loss)
         try:
             loss.backward()
         finally:
-            self._is_backward = False
+            self._is_backward = self._comes_in_parts = False
+        for parameter in self._trainable():  # what came in parts; else nothing is left
+            if id(parameter) not in self._arrived:
+                self._take_gradient(parameter)
 
     def layers(self) -> tuple[LayerPass, ...]:
         """What the last pass left behind, for every layer that ran."""
@@ -96,7 +106,7 @@ class Measurement:
 
     def _take_gradient(self, parameter: Tensor) -> None:
         gradient = parameter.grad
-        if gradient is None:
+        if gradient is None or self._comes_in_parts:
             return
         if self.is_on:
             self._arrived.setdefault(id(parameter), Sizes()).add(gradient, counts_zeros=True)
@@ -110,10 +120,13 @@ class Measurement:
             tensor = next((t for t in tensors_in(output) if t.dtype.is_floating_point), None)
             if not self._is_backward:
                 watched.calls += 1
+                watched.unfollowed += not torch.is_grad_enabled()
                 if tensor is not None:
                     watched.activations.add(tensor, counts_zeros=False)
-            elif watched.awaited:
+            elif not watched.unfollowed:
                 return None
+            else:
+                watched.unfollowed -= 1
             if tensor is None or not tensor.requires_grad:
                 return None
             if not is_part(tensor):
@@ -190,12 +203,6 @@ def wait_for_gradient(watched: Watched, tensor: Tensor) -> None:
         tensor.register_hook(lambda gradient: arrived((gradient,)))
     else:
         node.register_prehook(arrived)
-
-
-def is_part(tensor: Tensor) -> bool:
-    """Whether a tensor is a view of something that has other elements too, or no gradient."""
-    base = tensor._base
-    return base is not None and (base.grad_fn is None or base.numel() != tensor.numel())
 
 
 def _distinct(layers: Iterable[WeightedLayer], modules: Mapping[str, nn.Module]) -> list[Watched]:

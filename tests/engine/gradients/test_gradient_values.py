@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ import torch
 import torch.nn.functional as F
 from gradient_problems import PROBLEMS, Problem, norm, slowly, zero_share
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 import cnninspect
 from cnninspect.analyses.weighted_layers import weighted_layers
+from cnninspect.records.gradient_passes import Norms
 
 EXACT = 1e-6
 
@@ -93,6 +96,47 @@ def test_norms_are_those_of_autograd(problem: Problem, dtype: str) -> None:
             continue
         assert layer.gradient_norm == pytest.approx(norm(trained), rel=EXACT)
         assert layer.gradient_zeros == zero_share(trained)
+
+
+class Repeated(nn.Module):
+    """Goes thrice through one layer, each time forgetting what lies between."""
+
+    def __init__(self, *, is_reentrant: bool) -> None:
+        super().__init__()
+        self.is_reentrant = is_reentrant
+        self.first, self.middle, self.last = nn.Linear(4, 5), nn.Linear(5, 5), nn.Linear(5, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        for _ in range(3):
+            x = checkpoint(self.part, x, use_reentrant=self.is_reentrant)
+        return self.last(torch.tanh(self.middle(x)))
+
+    def part(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.middle(x))
+
+
+@pytest.mark.filterwarnings(
+    "ignore:None of the inputs"
+)  # PyTorch's, of the trace without gradients
+@pytest.mark.parametrize("steps", [0, 2])
+def test_parts_of_a_gradient_are_added_before_they_are_measured(steps: int) -> None:
+    found = []
+    for is_reentrant in (False, True):
+        torch.manual_seed(0)
+        model = Repeated(is_reentrant=is_reentrant)
+        report = cnninspect.gradients(model, [(3, 4)], steps=steps, every=1 if steps else None)
+        profile = report.models[0]
+        points = [point.layers for point in profile.training] or [profile.layers]
+        found.append(
+            [
+                [getattr(layer, f.name) for layer in layers for f in fields(Norms)]
+                for layers in points
+            ]
+        )
+    one_piece, parts = found
+    for expected, values in zip(one_piece, parts):
+        assert values == pytest.approx(expected, rel=1e-6)
 
 
 def test_depth_is_the_order_of_execution() -> None:
