@@ -28,11 +28,11 @@ def audit_trace(
 ) -> Audit:
     """The count of a trace beside those of tools, of rules, of its exported graph and in print.
 
-    `wanted` names the rules to apply, and `published`; None: all of them.  `graph` is a reason
+    `wanted` names the rules to apply, and `published`; None: all that fit.  `graph` is a reason
     where the network could not be exported.
     """
     books = Books.of(trace)
-    chosen = [name for name in RULES if wanted is None or name in wanted]
+    chosen = [name for name in RULES if name in (books.by_name if wanted is None else wanted)]
     counters = [by_tool(run, books) for run in runs]
     counters += [by_rules(name, books) for name in chosen]
     if graph is not None:
@@ -60,7 +60,8 @@ def audit_trace(
 def _layers(books: Books, runs: Sequence[ToolRun], rules: Sequence[str]) -> Iterator[AuditedLayer]:
     """Every layer for which somebody counts something."""
     columns = {run.name: found for run in runs if (found := _by_layer(run, books)) is not None}
-    columns |= {name: books.by_name[name] for name in rules if name not in columns}
+    fitting = [name for name in rules if name in books.by_name]
+    columns |= {name: books.by_name[name] for name in fitting if name not in columns}
     for layer in books.trace.layers:
         macs = books.by_name["macs"][layer.path]
         counts = [LayerCount(name, found.get(layer.path, 0)) for name, found in columns.items()]

@@ -25,6 +25,7 @@ HALVED = "FLOPs, halved"
 TITLES = dict.fromkeys(("flop_counter", "flop_counter_cpu"), "FlopCounterMode of torch")
 """What tools are called where their names here say too little."""
 DEVICES = {"meta": "run on the meta device", "cpu": "run on the CPU"}
+NO_MODULES = "its rules are for modules, and this is a graph"
 AS_PRINTED = "agrees as far as it is printed"
 
 
@@ -34,12 +35,13 @@ class Books:
 
     trace: Trace
     by_name: dict[str, dict[str, int]]
-    """Counts by path, by convention."""
+    """Counts by path, by convention, for those whose rules fit the trace."""
 
     @staticmethod
     def of(trace: Trace) -> Books:
         """The books of a trace."""
-        return Books(trace, {name: rules.count(trace) for name, rules in CONVENTIONS.items()})
+        fitting = {name: rules for name, rules in CONVENTIONS.items() if rules.fits(trace)}
+        return Books(trace, {name: rules.count(trace) for name, rules in fitting.items()})
 
     @property
     def ours(self) -> int:
@@ -56,18 +58,20 @@ class Books:
 
 
 def by_rules(name: str, books: Books) -> AuditedCounter:
-    """A convention, applied to the trace."""
+    """A convention, applied to the trace, or why its rules do not fit that."""
     rules = CONVENTIONS[name]
     counter = AuditedCounter(
         name=name,
         kind=CounterKind.RULES,
         about=rules.source,
         unit=rules.unit,
-        total=books.total_of(name),
-        reasons=books.reasons_of(name),
+        total=None,
         caution=rules.caution,
     )
-    return _compared(counter, books.ours)
+    if name not in books.by_name:
+        return replace(counter, problem=NO_MODULES)
+    counted = replace(counter, total=books.total_of(name), reasons=books.reasons_of(name))
+    return _compared(counted, books.ours)
 
 
 def by_tool(run: ToolRun, books: Books) -> AuditedCounter:
@@ -161,7 +165,7 @@ def _printed(number: Printed, batch: int, books: Books) -> AuditedCounter:
         counter = replace(counter, reasons=_in_print(AS_PRINTED, difference))
     elif number.explains:
         counter = replace(counter, reasons=_in_print(number.note, difference))
-    elif number.counts and number.fits(books.total_of(number.counts) // batch):
+    elif number.counts in books.by_name and number.fits(books.total_of(number.counts) // batch):
         text = f"agrees with {number.counts} as far as it is printed"
         rest = _in_print(text, total - books.total_of(number.counts))
         counter = replace(counter, reasons=(*books.reasons_of(number.counts), *rest))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import cnninspect
-from cnninspect.errors import BadReference, FileMissing, UnknownSetting
+from cnninspect.costs.conventions import CONVENTIONS
+from cnninspect.errors import BadOption, BadReference, FileMissing, UnknownSetting
 from cnninspect.records.models import GraphFile
 from cnninspect.sources.registry import load
 
@@ -63,6 +64,25 @@ def test_all_that_a_graph_can_answer_is_answered(file):
     compared = cnninspect.compare(["lenet5_modern", reference])
     assert not compared.failed
     assert cnninspect.trace(reference, [(3, 1, 32, 32)]).inputs[0].spec.shape == (3, 1, 32, 32)
+
+
+@pytest.mark.parametrize("name", list(CONVENTIONS))
+def test_rules_for_modules_are_not_applied_to_a_graph(file, name):
+    if name in ("macs", "torchvision"):
+        graph = cnninspect.summarize(str(file), convention=name)
+        assert graph.convention.total == graph.totals.macs
+        return
+    with pytest.raises(BadOption, match=f"--count-as {name}"):
+        cnninspect.summarize(str(file), convention=name)
+
+
+def test_an_audit_of_a_graph_has_the_counters_that_fit(file):
+    report = cnninspect.audit(str(file), run=False, by_layer=True)
+    assert [(counter.name, counter.difference) for counter in report.counters] == [
+        ("torchvision", 0)
+    ]
+    (pycls,) = cnninspect.audit(str(file), counters=("pycls",), by_layer=True).counters
+    assert (pycls.total, pycls.problem) == (None, "its rules are for modules, and this is a graph")
 
 
 def test_training_needs_a_network(file):

@@ -33,6 +33,7 @@ MACS = Convention(
     counts="multiply-accumulates of convolutions, matrix products, attention and recurrent gates",
     caution="operations without a formula are left out, and reported",
     count_layers=by_call(_macs),
+    knows_graphs=True,
 )
 
 TORCHVISION = Convention(
@@ -43,6 +44,7 @@ TORCHVISION = Convention(
     caution="what it calls GFLOPS are 10^9 MACs; deformable convolutions, recurrent layers and "
     "products of the kinds baddbmm, mv and dot are left out",
     count_layers=by_call(_torchvision),
+    knows_graphs=True,
 )
 
 PYCLS = Convention(
