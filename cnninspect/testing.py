@@ -25,5 +25,5 @@ def assert_budget(model: api.Model | None = None, inputs: Any = None, **rules: A
     __tracebackhide__ = True  # pytest then shows the test that asked
     report = api.check(model, inputs, **rules)
     if not report.ok:
-        raise AssertionError("\n" + render(report))
+        raise AssertionError(render(report))
     return report

@@ -8,12 +8,19 @@ from cnninspect.analyses.aligning import Branch, align, tree_of
 from cnninspect.records.difference import Change, Difference, LayerFacts, WholeNetwork
 from cnninspect.records.layers import parent_of
 from cnninspect.records.models import ModelInfo
+from cnninspect.records.summary import Uncounted
 
 
 def difference(
-    old: tuple[ModelInfo, Sequence[LayerFacts]], new: tuple[ModelInfo, Sequence[LayerFacts]]
+    old: tuple[ModelInfo, Sequence[LayerFacts]],
+    new: tuple[ModelInfo, Sequence[LayerFacts]],
+    *,
+    uncounted: tuple[Sequence[Uncounted], Sequence[Uncounted]] = ((), ()),
 ) -> Difference:
-    """What was added, removed, renamed and changed from one network to the other."""
+    """What was added, removed, renamed and changed from one network to the other.
+
+    `uncounted` are the operations of each without a formula.
+    """
     before, after = tree_of(old[1]), tree_of(new[1])
     found = align(before, after)
     partner = {a.facts.path: b.facts.path for a, b in found.pairs}
@@ -29,19 +36,22 @@ def difference(
     where = _where_they_were(before, partner, place)
     placed += [((where[a.facts.path], 1), _removed(a, n)) for a, n in removed]
     return Difference(
-        old=_whole(*old),
-        new=_whole(*new),
+        old=_whole(*old, uncounted[0]),
+        new=_whole(*new, uncounted[1]),
         same=sum(1 for a, b in found.pairs if not _what(a.facts, b.facts)),
         changes=tuple(change for _, change in sorted(placed, key=lambda item: item[0])),
     )
 
 
-def _whole(model: ModelInfo, layers: Sequence[LayerFacts]) -> WholeNetwork:
+def _whole(
+    model: ModelInfo, layers: Sequence[LayerFacts], uncounted: Sequence[Uncounted]
+) -> WholeNetwork:
     return WholeNetwork(
         model,
         layers=len(layers) - 1,
         parameters=sum(layer.parameters for layer in layers),
         macs=sum(layer.macs for layer in layers),
+        uncounted=tuple(uncounted),
     )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cnninspect.records.comparison import Comparison, Finding
     from cnninspect.records.difference import Difference, LayerFacts, TensorDifference
     from cnninspect.records.scaling import CompoundGrid, Scaling
+    from cnninspect.records.summary import Uncounted
     from cnninspect.surveys.gate import Gate
 
 
@@ -177,15 +178,21 @@ def diff(
         return weight_matching.match_network(trace(old, inputs, **run), after)
     if before is not None:
         return weight_matching.match_network(trace(new, inputs, **run), before)
-    return difference(_facts(old, inputs, **run), _facts(new, inputs, **run))
+    was, gaps_before = _facts(old, inputs, **run)
+    is_now, gaps_now = _facts(new, inputs, **run)
+    return difference(was, is_now, uncounted=(gaps_before, gaps_now))
 
 
-def _facts(model: Model, inputs: Any, **run: Any) -> tuple[ModelInfo, tuple[LayerFacts, ...]]:
+def _facts(
+    model: Model, inputs: Any, **run: Any
+) -> tuple[tuple[ModelInfo, tuple[LayerFacts, ...]], tuple[Uncounted, ...]]:
+    """A network's layers, and its operations without a formula."""
     from cnninspect.analyses.layer_facts import facts_of
     from cnninspect.analyses.summarizing import summarize_trace
 
     traced = trace(model, inputs, **run)
-    return traced.model, facts_of(traced, summarize_trace(traced, "macs"))
+    summary = summarize_trace(traced, "macs")
+    return (traced.model, facts_of(traced, summary)), summary.uncounted
 
 
 def scale(

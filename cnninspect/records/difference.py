@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from cnninspect.records.models import ModelInfo
 from cnninspect.records.reports import Report
+from cnninspect.records.summary import Uncounted
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class WholeNetwork:
     layers: int
     parameters: int
     macs: int
+    uncounted: tuple[Uncounted, ...] = ()
+    """Operations without a formula: where there are some, the MACs are a lower bound."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from cnninspect.records.models import ModelInfo
 from cnninspect.records.reports import Report
+from cnninspect.records.summary import Uncounted
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ class Scaling(Report):
     points: tuple[ScalingPoint, ...]
     laws: tuple[Law, ...]
     notes: tuple[str, ...] = ()
+    uncounted: tuple[Uncounted, ...] = ()
+    """Operations without a formula, in the network as it is: MACs are then a lower bound."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from cnninspect.render.figure_columns import (
     telling,
     tensor_shapes,
 )
+from cnninspect.render.lower_bounds import lower_bounds
 from cnninspect.render.pages import (
     Block,
     Cell,
@@ -147,15 +148,7 @@ def _about(report: Comparison, view: ComparisonView) -> str:
 
 def gaps(models: Sequence[ComparedModel]) -> Iterator[Notice]:
     """What has no formula, by model."""
-    items = tuple(
-        f"{model.model.name}: {', '.join(gap.op for gap in model.uncounted)}"
-        for model in models
-        if model.uncounted
-    )
-    if items:
-        verb = "has" if len(items) == 1 else "have"
-        who = f"{plural(len(items), 'model')} {verb} operations without a formula"
-        yield Notice(f"{who}; ≥ is a lower bound:", items, Style.WARNING)
+    yield from lower_bounds((model.model.name, model.uncounted) for model in models)
 
 
 def failures(failed: Sequence[Unmeasured]) -> Iterator[Notice]:

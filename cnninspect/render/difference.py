@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cnninspect.records.difference import Change, Difference, LayerFacts
 from cnninspect.records.layers import parent_of
+from cnninspect.render.lower_bounds import lower_bounds
 from cnninspect.render.pages import (
     Block,
     Cell,
@@ -68,6 +69,8 @@ def page(report: Difference, view: DifferenceView) -> Page:
         blocks.append(Notice(f"{others}; --all shows them"))
     if not report.changes:
         blocks.append(Notice("no difference", style=Style.GOOD))
+    whole = (report.old, report.new)
+    blocks += lower_bounds((side.model.name, side.uncounted) for side in whole)
     blocks.append(Facts(tuple(_totals(report, human=view.human))))
     return Page(f"{report.old.model.name} → {report.new.model.name}", blocks=tuple(blocks))
 
@@ -177,9 +180,14 @@ def changed_text(old: int, new: int, *, human: bool) -> str:
 
 
 def _totals(report: Difference, *, human: bool) -> Iterator[Fact]:
-    for label, field in (("layers", "layers"), ("parameters", "parameters"), ("MACs", "macs")):
-        old, new = getattr(report.old, field), getattr(report.new, field)
-        yield Fact(label, changed_text(old, new, human=human))
+    sides = (report.old, report.new)
+    yield Fact("layers", changed_text(*(side.layers for side in sides), human=human))
+    yield Fact("parameters", changed_text(*(side.parameters for side in sides), human=human))
+    if any(side.uncounted for side in sides):  # how much they differ by, nobody knows
+        bounds = [f"{'≥ ' if s.uncounted else ''}{count(s.macs, human=human)}" for s in sides]
+        yield Fact("MACs", " → ".join(bounds))
+    else:
+        yield Fact("MACs", changed_text(*(side.macs for side in sides), human=human))
     yield Fact("the same", plural(max(report.same - 1, 0), "layer"))
 
 

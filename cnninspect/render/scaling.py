@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from cnninspect.records.scaling import Law, LayerShare, Rational, Scaling, Term
+from cnninspect.render.lower_bounds import lower_bounds
 from cnninspect.render.pages import (
     Block,
     Cell,
@@ -58,6 +59,7 @@ def page(report: Scaling, view: ScalingView) -> Page:
     else:
         blocks.append(Notice(_why_no_law(len(report.points)), style=Style.WARNING))
     blocks.append(_points(report, human=view.human))
+    blocks += lower_bounds([(report.model.name, report.uncounted)])
     facts = [Fact("changed", report.how), *_validity(report)]
     facts += [Fact("note", note) for note in report.notes]
     blocks.append(Facts(tuple(facts)))
@@ -68,7 +70,9 @@ def page(report: Scaling, view: ScalingView) -> Page:
 def _formulas(report: Scaling) -> Iterator[Fact]:
     for law in report.laws:
         if law.is_exact:
-            yield Fact(TITLES[law.quantity], formula(law, report.variable), Style.STRONG)
+            is_bound = report.uncounted and law.quantity != "parameters"
+            text = ("≥ " if is_bound else "") + formula(law, report.variable)
+            yield Fact(TITLES[law.quantity], text, Style.STRONG)
         elif law.exponent is not None:
             grown = f"about {report.variable}^{law.exponent:.2f} between the ends"
             yield Fact(TITLES[law.quantity], grown, Style.WARNING)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
+from cnninspect.analyses.costing import costed_calls, uncounted_in
 from cnninspect.analyses.scaling import Sample, laws_of, points_of, rational, sample_of
 from cnninspect.analyses.stages import stages_of
 from cnninspect.errors import BadOption, CannotScale, CnnInspectError
@@ -118,6 +119,7 @@ def _report(
         points=points_of(samples),
         laws=laws,
         notes=tuple(notes),
+        uncounted=uncounted_in(costed_calls(base)),
     )
 
 

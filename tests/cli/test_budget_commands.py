@@ -231,3 +231,29 @@ def test_a_wrong_budget_file_says_where(cnninspect_: Callable, text: str, told: 
     assert code in (1, 2)
     assert out == ""
     assert told in err
+
+
+UNKNOWN = """
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+    def forward(self, x):
+        return torch.fft.fft2(self.conv(x)).real
+"""
+
+
+def test_what_has_no_formula_is_a_lower_bound_everywhere(cnninspect_: Callable) -> None:
+    Path("net.py").write_text(UNKNOWN)
+    told = "1 model has operations without a formula; ≥ is a lower bound:\n  net.py:Net: aten._fft"
+    out = cnninspect_("scale", "net.py:Net").out
+    assert told in out
+    assert "MACs         ≥ 216·r²" in out
+    out = cnninspect_("diff", "net.py:Net", "mlp").out
+    assert told in out
+    assert "≥ 10,838,016 → 28,200\n" in out
+    report = json.loads(cnninspect_("diff", "mlp", "net.py:Net", "--format", "json").out)
+    assert report["old"]["uncounted"] == []
+    assert report["new"]["uncounted"][0]["calls"] == 1

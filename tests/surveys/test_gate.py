@@ -194,5 +194,6 @@ def test_a_line_of_a_lock_file_is_a_layer(locked):
 def test_the_assertion_passes_or_shows_the_table():
     report = assert_budget("mlp", max_params="1M")
     assert report.ok
-    with pytest.raises(AssertionError, match=r"FAIL  parameters +≤ 1,000 +28,326"):
+    with pytest.raises(AssertionError, match=r"FAIL  parameters +≤ 1,000 +28,326") as caught:
         assert_budget("mlp", max_params="1k")
+    assert str(caught.value).startswith("over budget: 1 of 1 limit")  # pytest's summary shows it
