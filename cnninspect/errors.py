@@ -282,13 +282,18 @@ class CannotTrain(UsageError):
 
 
 class LabelOutOfRange(UsageError):
-    """A label names a class that the model does not have."""
+    """A label names a class that the model does not have.
 
-    def __init__(self, label: int, classes: int) -> None:
+    `wanted` is how many classes the labels tell apart, where that is known.
+    """
+
+    def __init__(self, label: int, classes: int, wanted: int = 0) -> None:
+        self.label, self.classes = label, classes
+        enough = max(label + 1, classes, wanted)
         super().__init__(
             f"label {label} is out of range: the model tells {classes} classes apart, "
             f"0 to {classes - 1}",
-            f"a model with more outputs fits, as MODEL@num_classes={max(label + 1, classes)}",
+            f"a model with more outputs fits, as MODEL@num_classes={enough}",
         )
 
 

@@ -46,8 +46,7 @@ def profile_of(
     start = [each for each in passes if each.step == 0]
     profile = _layers(start, order)
     broken, dead, states = first_not_finite(start), dead_layers(profile), _states(start)
-    trend = _mildest([state.trend for state in states]) if states else _depth_trend(profile)
-    trend = _judged(trend, dead=dead, broken=broken)
+    trend = _judged(_trend(profile, states), dead=dead, broken=broken)
     paths = gradient_paths(trace, layers)
     return ModelGradients(
         model=trace.model,
@@ -111,7 +110,10 @@ def _is_broken(norm: float | None) -> bool:
     return norm is not None and not math.isfinite(norm)
 
 
-def _depth_trend(layers: Sequence[LayerGradients]) -> Trend:
+def _trend(layers: Sequence[LayerGradients], states: Sequence[StateGradients]) -> Trend:
+    """Over time where states were measured, else over depth."""
+    if states:
+        return _mildest([state.trend for state in states])
     return trend_of(
         [layer.activation_gradient_rms for layer in layers],
         [layer.activation_gradient_norm for layer in layers],
@@ -142,9 +144,9 @@ def _training(
 
 
 def _point(step: int, passes: Sequence[GradientPass], order: Mapping[str, int]) -> TrainingPoint:
-    layers = _layers(passes, order)
+    layers, states = _layers(passes, order), _states(passes)
     judged = _judged(
-        _depth_trend(layers), dead=dead_layers(layers), broken=first_not_finite(passes)
+        _trend(layers, states), dead=dead_layers(layers), broken=first_not_finite(passes)
     )
     return TrainingPoint(step, quartiles([each.loss for each in passes])[1], judged, layers)
 

@@ -87,6 +87,9 @@ def test_a_verdict_can_fail_a_command(cnninspect_: Callable) -> None:
     line = "net.py:deep@activation=tanh --input 4 --init orthogonal --fail-on vanishing"
     assert typed(cnninspect_, line)[0] == 0
     assert typed(cnninspect_, "net.py:logarithm --input 4 --fail-on not-finite -q")[0] == 3
+    line = "rnn --over time --steps 1 --batch 2 --format json"
+    model = json.loads(typed(cnninspect_, line).out)["models"][0]
+    assert model["training"][0]["trend"]["decades"] == model["decades"]  # over time, not depth
     line = "mlp --steps 2 --every 1 --lr 1e30 --fail-on not-finite,vanishing -q"
     code, _, err = typed(cnninspect_, line)
     assert code == 3
@@ -149,6 +152,7 @@ def test_a_picture_is_written_beside_the_table(kind, cnninspect_, tmp_path) -> N
         ("mlp --over time", 2, "it has no nn.RNN, nn.LSTM or nn.GRU"),
         ("mlp --measure gradients", 2, "did you mean"),
         ("mlp --rows few", 2, "--rows must be a whole number, or all"),
+        ("mlp@num_classes=3 --data digits", 2, "MODEL@num_classes=10"),
         ("mlp --data net.py", 2, "--data must be random, digits or a folder of class folders"),
         ("mlp --data nowhere", 2, "there is no file nowhere"),
         ("mlp --fail-on vanish", 2, "did you mean vanishing?"),

@@ -77,6 +77,7 @@ def test_a_picture_is_drawn(cnninspect_: Callable, tmp_path: Path) -> None:
         (["resnet20", "--optimizer", "adm"], 2, "'adm' is not known"),
         (["resnet20", "--dtype", "int8"], 2, "'int8' is not known"),
         (["resnet20", "--amp", "half"], 2, "'half' is not known"),
+        (["resnet20", "--amp", "float64"], 2, "'float64' is not known"),
         (["resnet20", "--freeze", "layer9"], 2, "layer9"),
         (["resnet20", "--freeze", "*"], 1, "nothing to train"),
         (["resnet20", "--fit", "much"], 2, "much"),

@@ -22,7 +22,7 @@ from cnninspect.analyses.optimizers import OPTIMIZERS
 from cnninspect.engine.liveness import Liveness
 from cnninspect.engine.recording import tensors_in
 from cnninspect.engine.training import trace_training
-from cnninspect.errors import NothingToTrain
+from cnninspect.errors import NothingToTrain, UnknownChoice
 from cnninspect.records.training import TrainingTrace
 from cnninspect.sources.registry import load
 
@@ -250,6 +250,12 @@ def test_narrow_copies_of_weights_live_as_long_as_autocast_keeps_them() -> None:
     )
     report = cnninspect.memory(frozen, x, amp="bfloat16", inference=True)
     assert report.totals.peak_bytes == 8_000_000 + 2_000_000 + 4000 + 2 * 2000  # one at a time
+
+
+@pytest.mark.parametrize("wrong", [{"dtype": "int8"}, {"dtype": "half"}, {"amp": "float64"}])
+def test_a_dtype_that_cannot_be_is_a_plain_error(wrong: dict[str, str]) -> None:
+    with pytest.raises(UnknownChoice):
+        cnninspect.memory("lenet5", **wrong)
 
 
 def test_autocast_leaves_bilinear_layers_wide() -> None:

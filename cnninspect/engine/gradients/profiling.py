@@ -16,7 +16,7 @@ from cnninspect.engine.gradients.losses import chosen_loss, loss_of, trained_out
 from cnninspect.engine.gradients.measuring import Measurement
 from cnninspect.engine.gradients.preparation import ready_model
 from cnninspect.engine.gradients.unrolling import Unrolling
-from cnninspect.errors import CannotTrain, CnnInspectError, RunFailed
+from cnninspect.errors import CannotTrain, CnnInspectError, LabelOutOfRange, RunFailed
 from cnninspect.records.gradient_passes import GradientPass, WeightedLayer
 from cnninspect.records.gradient_settings import DataUsed, GradientSettings
 from cnninspect.records.models import LoadedModel
@@ -70,10 +70,14 @@ def measure(
                 _check(model, layers, loaded.info.reference)
                 batches = Batches(model, loaded, feed, settings=settings, seed=seed, images=images)
                 runs = Runs(model, loaded.info.reference, layers, settings, seed=seed)
-                with runs:
-                    for each in runs.passes(batches):
-                        passes.append(each)
-                        progress(f"{loaded.info.name}, seed {seed}")
+                try:
+                    with runs:
+                        for each in runs.passes(batches):
+                            passes.append(each)
+                            progress(f"{loaded.info.name}, seed {seed}")
+                except LabelOutOfRange as problem:
+                    known = len(batches.used().classes)
+                    raise LabelOutOfRange(problem.label, problem.classes, known) from None
                 loss, data = runs.loss, batches.used()
     assert loss is not None
     assert data is not None
