@@ -43,11 +43,13 @@ def _facts(report: Explanation, *, human: bool) -> Iterator[Fact]:
         unfolded = bytes_text(layer.matrix.unfolded_bytes, human=human)
         yield Fact("im2col", f"{matrix_text(layer.matrix)}, unfolded input {unfolded}")
     total, own = layer.total, layer.own
-    for label, whole, mine, model in (
-        ("parameters", total.parameters, own.parameters, report.model_parameters),
-        ("MACs", total.macs, own.macs, report.model_macs),
+    is_bound = any(operation.state is CostState.UNKNOWN for operation in report.operations)
+    bound = "≥ " if is_bound else ""
+    for label, sign, whole, mine, model in (
+        ("parameters", "", total.parameters, own.parameters, report.model_parameters),
+        ("MACs", bound, total.macs, own.macs, report.model_macs),
     ):
-        parts = [count(whole, human=human)]
+        parts = [sign + count(whole, human=human)]
         if whole and layer.path:
             parts.append(f"{share(whole, model)} % of the model's {count(model, human=human)}")
         if 0 < mine < whole:
@@ -55,7 +57,7 @@ def _facts(report: Explanation, *, human: bool) -> Iterator[Fact]:
         yield Fact(label, " · ".join(parts))
     if total.activations:
         size = bytes_text(total.activation_bytes, human=human)
-        yield Fact("activations", f"{count(total.activations, human=human)} · {size}")
+        yield Fact("activations", f"{bound}{count(total.activations, human=human)} · {size}")
 
 
 def _specs(specs: Sequence[TensorSpec]) -> str:

@@ -24,6 +24,8 @@ TARGET = 2.0
 PUBLISHED = (1.2, 1.1, 1.15)
 """α, β, γ that the authors chose by accuracy."""
 SETTINGS = ("depth", "width", "resolution")
+ALL = "depth, width and resolution"
+"""The same in words."""
 STEPS = 20
 """Steps of the grid in 1; of 0.05, as the published values have it."""
 
@@ -52,7 +54,7 @@ def compound_grid(
     outcomes = survey(tasks, jobs=jobs, memory=memory, progress=progress)
     base, *others = outcomes
     if isinstance(base, Unmeasured):
-        raise CannotScale(model, "depth, width and resolution", base.error, base.hint)
+        raise CannotScale(model, ALL, base.error, base.hint)
     points = [
         _point(abc, size, figures, base)
         for abc, size, figures in zip(grid, sizes, others)
@@ -72,14 +74,17 @@ def compound_grid(
 
 def _own_sizes(model: str) -> tuple[float, float, int]:
     reference = reference_of(model)
-    problem = "it has no settings depth, width and resolution"
     hint = "cnninspect scale efficientnet_b0 --grid"
     if reference.source != "zoo":
-        raise CannotScale(model, "depth, width and resolution", problem, hint)
+        raise CannotScale(model, ALL, "the grid is for networks of the zoo", hint)
     arguments: dict[str, Any] = dict(zoo.arguments_of(reference))
     depth, width, resolution = (arguments.get(name) for name in SETTINGS)
     if not isinstance(depth, float) or not isinstance(width, float) or resolution is None:
-        raise CannotScale(model, "depth, width and resolution", problem, hint)
+        # A depth of 40 layers is no multiplier.
+        values = {"depth": isinstance(depth, float), "width": isinstance(width, float)}
+        missing = [name for name, is_there in values.items() if not is_there]
+        problem = f"it has no setting that multiplies its {' or its '.join(missing)}"
+        raise CannotScale(model, ALL, problem if missing else "it has no resolution", hint)
     return depth, width, int(resolution)
 
 

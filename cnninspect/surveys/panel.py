@@ -84,6 +84,8 @@ def compare_models(
     """The models side by side; see `cnninspect.compare`."""
     measuring, limits = _taken_apart(options)
     listed = list(subjects)
+    if not listed:
+        raise BadOption("compare", "of nothing", "given one model or more")
     position = 0 if baseline is None else _position(baseline, listed)
     memory = Memory() if remember else None
     outcomes = _outcomes(listed, measuring, memory)

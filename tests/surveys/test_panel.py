@@ -23,6 +23,11 @@ def test_references_modules_and_traces_stand_side_by_side():
     assert alone.models[0].totals.parameters == 20
 
 
+def test_nothing_cannot_be_compared():
+    with pytest.raises(BadOption, match="nothing"):
+        cnninspect.compare([])
+
+
 def test_the_baseline_may_be_any_model():
     report = cnninspect.compare(["lenet5_modern", "mlp"], baseline="mlp")
     assert report.baseline == "mlp"

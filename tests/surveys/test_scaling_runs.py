@@ -124,7 +124,9 @@ def test_points_of_the_grid_are_measured_and_the_nearest_come_first(monkeypatch)
 
 
 def test_a_grid_needs_depth_width_and_resolution():
-    with pytest.raises(CannotScale, match="resnet18"):
+    with pytest.raises(CannotScale, match=r"resnet18 .* no setting that multiplies its depth$"):
         cnninspect.scale_grid("resnet18")
+    with pytest.raises(CannotScale, match="for networks of the zoo"):
+        cnninspect.scale_grid("net.py:make")
     with pytest.raises(BadOption, match="--tolerance"):
         cnninspect.scale_grid("efficientnet_b0", tolerance=0)
