@@ -7,7 +7,7 @@ from typing import Any
 
 from cnninspect.analyses.memory_use import peak_with
 from cnninspect.analyses.optimizers import OPTIMIZERS, find_optimizer
-from cnninspect.errors import CnnInspectError, DoesNotFit
+from cnninspect.errors import BadInput, CnnInspectError, DoesNotFit
 from cnninspect.records.batch_fit import BatchFit, BatchPeak
 from cnninspect.records.memory import Memory
 
@@ -64,6 +64,7 @@ def fit_of(
 
     Raises:
         DoesNotFit: not even a batch of one is.
+        BadInput: the inputs stay the same whatever the batch.
     """
     known: dict[int, Memory] = {}
 
@@ -72,6 +73,8 @@ def fit_of(
             known[batch] = measure(batch, optimizer=optimizer)
         return known[batch]
 
+    if _shapes(memory(1)) == _shapes(memory(2)):
+        raise BadInput("", "the inputs hold a batch, which cannot vary", "give shapes, not tensors")
     best = largest_batch(lambda batch: memory(batch).totals.peak_bytes, limit)
     if best == 0:
         raise DoesNotFit(
@@ -96,6 +99,10 @@ def fit_of(
         ),
         traces=len(known),
     )
+
+
+def _shapes(memory: Memory) -> list[tuple[int, ...]]:
+    return [tensor.spec.shape for tensor in memory.inputs]
 
 
 def _what_would_help(

@@ -29,7 +29,7 @@ from cnninspect.engine.liveness import Liveness, storage_key
 from cnninspect.engine.recording import Recorder, tensors_in
 from cnninspect.engine.structure import Structure
 from cnninspect.engine.tracing import Run, reason_for_real_run
-from cnninspect.errors import CnnInspectError, NothingToTrain, UnknownChoice
+from cnninspect.errors import BadOption, CnnInspectError, NothingToTrain, UnknownChoice
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.operations import Operation
 from cnninspect.records.traces import HowTraced
@@ -37,6 +37,7 @@ from cnninspect.records.training import SavedStorage, TrainingTrace
 
 DTYPES = ("float32", "float16", "bfloat16", "float64")
 """What weights may be."""
+MODES = ("train", "eval")
 AMP_DTYPES = ("bfloat16", "float16")
 """What autocast may compute in."""
 
@@ -61,13 +62,17 @@ def trace_training(
     forward pass without gradients.  A live module stays as it is: a copy of its structure runs.
 
     Raises:
-        UnknownChoice: weights cannot be of that dtype, or autocast does not compute in it.
+        UnknownChoice: weights cannot be of that dtype, autocast does not compute in it, or there
+            is no such mode.
         NothingToTrain: no output depends on a parameter that may change.
         BuildFailed, RunFailed, BadInput: as for a forward trace.
     """
-    for option, name, known in (("--dtype", dtype, DTYPES), ("--amp", amp, AMP_DTYPES)):
+    asked = (("--dtype", dtype, DTYPES), ("--amp", amp, AMP_DTYPES), ("--mode", mode, MODES))
+    for option, name, known in asked:
         if name is not None and name not in known:
             raise UnknownChoice(option, name, known)
+    if batch < 1:
+        raise BadOption("--batch", batch, "1 or more")
     with guarding.unchanged_random_state(), guarding.paused_garbage_collection():
         built = build(loaded)
 

@@ -22,7 +22,7 @@ from cnninspect.analyses.optimizers import OPTIMIZERS
 from cnninspect.engine.liveness import Liveness
 from cnninspect.engine.recording import tensors_in
 from cnninspect.engine.training import trace_training
-from cnninspect.errors import NothingToTrain, UnknownChoice
+from cnninspect.errors import BadInput, NothingToTrain, UsageError
 from cnninspect.records.training import TrainingTrace
 from cnninspect.sources.registry import load
 
@@ -252,10 +252,18 @@ def test_narrow_copies_of_weights_live_as_long_as_autocast_keeps_them() -> None:
     assert report.totals.peak_bytes == 8_000_000 + 2_000_000 + 4000 + 2 * 2000  # one at a time
 
 
-@pytest.mark.parametrize("wrong", [{"dtype": "int8"}, {"dtype": "half"}, {"amp": "float64"}])
-def test_a_dtype_that_cannot_be_is_a_plain_error(wrong: dict[str, str]) -> None:
-    with pytest.raises(UnknownChoice):
+@pytest.mark.parametrize(
+    "wrong", [{"dtype": "int8"}, {"amp": "float64"}, {"mode": "test"}, {"batch": 0}]
+)
+def test_what_cannot_be_is_a_plain_error(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
         cnninspect.memory("lenet5", **wrong)
+
+
+def test_no_batch_is_looked_for_where_tensors_hold_it() -> None:
+    assert cnninspect.fit_batch(nn.Linear(4, 3), 10_000, inputs=[(1, 4)]).batch > 1
+    with pytest.raises(BadInput, match="cannot vary"):
+        cnninspect.fit_batch(nn.Linear(4, 3), 10_000, inputs=(torch.randn(1, 4),))
 
 
 def test_autocast_leaves_bilinear_layers_wide() -> None:
