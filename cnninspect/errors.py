@@ -116,9 +116,10 @@ class Unhealthy(AnswerIsNo):
 
     def __init__(self, verdicts: Sequence[tuple[str, str]]) -> None:
         said = ", ".join(f"{model}: {verdict}" for model, verdict in verdicts)
+        rate = "a smaller --lr, " if " at step " in said else ""
         super().__init__(
             f"gradients are not as they should be ({said})",
-            "other weights (--init), normalisation or skip connections may mend it",
+            f"{rate}other weights (--init), normalisation or skip connections may mend it",
         )
 
 

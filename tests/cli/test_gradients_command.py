@@ -94,6 +94,7 @@ def test_a_verdict_can_fail_a_command(cnninspect_: Callable) -> None:
     code, _, err = typed(cnninspect_, line)
     assert code == 3
     assert "(mlp: not-finite at step " in err
+    assert "a smaller --lr" in err
 
 
 def test_real_digits_and_training(cnninspect_: Callable) -> None:
