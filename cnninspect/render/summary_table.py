@@ -57,9 +57,11 @@ def _remarks(report: Summary, view: SummaryView, shown: int) -> Iterator[str]:
     """What one must know to read the table."""
     if view.fold:
         yield "×n: n identical blocks in a row; that row and those under it count one of them"
+    hidden = len(report.layers) - shown
     if view.is_flat:
-        yield "each layer counts by itself, without the layers under it"
-    if hidden := len(report.layers) - shown:
+        which = " that --level shows" if hidden else ""
+        yield f"each layer counts by itself, without the layers under it{which}"
+    if hidden:
         layers = plural(hidden, "deeper layer")
         yield f"{layers} counted with the layer that holds them; --level shows more"
 
