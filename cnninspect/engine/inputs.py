@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from cnninspect.errors import BadInput
 from cnninspect.records.models import InputRequest
 from cnninspect.records.tensors import NamedTensor
 
+MOST_ELEMENTS = 2**63 // 16
+"""Elements whose bytes PyTorch can count in 64 bits, whatever the dtype."""
 DTYPES = {name: dtype for dtype, name in DTYPE_NAMES.items()}
 
 
@@ -21,19 +24,25 @@ def completed(request: InputRequest, expected: InputRequest | None, batch: int) 
     """The request with its batch, dtype and range filled in from what the model expects.
 
     Raises:
-        BadInput: a size is negative, or there is no such dtype.
+        BadInput: a size is negative, they are too large, or there is no such dtype.
     """
     shape = request.shape
     if any(size < 0 for size in shape):
         raise BadInput("x".join(map(str, shape)), "sizes cannot be negative")
     has_batch = request.batched
-    if has_batch is None:
-        has_batch = expected is not None and len(shape) >= len(expected.shape)
+    if has_batch is None and expected is not None:
+        has_batch = len(shape) >= len(expected.shape)
+    elif (
+        has_batch is None
+    ):  # nothing tells the rank: as a hint has it, `x:float32:8x3` is all of it
+        has_batch = request.dtype is not None
     at = expected.batch_dim if expected is not None else request.batch_dim
     if at is not None and has_batch and len(shape) > at:
         shape = (*shape[:at], batch * shape[at], *shape[at + 1 :])
     elif at is not None and not has_batch:
         shape = (*shape[:at], batch, *shape[at:])
+    if prod(shape) > MOST_ELEMENTS:
+        raise BadInput("x".join(map(str, shape)), "no tensor of PyTorch can be as large as that")
     filled = replace(request, shape=shape, batched=True)
     if expected is not None:
         filled = replace(

@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import warnings
 
 import jsonschema
 import pytest
+import torch
 
 from cnninspect.engine.onnx_export import making
 from cnninspect.records.export_report import ExportReport
@@ -96,3 +98,14 @@ def test_what_the_exporter_said_is_shown_for_debugging(cnninspect_, path, tmp_pa
     code, _, err = cnninspect_(*arguments, "--debug")
     assert "Traceback" in err
     assert "torch.export" in err
+
+
+def test_a_torchscript_program_is_refused_in_one_sentence(cnninspect_, path):
+    program = path.with_name("scripted.pt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(torch.nn.Linear(3, 2), torch.zeros(1, 3)).save(program)
+    code, out, err = cnninspect_("export", str(program), "-o", str(path), "--input", "3")
+    assert (code, out) == (1, "")
+    assert "it is a TorchScript program" in err
+    assert not path.exists()

@@ -192,6 +192,20 @@ def test_typed_inputs_go_where_their_names_or_places_say(requests, batch, wanted
 
 
 @pytest.mark.parametrize(
+    ("asked", "batch", "wanted"),
+    [
+        (request(8, 3), 1, (1, 8, 3)),
+        (request(8, 3), 2, (2, 8, 3)),
+        (request(8, 3, dtype="float32"), 1, (8, 3)),
+        (request(8, 3, name="input", dtype="float32"), 1, (8, 3)),
+        (request(8, 3, name="input", dtype="float32"), 2, (16, 3)),
+    ],
+)
+def test_a_shape_with_its_dtype_is_the_full_one_where_nothing_tells_the_rank(asked, batch, wanted):
+    assert [shape for _, shape, _ in seen(nn.ReLU(), [asked], batch=batch)] == [wanted]
+
+
+@pytest.mark.parametrize(
     ("module", "inputs", "kwargs", "says"),
     [
         (Masked(), (1, 3), None, "Masked takes x, mask; nothing says what mask should be"),
@@ -201,6 +215,8 @@ def test_typed_inputs_go_where_their_names_or_places_say(requests, batch, wanted
         (Nothing(), [(1, 3)], None, "1 input was given, and Nothing takes 0"),
         (Masked(), [request(1, 3, name="y")], None, "'y': forward has no argument of that name"),
         (Masked(), [InputRequest((1, -3))], {"mask": 1}, "'1x-3': sizes cannot be negative"),
+        (Masked(), [InputRequest((1, 2**63))], {"mask": 1}, "can be as large as that"),
+        (Masked(), [InputRequest((2**32, 2**31))], {"mask": 1}, "can be as large as that"),
         (Masked(), [InputRequest((1, 3), "float12")], {"mask": 1}, "no such dtype"),
     ],
 )

@@ -29,6 +29,7 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
 }
 """What weights may be converted to."""
+NO_SCRIPT = "export the network that the program was made from"
 COPIES = 3
 """How often the weights are in memory at the same time while a file is made and compared."""
 
@@ -39,7 +40,7 @@ def network_for_real(loaded: LoadedModel, settings: ExportSettings, trace: Trace
     Raises:
         BuildFailed: it cannot be built.
         FileMissing, FileUnreadable, WeightsMismatch: the weights cannot be loaded.
-        ExportFailed: its weights are too large for this machine's memory.
+        ExportFailed: it is TorchScript, or its weights are too large for this machine's memory.
         UnknownChoice: there is no such dtype.
     """
     if settings.dtype is not None and settings.dtype not in DTYPES:
@@ -47,6 +48,8 @@ def network_for_real(loaded: LoadedModel, settings: ExportSettings, trace: Trace
     _check_memory(loaded, trace)
     torch.manual_seed(settings.seed)
     module = build_really(loaded)
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ExportFailed(loaded.info.reference, "it is a TorchScript program", hint=NO_SCRIPT)
     if loaded.live:
         module = copy.deepcopy(module).cpu()
     guarding.set_mode(module.modules(), "eval")
