@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Union
 
 from cnninspect.errors import BadReference, UnknownChoice
@@ -167,12 +168,15 @@ def trace(
     if mode not in MODES:
         raise UnknownChoice("mode", mode, MODES)
     from cnninspect.engine.dispatching import trace as run
+    from cnninspect.sources.network import no_network
 
-    return run(
-        load(model),
-        as_arguments(inputs),
-        kwargs=kwargs,
-        mode=mode,
-        batch=batch,
-        weights=weights,
-    )
+    loaded = load(model)
+    with no_network() if isinstance(model, str) else nullcontext():
+        return run(
+            loaded,
+            as_arguments(inputs),
+            kwargs=kwargs,
+            mode=mode,
+            batch=batch,
+            weights=weights,
+        )

@@ -187,6 +187,10 @@ BAD = {
         "import urllib.request\ndef make(): urllib.request.urlopen('http://w.invalid')", "make",
         BuildFailed, "reaches for the network (w.invalid:80)",
     ),
+    "a download while running": (
+        NET.replace("return self.conv(x)", "__import__('urllib.request').request.urlopen('http://w.invalid')"),
+        "Net", RunFailed, "reaches for the network (w.invalid:80)",
+    ),
     "a download while importing": (
         "import urllib.request\nurllib.request.urlopen('http://w.invalid')", "make",
         BuildFailed, "reaches for the network (w.invalid:80)",
