@@ -15,7 +15,8 @@ from typing import Any
 
 from cnninspect.errors import FileUnreadable, UnknownSetting
 from cnninspect.records.models import InputRequest, LoadedModel, ModelInfo, Reference
-from cnninspect.sources.checkpoints import kind_of
+from cnninspect.sources.checkpoints.kinds import kind_of_stream, opened
+from cnninspect.sources.checkpoints.malformed import Malformed
 from cnninspect.sources.construction import other_peoples_code
 from cnninspect.sources.libraries import first_line
 
@@ -34,7 +35,12 @@ def load(reference: Reference) -> LoadedModel:
     if reference.settings:
         raise UnknownSetting(reference.name, reference.settings[0][0], ())
     path = Path(reference.name)
-    if kind_of(path) != "pt2":
+    with opened(path) as (stream, size):
+        try:
+            kind = kind_of_stream(stream, size)
+        except Malformed as problem:
+            raise FileUnreadable(path, problem.problem, problem.hint or SAVE) from problem
+    if kind != "pt2":
         raise FileUnreadable(path, "it holds no program of torch.export", SAVE)
     import torch
 

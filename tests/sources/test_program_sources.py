@@ -227,3 +227,12 @@ def test_a_file_of_another_kind_is_said_to_be_unreadable(tmp_path):
         (tmp_path / name).write_text("hello")
         with pytest.raises(FileUnreadable, match=name):
             cnninspect.trace(str(tmp_path / name))
+
+
+def test_a_program_that_was_cut_off_is_said_to_be(tmp_path):
+    path = tmp_path / "program.pt2"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("program/models/model.json", "{}")
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(FileUnreadable, match="its end is missing"):
+        cnninspect.trace(str(path))
