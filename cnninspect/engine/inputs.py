@@ -11,13 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from cnninspect.engine.layouts import DTYPE_NAMES, spec_of
-from cnninspect.errors import BadInput
+from cnninspect.errors import BadInput, did_you_mean
 from cnninspect.records.models import InputRequest
 from cnninspect.records.tensors import NamedTensor
 
 MOST_ELEMENTS = 2**63 // 16
 """Elements whose bytes PyTorch can count in 64 bits, whatever the dtype."""
 DTYPES = {name: dtype for dtype, name in DTYPE_NAMES.items()}
+USUAL_DTYPES = ("float32", "float16", "bfloat16", "float64", "int64", "int32", "uint8", "bool")
+"""Those that a hint names."""
 
 
 def completed(request: InputRequest, expected: InputRequest | None, batch: int) -> InputRequest:
@@ -32,9 +34,7 @@ def completed(request: InputRequest, expected: InputRequest | None, batch: int) 
     has_batch = request.batched
     if has_batch is None and expected is not None:
         has_batch = len(shape) >= len(expected.shape)
-    elif (
-        has_batch is None
-    ):  # nothing tells the rank: as a hint has it, `x:float32:8x3` is all of it
+    elif has_batch is None:  # nothing tells the rank: `x:float32:8x3` is all of it, as a hint says
         has_batch = request.dtype is not None
     at = expected.batch_dim if expected is not None else request.batch_dim
     if at is not None and has_batch and len(shape) > at:
@@ -52,7 +52,8 @@ def completed(request: InputRequest, expected: InputRequest | None, batch: int) 
             high=request.high if request.high is not None else expected.high,
         )
     if filled.dtype is not None and filled.dtype not in DTYPES:
-        raise BadInput(filled.dtype, "there is no such dtype", f"dtypes: {', '.join(DTYPES)}")
+        hint = did_you_mean(filled.dtype, DTYPES) or f"usual are {', '.join(USUAL_DTYPES)}"
+        raise BadInput(filled.dtype, "there is no such dtype", hint)
     return filled
 
 
