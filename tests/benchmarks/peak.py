@@ -76,11 +76,18 @@ def most_on_cpu(step: Callable[[], None]) -> int:
     return max(totals) - (totals[0] - changes[0][1]["Bytes"])
 
 
-def report(repeats: int, progress: Callable[[str], None]) -> str:
-    """Markdown: both peaks beyond parameters, buffers and inputs; nothing in them varies."""
+def where() -> tuple[str, str]:
+    """In a process of its own: the device to measure on, and its name."""
     import torch
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if torch.cuda.is_available():
+        return "cuda", torch.cuda.get_device_name()
+    return "cpu", "the CPU"
+
+
+def report(repeats: int, progress: Callable[[str], None]) -> str:
+    """Markdown: both peaks beyond parameters, buffers and inputs; nothing in them varies."""
+    device, name = call_in_process("peak:where")
     rows = []
     for reference, batches in CASES.items():
         batch = batches[device == "cuda"]
@@ -91,6 +98,5 @@ def report(repeats: int, progress: Callable[[str], None]) -> str:
             f"{found['predicted'] / 1e6:,.3f}", f"{found['allocated'] / 1e6:,.3f}",
             f"{found['predicted'] / found['allocated']:.3f}",
         ])  # fmt: skip
-    where = torch.cuda.get_device_name() if device == "cuda" else "the CPU"
-    header = ["", "batch", "predicted, MB", f"allocated on {where}, MB", "ratio"]
+    header = ["", "batch", "predicted, MB", f"allocated on {name}, MB", "ratio"]
     return table(header, rows)

@@ -39,7 +39,7 @@ TIMM = NAMES.split()
 
 
 def classifiers() -> list[str]:
-    """Those that torchvision has, in its own order."""
+    """In a process of its own, so that this one stays small: those of torchvision, in its order."""
     torchvision, _ = import_torchvision()
     return torchvision.models.list_models(module=torchvision.models)
 
@@ -60,7 +60,7 @@ def summarize_all(source: str, names: list[str]) -> list[tuple[float, int]]:
 def report(repeats: int, progress: Callable[[str], None]) -> str:
     """Markdown: models in a second by source, and the slowest of all."""
     rows, times = [], {}
-    for source, names in (("torchvision", classifiers()), ("timm", TIMM)):
+    for source, names in (("torchvision", call_in_process("sweep:classifiers")), ("timm", TIMM)):
         runs = []
         for _ in range(repeats):
             progress(f"{len(names)} models of {source}")
