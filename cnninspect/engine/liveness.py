@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Iterable
+from typing import Any
 
 from torch import Tensor
+
+from cnninspect.engine.abstraction import Abstraction
+from cnninspect.engine.computation import Computation
+from cnninspect.engine.recording import Recorder, tensors_in
 
 
 class Liveness:
@@ -59,3 +65,47 @@ class Liveness:
 def storage_key(tensor: Tensor) -> int:
     """What tells the storage of one tensor from that of another, while both live."""
     return int(tensor.untyped_storage()._cdata)
+
+
+class Watched:
+    """Follows the lives of what each recorded call makes."""
+
+    def __init__(self, recorder: Recorder, liveness: Liveness) -> None:
+        self.recorder = recorder
+        self.liveness = liveness
+        self._calls = 0
+
+    def result(self, result: Any) -> Any:
+        """The result, once its tensors are watched and the moment is noted."""
+        for tensor in tensors_in(result):
+            self.liveness.watch(tensor)
+        if len(self.recorder.calls) > self._calls:
+            self._calls = len(self.recorder.calls)
+            self.liveness.note_call()
+        return result
+
+
+class WatchedAbstraction(Abstraction):
+    """Tells which abstract tensors an operator made to whoever follows their lives."""
+
+    def __init__(self, recorder: Recorder, liveness: Liveness) -> None:
+        super().__init__(recorder)
+        self.watched = Watched(recorder, liveness)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = super().__torch_dispatch__(func, types, args, kwargs)
+        if self.asked_pytorch:
+            gc.collect(0)  # its code in Python may leave cycles that hold on to its arguments
+            self.asked_pytorch = False
+        return self.watched.result(result)
+
+
+class WatchedComputation(Computation):
+    """The same for a run that computes."""
+
+    def __init__(self, recorder: Recorder, liveness: Liveness) -> None:
+        super().__init__(recorder)
+        self.watched = Watched(recorder, liveness)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return self.watched.result(super().__torch_dispatch__(func, types, args, kwargs))

@@ -6,8 +6,6 @@ frozen layers and checkpointing cost what they really cost.
 
 from __future__ import annotations
 
-import copy
-import gc
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -16,16 +14,21 @@ import torch
 from torch import Tensor, nn
 
 from cnninspect.engine import guarding
-from cnninspect.engine.abstraction import Abstraction, abstract_twin
+from cnninspect.engine.abstraction import abstract_twin
 from cnninspect.engine.autocasting import Autocast
 from cnninspect.engine.binding import Given, given_for
-from cnninspect.engine.building import Built, build, build_really
+from cnninspect.engine.building import build
 from cnninspect.engine.compiled import uncompiled
-from cnninspect.engine.computation import Computation
+from cnninspect.engine.copies import abstract_copy, real_copy
 from cnninspect.engine.diagnosis import explain_failure
 from cnninspect.engine.fusion import Fusion, whole_modules
 from cnninspect.engine.inputs import converted
-from cnninspect.engine.liveness import Liveness, storage_key
+from cnninspect.engine.liveness import (
+    Liveness,
+    WatchedAbstraction,
+    WatchedComputation,
+    storage_key,
+)
 from cnninspect.engine.recording import Recorder, tensors_in
 from cnninspect.engine.structure import Structure
 from cnninspect.engine.tracing import Run, reason_for_real_run
@@ -214,87 +217,6 @@ class StepRecorder(Recorder):
             return super().record(operation, tensors)
         finally:
             self.layers.pop()
-
-
-class WatchedAbstraction(Abstraction):
-    """Tells which abstract tensors an operator made to whoever follows their lives."""
-
-    def __init__(self, recorder: Recorder, liveness: Liveness) -> None:
-        super().__init__(recorder)
-        self.watched = Watched(recorder, liveness)
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = super().__torch_dispatch__(func, types, args, kwargs)
-        if self.asked_pytorch:
-            gc.collect(0)  # its code in Python may leave cycles that hold on to its arguments
-            self.asked_pytorch = False
-        return self.watched.result(result)
-
-
-class WatchedComputation(Computation):
-    """The same for a run that computes."""
-
-    def __init__(self, recorder: Recorder, liveness: Liveness) -> None:
-        super().__init__(recorder)
-        self.watched = Watched(recorder, liveness)
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return self.watched.result(super().__torch_dispatch__(func, types, args, kwargs))
-
-
-class Watched:
-    """Follows the lives of what each recorded call makes."""
-
-    def __init__(self, recorder: Recorder, liveness: Liveness) -> None:
-        self.recorder = recorder
-        self.liveness = liveness
-        self._calls = 0
-
-    def result(self, result: Any) -> Any:
-        """The result, once its tensors are watched and the moment is noted."""
-        for tensor in tensors_in(result):
-            self.liveness.watch(tensor)
-        if len(self.recorder.calls) > self._calls:
-            self._calls = len(self.recorder.calls)
-            self.liveness.note_call()
-        return result
-
-
-def abstract_copy(model: nn.Module, *, is_live: bool, dtype: str | None = None) -> nn.Module:
-    """The model with abstract parameters and float buffers, of another dtype if one is named.
-
-    A live module is copied, its tensors left out of the copy; one that was just built is changed.
-    """
-    wanted: torch.dtype | None = getattr(torch, dtype) if dtype else None
-    memo: dict[int, Any] = {}
-    for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.dtype.is_floating_point or isinstance(tensor, nn.Parameter):
-            memo[id(tensor)] = _abstract_like(tensor, wanted)
-    if is_live:
-        return copy.deepcopy(model, memo)
-    for module in model.modules():
-        for tensors in (module._parameters, module._buffers):
-            tensors.update({name: memo.get(id(tensor), tensor) for name, tensor in tensors.items()})
-    return model
-
-
-def real_copy(loaded: LoadedModel, built: Built, *, dtype: str | None = None) -> nn.Module:
-    """The model with weights: a copy of a live one, or built with its own initialisation."""
-    if loaded.live:
-        model = copy.deepcopy(built.structure.model)
-    else:
-        torch.manual_seed(0)
-        model = build_really(loaded)
-    return model.to(getattr(torch, dtype)) if dtype else model
-
-
-def _abstract_like(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
-    twin = abstract_twin(tensor.detach())
-    if dtype is not None and tensor.dtype.is_floating_point:
-        twin = twin.to(dtype)
-    if isinstance(tensor, nn.Parameter):
-        return nn.Parameter(twin, requires_grad=tensor.requires_grad)
-    return twin
 
 
 def _on_meta(tensor: Tensor) -> Tensor:
