@@ -8,7 +8,7 @@ from typing import Any
 from cnninspect.records.comparison import ComparedModel, LimitText
 from cnninspect.render.escaping import visible
 from cnninspect.render.label_placing import Label, place
-from cnninspect.render.plots import COLORS, new_figure, written
+from cnninspect.render.plots import COLORS, in_style, new_figure, written
 from cnninspect.render.quantities import plural, scaled
 
 FITS, BROKEN, FRONTIER, LIMIT = COLORS[0], COLORS[1], COLORS[2], "#777777"
@@ -20,6 +20,7 @@ FEW_DECADES = 10**3
 AXES = {"macs": "MACs", "params": "parameters"}
 
 
+@in_style
 def picture(
     models: Sequence[ComparedModel],
     format: str,  # noqa: A002

@@ -12,7 +12,7 @@ from cnninspect.render.escaping import visible
 from cnninspect.render.gradient_facts import about
 from cnninspect.render.gradient_profiles import chosen_points
 from cnninspect.render.gradient_view import MEASURES
-from cnninspect.render.plots import line_style, new_figure, written
+from cnninspect.render.plots import in_style, line_style, new_figure, written
 
 MOST_LINES = 6
 """Steps of training that are drawn."""
@@ -28,6 +28,7 @@ class Curve:
     high: Sequence[float | None]
 
 
+@in_style
 def picture(
     report: GradientProfile,
     format: str,  # noqa: A002

@@ -7,7 +7,7 @@ from typing import Any
 from cnninspect.records.layers import parent_of
 from cnninspect.records.memory import Memory, Needs
 from cnninspect.render.escaping import visible
-from cnninspect.render.plots import COLORS, new_figure, written
+from cnninspect.render.plots import COLORS, in_style, new_figure, written
 from cnninspect.render.quantities import scaled
 
 MOST_BARS = 24
@@ -24,6 +24,7 @@ UPDATE_SHARE = 0.03
 """Width of the optimiser's update, which is one moment, as a share of that of all calls."""
 
 
+@in_style
 def picture(report: Memory, format: str, *, level: int = 2) -> bytes:  # noqa: A002
     """The content of a picture file: stacked bars by layer, and the bytes alive after each call.
 
@@ -79,7 +80,7 @@ def _draw_bars(axes: Any, rows: list[tuple[str, Needs]]) -> None:
     axes.set_axisbelow(True)
     axes.xaxis.get_major_locator().set_params(integer=False)
     axes.set_xlabel(name)
-    axes.set_title("by layer", loc="left")
+    axes.set_title("by layer")
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1, 1),
@@ -116,7 +117,7 @@ def _draw_timeline(axes: Any, report: Memory) -> None:
     axes.set_xlim(0, max(places[-1] if places else 0, 1))
     axes.set_xlabel("call of the step")
     axes.set_ylabel(f"alive, {name}")
-    axes.set_title("over the step", loc="left")
+    axes.set_title("over the step")
 
 
 def _unit(largest: int) -> tuple[str, float]:

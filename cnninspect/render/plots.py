@@ -1,17 +1,20 @@
 """Pictures: what all plots share, and the only place that knows matplotlib.
 
-A report's own file draws on the axes that `new_figure` gives, and `written` turns the figure into
-the bytes of a file.
+A report's own file draws, `in_style`, on the axes that `new_figure` gives, and `written` turns the
+figure into the bytes of a file.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 from cnninspect.errors import BadOption, MissingLibrary
 
+P = ParamSpec("P")
 FORMATS = ("png", "svg", "pdf")
 """What a picture can be written as, by the file's suffix."""
 COLORS = (
@@ -64,18 +67,28 @@ def require_matplotlib() -> Any:
     return matplotlib
 
 
+def in_style(picture: Callable[P, bytes]) -> Callable[P, bytes]:
+    """The function that draws a picture, from its first axis to its last byte, in our style."""
+
+    @wraps(picture)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> bytes:
+        with require_matplotlib().rc_context(STYLE):
+            return picture(*args, **kwargs)
+
+    return drawn
+
+
 def new_figure(columns: int = 1, *, inches: tuple[float, float] = INCHES) -> tuple[Any, list[Any]]:
     """A figure without a window, and its axes side by side.
 
     Raises:
         MissingLibrary: matplotlib is not installed.
     """
-    matplotlib = require_matplotlib()
+    require_matplotlib()
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(inches[0] * columns, inches[1]), layout="constrained")
-        axes = figure.subplots(1, columns, squeeze=False)
+    figure = Figure(figsize=(inches[0] * columns, inches[1]), layout="constrained")
+    axes = figure.subplots(1, columns, squeeze=False)
     for each in axes[0]:
         each.xaxis.get_major_locator().set_params(integer=True)
     return figure, list(axes[0])
@@ -92,10 +105,8 @@ def line_style(number: int) -> dict[str, Any]:
 
 def written(figure: Any, format: str) -> bytes:  # noqa: A002
     """The figure as the content of a file; the same figure gives the same bytes."""
-    matplotlib = require_matplotlib()
     # The date of writing would make each file differ; PNGs hold none.
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format)
     content = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(content, format=format, dpi=DOTS_PER_INCH, metadata=metadata)
+    figure.savefig(content, format=format, dpi=DOTS_PER_INCH, metadata=metadata)
     return content.getvalue()
