@@ -71,9 +71,10 @@ def most_on_cpu(step: Callable[[], None]) -> int:
         file = Path(folder) / "trace.json"
         profiled.export_chrome_trace(str(file))
         events = json.loads(file.read_text())["traceEvents"]
-    changes = sorted((e["ts"], e["args"]) for e in events if e.get("name") == "[memory]")
-    totals = [change["Total Allocated"] for _, change in changes]
-    return max(totals) - (totals[0] - changes[0][1]["Bytes"])
+    events = [event for event in events if event.get("name") == "[memory]"]
+    changes = [event["args"] for event in sorted(events, key=lambda event: event["ts"])]
+    totals = [change["Total Allocated"] for change in changes]
+    return max(totals) - (totals[0] - changes[0]["Bytes"])
 
 
 def where() -> tuple[str, str]:
