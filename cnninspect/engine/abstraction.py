@@ -21,6 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper
 
 from cnninspect.engine.arguments import Arguments
 from cnninspect.engine.arithmetic import ARITHMETIC
+from cnninspect.engine.kinds import TENSOR
 from cnninspect.engine.layouts import LAYOUTS, MARK, META, layout_of
 from cnninspect.engine.operators import (
     OPERATORS,
@@ -87,8 +88,8 @@ class Abstraction(TorchDispatchMode):
         operator = OPERATORS.get(func)
         if operator is None:
             operator = operator_of(func)
-        elif operator.is_plain and self.recorder is not None and not kwargs:
-            answer = self._repeat(operator, args)
+        elif operator.is_plain and self.recorder is not None:
+            answer = self._repeat(operator, args, kwargs or {})
             if answer is not self:
                 return answer
         elif operator.makes_from_nothing and self.recorder is not None:
@@ -107,7 +108,7 @@ class Abstraction(TorchDispatchMode):
             return self._compute(operator, call)
         return self._abstract(operator, call)
 
-    def _repeat(self, operator: Operator, args: Any) -> Any:
+    def _repeat(self, operator: Operator, args: Any, kwargs: dict[str, Any]) -> Any:
         """The answer to a call on abstract tensors that was met before; `self` if there is none.
 
         The short way through the rest of this class, for the calls that a network is full of.
@@ -115,27 +116,23 @@ class Abstraction(TorchDispatchMode):
         key: list[Any] = []
         given: list[Tensor] = []
         stand_ins: list[Any] = []
-        twins = self._twins
         for value in args:
-            if isinstance(value, Tensor):
+            kind = value.__class__
+            if TENSOR[kind]:
+                given.append(value)
                 mark = value.__dict__.get(MARK)
-                stand_in = value
-                if mark is not None:
-                    if not value.is_meta:
-                        return self
-                    key.append(mark[1])
+                if value.is_meta:
+                    key.append(layout_of(value) if mark is None else mark[1])
+                elif mark is not None:
+                    return self
                 else:
-                    twin = twins.get(id(value)) or self._twin_of(value)
+                    twin = self._twins.get(id(value)) or self._twin_of(value)
                     if twin.layout is None:
                         return self
                     key.append(twin.layout)
-                    stand_in = twin.stand_in
-                given.append(value)
-                stand_ins.append(stand_in)
-                continue
-            kind = value.__class__
-            if kind is list:
-                if value and isinstance(value[0], Tensor):
+                    value = twin.stand_in
+            elif kind is list:
+                if value and TENSOR[value[0].__class__]:
                     for item in value:
                         mark = item.__dict__.get(MARK)
                         if mark is None or not item.is_meta:
@@ -149,6 +146,11 @@ class Abstraction(TorchDispatchMode):
             else:
                 key.append(value)
             stand_ins.append(value)
+        for name, value in kwargs.items():
+            kind = value.__class__
+            if TENSOR[kind] or kind is list or name == "device":
+                return self
+            key.append((name, (kind, value) if kind is float or kind is bool else value))
         outcome = operator.memory.get(tuple(key))
         if outcome is None:
             return self
@@ -160,8 +162,8 @@ class Abstraction(TorchDispatchMode):
             return args[0]
         if not operator.always_runs:
             return outcome.make(index)
-        result = operator.function(*stand_ins)
-        recorder.mark(result, index)
+        result = operator.function(*stand_ins, **kwargs)
+        outcome.mark(result, index)
         recorder.mark_shared(args[0], result)
         return result
 
@@ -173,10 +175,12 @@ class Abstraction(TorchDispatchMode):
         recorder = self.recorder
         assert recorder is not None
         index = recorder.record(outcome.operation, [])
-        if not _keeps_values(operator, outcome, MOST_REAL_FLOATS_MADE):
+        if not outcome.has_values:
             return outcome.make(index)
+        if operator.name in WITHOUT_VALUES:
+            return outcome.make(index, CPU)
         result = operator.function(*args, **(kwargs | {"device": CPU, "pin_memory": None}))
-        recorder.mark(result, index)
+        outcome.mark(result, index)
         return result
 
     # --- the three ways to answer a call that was not met before ---
@@ -230,7 +234,9 @@ class Abstraction(TorchDispatchMode):
             remembered = Outcome(operation, result)
             remember(operator, key, remembered)
             if operator.makes_from_nothing:
-                remember(operator, _plain_key(*call.given_arguments()), remembered)
+                has_values = _keeps_values(operator, remembered, MOST_REAL_FLOATS_MADE)
+                again = Outcome(operation, result, has_values=has_values)
+                remember(operator, _plain_key(*call.given_arguments()), again)
         most = MOST_REAL_FLOATS if self.recorder is None else MOST_REAL_FLOATS_MADE
         if _keeps_values(operator, remembered, most) or _is_shell_of_real(call, remembered):
             result = operator.function(*call.args, **(call.kwargs | {"device": CPU}))

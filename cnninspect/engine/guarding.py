@@ -10,42 +10,43 @@ import copy
 import gc
 import random
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import is_
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from cnninspect.engine.structure import is_uninitialised
-
-
-class _Containers(dict[type, bool]):
-    """Whether a class is one of containers that can be put back; each class is asked once."""
-
-    def __missing__(self, kind: type) -> bool:
-        answer = self[kind] = issubclass(kind, (list, dict, set))
-        return answer
-
-
-IS_CONTAINER = _Containers()
+from cnninspect.engine.kinds import CONTAINER, UNINITIALISED
+from cnninspect.engine.structure import Structure
 
 
 @contextmanager
-def unchanged(modules: Iterable[nn.Module]) -> Iterator[None]:
+def unchanged(structure: Structure) -> Iterator[None]:
     """Put back every attribute of these modules: training flags, buffers, caches, hooks.
 
     Even the version counters of their tensors, by which autograd tells whether one was changed.
     """
-    kept = [(module, *_attributes_of(module)) for module in modules]
-    tensors = tuple(t for module, _, _ in kept for t in _tensors_of(module))
-    versions = tuple(tensor._version for tensor in tensors)
+    modules = structure.distinct_modules()
+    held = [v for m in modules for v in vars(m).values() if CONTAINER[v.__class__]]
+    filled, empty = [c for c in held if c], [c for c in held if not c]
+    kept = [container.copy() for container in (*map(vars, modules), *filled)]
+    tensors = tuple(
+        [t for t in structure.tensors if not UNINITIALISED[t.__class__] and not t.is_inference()]
+    )
+    versions = tuple([tensor._version for tensor in tensors])
     try:
         yield
     finally:
-        for module, attributes, contents in kept:
-            _restore(module, attributes, contents)
+        for container in empty:
+            if container:
+                container.clear()
+        now = (*map(vars, modules), *filled)
+        if not _same_items(now, kept):
+            for container, content in zip(now, kept):
+                if not _same_items((container,), (content,)):
+                    _refill(container, content)
         torch._C._autograd._unsafe_set_version_counter(tensors, versions)
 
 
@@ -119,7 +120,7 @@ def copy_of_lazy(model: nn.Module) -> nn.Module:
     """A copy that may materialise: it shares all weights that exist, and has its own lazy ones."""
     memo: dict[int, Any] = {}
     for tensor in (*model.parameters(), *model.buffers()):
-        if is_uninitialised(tensor):
+        if UNINITIALISED[tensor.__class__]:
             fresh: Any = type(tensor)
             memo[id(tensor)] = fresh(device="meta", dtype=tensor.dtype)
         else:
@@ -127,47 +128,20 @@ def copy_of_lazy(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, memo)
 
 
-def _attributes_of(module: nn.Module) -> tuple[dict[str, Any], list[tuple[Any, Any]]]:
-    """The attributes of a module, and a copy of the content of each filled container among them."""
-    attributes = vars(module).copy()
-    return attributes, [(value, value.copy()) for value in _filled(attributes)]
-
-
-def _filled(attributes: dict[str, Any]) -> list[Any]:
-    return [value for value in attributes.values() if IS_CONTAINER[value.__class__] and value]
-
-
-def _tensors_of(module: nn.Module) -> list[Tensor]:
-    tensors = (*module._parameters.values(), *module._buffers.values())
-    held = [t for t in tensors if t is not None and not is_uninitialised(t)]
-    return [t for t in held if not t.is_inference()]
-
-
-def _restore(
-    module: nn.Module, attributes: dict[str, Any], contents: list[tuple[Any, Any]]
-) -> None:
-    for container, content in contents:
-        if not _same_items(container, content):
-            _refill(container, content)
-    filled = _filled(attributes)
-    if len(filled) != len(contents):  # they were empty
-        kept = {id(container) for container, _ in contents}
-        for container in filled:
-            if id(container) not in kept:
-                container.clear()
-    current = vars(module)
-    if len(current) != len(attributes) or not _same_items(current, attributes):
-        _refill(current, attributes)
-
-
-def _same_items(container: Any, content: Any) -> bool:
+def _same_items(containers: Sequence[Any], contents: Sequence[Any]) -> bool:
     """Whether they hold the very same objects; comparing values could compare tensors."""
-    if len(container) != len(content):
+    if list(map(len, containers)) != list(map(len, contents)):
         return False
-    if isinstance(container, dict):
-        values = all(map(is_, container.values(), content.values()))
-        return values and all(map(is_, container, content))
-    return all(map(is_, container, content))
+    return all(map(is_, _items(containers), _items(contents)))
+
+
+def _items(containers: Sequence[Any]) -> list[Any]:
+    items: list[Any] = []
+    for container in containers:
+        items += container
+        if isinstance(container, dict):
+            items += container.values()
+    return items
 
 
 def _refill(container: Any, content: Any) -> None:

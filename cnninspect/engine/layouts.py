@@ -53,12 +53,15 @@ def number_of(layout: Layout) -> int:
 
 def layout_of(tensor: Tensor) -> int:
     """The number of a tensor's layout."""
-    return number_of((shape_of(tensor), strides_of(tensor), tensor.dtype))
+    try:
+        return _numbers[tensor.shape, tensor.stride(), tensor.dtype]
+    except (KeyError, RuntimeError):  # it is new, or has no shape or no strides
+        return number_of((shape_of(tensor), strides_of(tensor), tensor.dtype))
 
 
 def spec_of(tensor: Tensor) -> TensorSpec:
     """Shape and dtype of a tensor."""
-    return TensorSpec(tuple(shape_of(tensor)), DTYPE_NAMES[tensor.dtype])
+    return SPECS[layout_of(tensor)]
 
 
 def shape_of(tensor: Tensor) -> tuple[int, ...]:
@@ -91,10 +94,10 @@ def strides_of(tensor: Tensor) -> tuple[int, ...]:
         return ()
 
 
-def abstract(number: int, made_by: int | None = None) -> Tensor:
+def abstract(number: int, made_by: int | None = None, device: torch.device = META) -> Tensor:
     """A new abstract tensor of that layout, marked as made by a call if there is one."""
     shape, strides, dtype = LAYOUTS[number]
-    tensor = torch.empty_strided(shape, strides, dtype=dtype, device=META)
+    tensor = torch.empty_strided(shape, strides, dtype=dtype, device=device)
     if made_by is not None:
         tensor.__dict__[MARK] = (made_by, number)
     return tensor

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cnninspect.costs import cost_of
-from cnninspect.engine.layouts import DTYPE_NAMES, abstract, layout_of, spec_of
+from cnninspect.engine.layouts import DTYPE_NAMES, MARK, META, abstract, layout_of, spec_of
 from cnninspect.records.costs import CostState
 from cnninspect.records.operations import Argument, Operation
 
@@ -128,10 +128,12 @@ class Operator:
 class Outcome:
     """What an operation on abstract tensors gave: enough to answer it again."""
 
-    __slots__ = ("is_tuple", "operation", "results")
+    __slots__ = ("has_values", "is_tuple", "operation", "results")
 
-    def __init__(self, operation: Operation, result: Any) -> None:
+    def __init__(self, operation: Operation, result: Any, *, has_values: bool = False) -> None:
         self.operation = operation
+        self.has_values = has_values
+        """Whether the tensor is a real one in a run, because its values may be known."""
         self.is_tuple = isinstance(result, (tuple, list))
         self.results = tuple(
             (True, layout_of(item)) if isinstance(item, Tensor) else (False, item)
@@ -139,14 +141,18 @@ class Outcome:
         )
         """For each result: whether it is a tensor, and the number of its layout or the value."""
 
-    def make(self, made_by: int | None) -> Any:
+    def make(self, made_by: int | None, device: torch.device = META) -> Any:
         """The same result anew, marked as made by that call if there is one."""
-        if not self.is_tuple:
-            is_tensor, value = self.results[0]
-            return abstract(value, made_by) if is_tensor else value
-        return tuple(
-            [abstract(value, made_by) if is_tensor else value for is_tensor, value in self.results]
-        )
+        made: list[Any] = []
+        for is_tensor, value in self.results:
+            made.append(abstract(value, made_by, device) if is_tensor else value)
+        return tuple(made) if self.is_tuple else made[0]
+
+    def mark(self, result: Any, made_by: int) -> None:
+        """Note that an equal result was made by that call."""
+        for (is_tensor, value), item in zip(self.results, result if self.is_tuple else (result,)):
+            if is_tensor:
+                item.__dict__[MARK] = (made_by, value)
 
 
 SPARSE = frozenset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch import Tensor
@@ -74,11 +74,13 @@ class Recorder:
                     self._writers[_storage(target)] = index
 
 
-def tensors_in(value: Any) -> Iterator[Tensor]:
+def tensors_in(value: Any) -> Iterable[Tensor]:
     """Every tensor in nested tuples, lists, dictionaries and dataclasses."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (tuple, list, set, frozenset)):
+    return (value,) if isinstance(value, Tensor) else _tensors_within(value)
+
+
+def _tensors_within(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, (tuple, list, set, frozenset)):
         for item in value:
             yield from tensors_in(item)
     elif isinstance(value, dict):

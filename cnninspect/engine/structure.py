@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from cnninspect.engine.layouts import DTYPE_NAMES, spec_of
+from cnninspect.engine.kinds import SCRIPT, UNINITIALISED
+from cnninspect.engine.layouts import SPECS, layout_of
 from cnninspect.records.layers import Buffer, Layer, Parameter
 from cnninspect.records.tensors import TensorSpec
 
@@ -20,28 +21,31 @@ class Structure:
         self.model = model
         self.modules: dict[str, nn.Module] = dict(walk(model))
         """By path, parents first; a module that has two names comes under both."""
-        self.paths: dict[int, list[str]] = {}
-        """Paths of a module, by its `id`."""
+        self.first_paths: dict[int, str] = {}
+        """The path that each module was met under first, by its `id`."""
+        self.more_paths: dict[int, list[str]] = {}
+        """The others, of the modules that have some."""
         self.tensor_names: dict[int, str] = {}
         """Full name of a parameter or buffer, by its `id`: the first it has."""
         self.tensors: list[Tensor] = []
         """Each parameter and buffer once."""
         for path, module in self.modules.items():
-            known = self.paths.setdefault(id(module), [])
-            known.append(path)
-            if len(known) == 1:
+            if id(module) in self.first_paths:
+                self.more_paths.setdefault(id(module), []).append(path)
+            else:
+                self.first_paths[id(module)] = path
                 self._name_tensors(f"{path}." if path else "", module)
 
     def _name_tensors(self, prefix: str, module: nn.Module) -> None:
         for tensors in (module._parameters, module._buffers):
-            for name, tensor in tensors.items():
+            for name, tensor in tensors.items() if tensors else ():
                 if tensor is not None and id(tensor) not in self.tensor_names:
                     self.tensor_names[id(tensor)] = prefix + name
                     self.tensors.append(tensor)
 
     def is_lazy(self) -> bool:
         """Whether some tensors get their shape in the first forward pass."""
-        return any(map(is_uninitialised, self.tensors))
+        return any(UNINITIALISED[tensor.__class__] for tensor in self.tensors)
 
     def float_dtype(self) -> torch.dtype:
         """The floating-point dtype of the weights: what the inputs should have."""
@@ -52,32 +56,34 @@ class Structure:
 
     def distinct_modules(self) -> list[nn.Module]:
         """Each module once."""
-        return [self.modules[paths[0]] for paths in self.paths.values()]
+        return [self.modules[path] for path in self.first_paths.values()]
 
     def path_under(self, module: nn.Module, caller: str) -> str:
-        """The path of a module that was called from the module at `caller`."""
-        paths = self.paths.get(id(module))
-        if paths is None:  # it does not belong to the model
-            return caller
-        if len(paths) == 1 or not caller:
-            return paths[0]
+        """The path of a module that was called from the module at `caller`.
+
+        One that does not belong to the model has the path of its caller.
+        """
+        first = self.first_paths.get(id(module), caller)
+        if id(module) not in self.more_paths or not caller:
+            return first
         prefix = f"{caller}."
-        return next((path for path in paths if path.startswith(prefix)), paths[0])
+        paths = (first, *self.more_paths[id(module)])
+        return next((path for path in paths if path.startswith(prefix)), first)
 
 
 def walk(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Every module with its path, parents first; one that has two names comes under both."""
-    pending: list[tuple[str, nn.Module, tuple[nn.Module, ...]]] = [("", model, ())]
+    pending: list[tuple[str, nn.Module, frozenset[int]]] = [("", model, frozenset())]
     while pending:
         path, module, above = pending.pop()
         yield path, module
         children = module._modules
         if not children:
             continue
-        above = (*above, module)
+        above = above | {id(module)}
         prefix = f"{path}." if path else ""
-        for name, child in reversed(list(children.items())):
-            if child is not None and not any(child is ancestor for ancestor in above):
+        for name, child in reversed(children.items()):
+            if child is not None and id(child) not in above:
                 pending.append((prefix + name, child, above))
 
 
@@ -94,64 +100,59 @@ class Visit:
 
 
 class Ownership:
-    """Says of each tensor under which name it was met first."""
+    """Says of each tensor under which name it was met first, and writes the records of layers."""
 
-    def __init__(self) -> None:
-        self._first: dict[int, str] = {}
+    def __init__(self, structure: Structure) -> None:
+        self._first = structure.tensor_names.copy()
 
     def layer(self, path: str, module: nn.Module, visit: Visit) -> Layer:
         """The record of a module: what it is, how it ran and what it owns itself."""
         prefix = f"{path}." if path else ""
+        volatile = module._non_persistent_buffers_set
         return Layer(
-            path=path,
-            type=type_name(module),
-            calls=visit.calls,
-            inputs=visit.inputs,
-            outputs=visit.outputs,
-            parameters=tuple(
+            path,
+            type_name(module),
+            visit.calls,
+            visit.inputs,
+            visit.outputs,
+            tuple(
                 [
-                    Parameter(
-                        name,
-                        _stored(tensor),
-                        tensor.requires_grad,
-                        self._met(prefix + name, tensor),
+                    _parameter(
+                        name, layout_of(t), t.requires_grad, self._elsewhere(prefix + name, t)
                     )
-                    for name, tensor in module._parameters.items()
-                    if tensor is not None
+                    for name, t in module._parameters.items()
+                    if t is not None
                 ]
             ),
-            buffers=tuple(
+            tuple(
                 [
-                    Buffer(
-                        name,
-                        _stored(tensor),
-                        name not in module._non_persistent_buffers_set,
-                        self._met(prefix + name, tensor),
+                    _buffer(
+                        name, layout_of(t), name not in volatile, self._elsewhere(prefix + name, t)
                     )
-                    for name, tensor in module._buffers.items()
-                    if tensor is not None
+                    for name, t in module._buffers.items()
+                    if t is not None
                 ]
             ),
         )
 
-    def _met(self, name: str, tensor: Tensor) -> str | None:
+    def _elsewhere(self, name: str, tensor: Tensor) -> str | None:
         first = self._first.setdefault(id(tensor), name)
         return None if first == name else first
 
 
+@lru_cache(maxsize=10_000)
+def _parameter(name: str, layout: int, trainable: bool, shared_with: str | None) -> Parameter:
+    """A record to share: most layers of a network own the like of what others own."""
+    return Parameter(name, SPECS[layout], trainable, shared_with)
+
+
+@lru_cache(maxsize=10_000)
+def _buffer(name: str, layout: int, persistent: bool, shared_with: str | None) -> Buffer:
+    return Buffer(name, SPECS[layout], persistent, shared_with)
+
+
 def type_name(module: nn.Module) -> str:
     """The class name of a module: that of the original where it was scripted."""
-    is_script = isinstance(module, torch.jit.ScriptModule)
+    is_script = SCRIPT[module.__class__]
     original = module.original_name if is_script else module.__dict__.get("original_name")
     return original if isinstance(original, str) else type(module).__name__
-
-
-def is_uninitialised(tensor: Tensor) -> bool:
-    """Whether a lazy layer has yet to give this tensor a shape."""
-    return isinstance(tensor, (UninitializedParameter, UninitializedBuffer))
-
-
-def _stored(tensor: Tensor) -> TensorSpec:
-    if is_uninitialised(tensor):
-        return TensorSpec((0,), DTYPE_NAMES[tensor.dtype])
-    return spec_of(tensor)

@@ -62,9 +62,8 @@ def trace(
         if weights is not None:
             built = replace(built, notes=(*built.notes, _fit(built.structure, weights)))
         structure = built.structure
-        modules = structure.distinct_modules()
-        with guarding.unchanged(modules) if loaded.live else nullcontext():
-            guarding.set_mode(modules, mode)
+        with guarding.unchanged(structure) if loaded.live else nullcontext():
+            guarding.set_mode(structure.distinct_modules(), mode)
             attempts = given_for(structure, loaded, inputs, kwargs=kwargs, batch=batch)
             failed: tuple[Run, Exception] | None = None
             for given in attempts:
@@ -126,9 +125,8 @@ def _trace_really(
     structure = Structure(module)
     if weights is not None and not loaded.live:
         load_weights(structure.model, weights)
-    modules = structure.distinct_modules()
-    with guarding.unchanged(modules), guarding.unchanged_buffers(module):
-        guarding.set_mode(modules, mode)
+    with guarding.unchanged(structure), guarding.unchanged_buffers(module):
+        guarding.set_mode(structure.distinct_modules(), mode)
         run = Run(loaded, structure, given, mode=mode)
         try:
             return run.really(HowTraced("real", "real", notes))
@@ -185,6 +183,7 @@ class Run:
                 outputs = self.model(*given.args, **given.kwargs)
             except SystemExit as problem:  # it would end this process, and with its own exit code
                 raise RuntimeError(f"it ends the process (exit {problem.code})") from problem
+        self.watch.note_return(given.args, given.kwargs, outputs)
         return self.written(how, outputs)
 
     def mark_inputs(self, tensors: Iterable[Tensor]) -> None:

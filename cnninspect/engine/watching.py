@@ -47,10 +47,17 @@ class Watch:
         del self.recorder.layers[1:]
         self._running.clear()
 
+    def note_return(self, args: Any, kwargs: dict[str, Any], output: Any) -> None:
+        """Note that the model returned, in case it has a `__call__` of its own without hooks."""
+        if "" not in self.visits:
+            visit = self.visits[""] = Visit(len(self.visits))
+            visit.calls = 1
+            visit.inputs, visit.outputs = specs_in((args, kwargs)), specs_in(output)
+
     def _enter_module(self, module: nn.Module, _: Any) -> None:
         self.failed = None
         layers = self.recorder.layers
-        path = self.structure.path_under(module, layers[-1]) if self._running else ""
+        path = self.structure.path_under(module, layers[-1])
         layers.append(path)
         self._running.append(module)
         visit = self.visits.get(path)
@@ -84,7 +91,7 @@ class Watch:
                 parent = parent_of(path)
                 order[parent] = min(order[parent], order[path])
                 children.setdefault(parent, []).append(path)
-        owned = Ownership()
+        owned = Ownership(self.structure)
         layers = {
             path: owned.layer(path, module, self.visits.get(path, NO_VISIT))
             for path, module in self.structure.modules.items()

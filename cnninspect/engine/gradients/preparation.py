@@ -96,10 +96,7 @@ def _as_it_was(module: nn.Module) -> Iterator[None]:
     for parameter, *_ in kept:
         parameter.grad = None
     try:
-        with (
-            guarding.unchanged(structure.distinct_modules()),
-            guarding.unchanged_buffers(module),
-        ):
+        with guarding.unchanged(structure), guarding.unchanged_buffers(module):
             yield
     finally:
         for parameter, is_trained, gradient, hooks in kept:
