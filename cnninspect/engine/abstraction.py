@@ -85,7 +85,7 @@ class Abstraction(TorchDispatchMode):
         return False  # else the first operator imports the compiler, which takes a second
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        operator = OPERATORS.get(func)
+        operator = OPERATORS.get(id(func))
         if operator is None:
             operator = operator_of(func)
         elif operator.is_plain and self.recorder is not None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes
 
-from cnninspect.engine.layouts import abstract, layout_of, spec_of
+from cnninspect.engine.layouts import abstract, contiguous, layout_of, number_of, spec_of
 from cnninspect.engine.operators import plain_argument
 from cnninspect.engine.recording import Recorder, tensors_in
 from cnninspect.records.operations import Operation
@@ -73,14 +73,12 @@ class Fusion(TorchFunctionMode):
     def _attention(self, *args: Any, **kwargs: Any) -> Any:
         named = dict(zip(ATTENTION, args)) | kwargs
         query, key, value = named["query"], named["key"], named["value"]
-        if not _attention_fits(query, key, value, is_grouped=named.get("enable_gqa", False)):
+        shape = _attention_shape(query, key, value, is_grouped=named.get("enable_gqa", False))
+        if shape is None:
             return F.scaled_dot_product_attention(*args, **kwargs)  # raises its own error
 
         def layout() -> Tensor:
-            batch = query.shape[:-2]
-            if not named.get("enable_gqa", False):
-                batch = torch.broadcast_shapes(batch, key.shape[:-2], value.shape[:-2])
-            return query.new_empty((*batch, query.shape[-2], value.shape[-1]), device="meta")
+            return abstract(number_of((shape, contiguous(shape), query.dtype)))
 
         return self._record(
             "aten.scaled_dot_product_attention", named, layout,
@@ -177,18 +175,24 @@ class _SlowPath(AbstractContextManager[None]):
         torch.backends.mha.set_fastpath_enabled(True)
 
 
-def _attention_fits(query: Tensor, key: Tensor, value: Tensor, *, is_grouped: bool) -> bool:
+def _attention_shape(
+    query: Tensor, key: Tensor, value: Tensor, *, is_grouped: bool
+) -> tuple[int, ...] | None:
+    """The shape of what attention returns; None where the arguments do not fit together."""
     if min(query.dim(), key.dim(), value.dim()) < 2:
-        return False
+        return None
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
-        return False
+        return None
+    batch = query.shape[:-2]
     if is_grouped:
-        return query.dim() == key.dim() == value.dim()
-    try:
-        torch.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
-    except RuntimeError:
-        return False
-    return True
+        if not query.dim() == key.dim() == value.dim():
+            return None
+    elif not batch == key.shape[:-2] == value.shape[:-2]:
+        try:
+            batch = torch.broadcast_shapes(batch, key.shape[:-2], value.shape[:-2])
+        except RuntimeError:
+            return None
+    return (*batch, query.shape[-2], value.shape[-1])
 
 
 def _unguarded(func: Any) -> Any:

@@ -30,7 +30,7 @@ def unchanged(structure: Structure) -> Iterator[None]:
     """
     modules = structure.distinct_modules()
     held = [v for m in modules for v in vars(m).values() if CONTAINER[v.__class__]]
-    filled, empty = [c for c in held if c], [c for c in held if not c]
+    filled = list(filter(None, held))
     kept = [container.copy() for container in (*map(vars, modules), *filled)]
     tensors = tuple(
         [t for t in structure.tensors if not UNINITIALISED[t.__class__] and not t.is_inference()]
@@ -39,8 +39,9 @@ def unchanged(structure: Structure) -> Iterator[None]:
     try:
         yield
     finally:
-        for container in empty:
-            if container:
+        were_filled = set(map(id, filled))
+        for container in filter(None, held):
+            if id(container) not in were_filled:
                 container.clear()
         now = (*map(vars, modules), *filled)
         if not _same_items(now, kept):

@@ -160,7 +160,8 @@ SPARSE = frozenset(
 )
 """Layouts that keep only some of the elements."""
 
-OPERATORS: dict[Any, Operator] = {}
+OPERATORS: dict[int, Operator] = {}
+"""By the `id` of PyTorch's object, whose own hash is slow."""
 MOST_REMEMBERED = 50_000
 """Outcomes kept in a process; a sweep over many models starts afresh past it."""
 _remembered = 0
@@ -169,9 +170,9 @@ _default_dtype = torch.get_default_dtype()
 
 def operator_of(function: Any) -> Operator:
     """What is known of a PyTorch operator."""
-    operator = OPERATORS.get(function)
+    operator = OPERATORS.get(id(function))
     if operator is None:
-        operator = OPERATORS[function] = Operator(function)
+        operator = OPERATORS[id(function)] = Operator(function)
     return operator
 
 

@@ -107,32 +107,35 @@ class Ownership:
 
     def layer(self, path: str, module: nn.Module, visit: Visit) -> Layer:
         """The record of a module: what it is, how it ran and what it owns itself."""
-        prefix = f"{path}." if path else ""
-        volatile = module._non_persistent_buffers_set
         return Layer(
             path,
             type_name(module),
             visit.calls,
             visit.inputs,
             visit.outputs,
-            tuple(
-                [
-                    _parameter(
-                        name, layout_of(t), t.requires_grad, self._elsewhere(prefix + name, t)
-                    )
-                    for name, t in module._parameters.items()
-                    if t is not None
-                ]
-            ),
-            tuple(
-                [
-                    _buffer(
-                        name, layout_of(t), name not in volatile, self._elsewhere(prefix + name, t)
-                    )
-                    for name, t in module._buffers.items()
-                    if t is not None
-                ]
-            ),
+            self._parameters(path, module) if module._parameters else (),
+            self._buffers(path, module) if module._buffers else (),
+        )
+
+    def _parameters(self, path: str, module: nn.Module) -> tuple[Parameter, ...]:
+        prefix = f"{path}." if path else ""
+        return tuple(
+            [
+                _parameter(name, layout_of(t), t.requires_grad, self._elsewhere(prefix + name, t))
+                for name, t in module._parameters.items()
+                if t is not None
+            ]
+        )
+
+    def _buffers(self, path: str, module: nn.Module) -> tuple[Buffer, ...]:
+        prefix = f"{path}." if path else ""
+        volatile = module._non_persistent_buffers_set
+        return tuple(
+            [
+                _buffer(name, layout_of(t), name not in volatile, self._elsewhere(prefix + name, t))
+                for name, t in module._buffers.items()
+                if t is not None
+            ]
         )
 
     def _elsewhere(self, name: str, tensor: Tensor) -> str | None:
