@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
 from cnninspect.analyses.budgets import Baseline
@@ -12,12 +13,15 @@ from cnninspect.errors import BadBudget, FileUnreadable
 from cnninspect.records.budget_check import CheckedLimit, LockedModel
 from cnninspect.records.difference import Difference
 from cnninspect.records.limits import QUANTITIES
+from cnninspect.records.models import InputRequest
 from cnninspect.records.rebuilding import rebuilt
 from cnninspect.records.reports import plain
 from cnninspect.records.summary import Summary
 from cnninspect.records.traces import Trace
 
 SCHEMA = "cnninspect.lock/1"
+UNNAMED = re.compile(r"input\d+")
+"""What inputs are called for which `forward` has no name."""
 
 
 def locked(trace: Trace, summary: Summary) -> LockedModel:
@@ -81,6 +85,24 @@ def baseline_in(models: Mapping[str, LockedModel], reference: str, path: str) ->
         if hasattr(model.totals, quantity.field)
     }
     return Baseline(f"{path}: {model.model.reference}", values)
+
+
+def inputs_of(model: LockedModel) -> tuple[InputRequest, ...] | None:
+    """What a model was run with when it was written down; None where that cannot be asked for.
+
+    The dtype of floating-point inputs is left to the model, which may have another by now.
+    """
+    names = [tensor.name for tensor in model.inputs]
+    if not names or not all(name.isidentifier() for name in names):  # parts of lists and such
+        return None
+    return tuple(
+        InputRequest(
+            tensor.spec.shape,
+            None if "float" in tensor.spec.dtype else tensor.spec.dtype,
+            None if UNNAMED.fullmatch(tensor.name) else tensor.name,
+        )
+        for tensor in model.inputs
+    )
 
 
 def moved(before: LockedModel, now: LockedModel) -> tuple[CheckedLimit, Difference | None]:

@@ -109,8 +109,8 @@ class Gate:
     def _with_typed(self, budget: Budget, name: str) -> Budget:
         return budget_file.combined(budget, self.typed, name)
 
-    def trace(self, subject: Subject, budget: Budget) -> Trace:
-        """Run a model with the inputs that its budget names."""
+    def trace(self, subject: Subject, budget: Budget, before: LockedModel | None = None) -> Trace:
+        """Run a model with the inputs that its budget names, else with those it was locked with."""
         if isinstance(subject, Trace):
             return subject
         from cnninspect.engine.dispatching import trace
@@ -119,11 +119,13 @@ class Gate:
         arguments = self.arguments
         if arguments is None and budget.inputs:
             arguments = parse_inputs(list(budget.inputs))
+        elif arguments is None and before is not None and not (self.kwargs or budget.batch):
+            arguments = locking.inputs_of(before)
         return trace(
             load(subject) if isinstance(subject, str) else subject,
             arguments,
             kwargs=self.kwargs,
-            mode=budget.mode or "eval",
+            mode=budget.mode or (before.mode if before is not None else "eval"),
             batch=budget.batch or 1,
         )
 
@@ -140,8 +142,9 @@ class Gate:
         collected: _Collected,
     ) -> None:
         """Put into `collected` what comes of one model."""
+        before = None if locked is None else locked.get(_name(subject))
         try:
-            traced = self.trace(subject, budget)
+            traced = self.trace(subject, budget, before)
         except CnnInspectError as problem:
             collected.failed.append(unmeasured(_name(subject), problem))
             collected.problems.append(problem)
@@ -149,10 +152,10 @@ class Gate:
         summary = summarize_trace(traced, "macs")
         limits: list[CheckedLimit] = []
         if budget.checks_something:
-            limits += check_trace(traced, summary, budget, self._baseline(budget, traced))
+            baseline = self._baseline(budget, traced, before)
+            limits += check_trace(traced, summary, budget, baseline)
         now = locking.locked(traced, summary)
         if locked is not None:
-            before = locked.get(_name(subject))
             if before is None:
                 hint = f"it has: {', '.join(locked)}; --write-lock adds it"
                 raise BadBudget(str(self.lock), f"it has no model {_name(subject)!r}", hint)
@@ -165,14 +168,24 @@ class Gate:
                          all(limit.ok for limit in limits))
         )  # fmt: skip
 
-    def _baseline(self, budget: Budget, traced: Trace) -> Baseline | None:
+    def _baseline(
+        self, budget: Budget, traced: Trace, before: LockedModel | None
+    ) -> Baseline | None:
         if budget.baseline is None:
             return None
-        reference = budget.baseline.text
-        if reference.endswith(LOCK_SUFFIX):
-            models = read_lock(Path(reference))
-            return locking.baseline_in(models, traced.model.reference, reference)
-        return baseline_of(figures_of(self.trace(reference, budget)), budget.dtype)
+        reference, line = budget.baseline.text, budget.baseline.line
+        try:
+            if reference.endswith(LOCK_SUFFIX):
+                models = read_lock(Path(reference))
+                return locking.baseline_in(models, traced.model.reference, reference)
+            figures = figures_of(self.trace(reference, budget, before))
+        except CnnInspectError as problem:
+            if line is None:  # it was typed
+                raise
+            raise BadBudget(
+                f"{self.file}:{line}", f"baseline: {problem}", problem.hint
+            ) from problem
+        return baseline_of(figures, budget.dtype)
 
 
 class _Collected:

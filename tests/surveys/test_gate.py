@@ -137,11 +137,35 @@ def test_what_moved_is_told_layer_by_layer(locked, write):
 
 def test_what_moved_because_of_the_input_says_so(write):
     path = write("cnninspect.lock", lock_text("resnet20", "none.lock", input=["3x64x64"])[0])
-    report = cnninspect.check("resnet20", locked=path, mode="train")
+    report = cnninspect.check("resnet20", locked=path, input=["3x32x32"], mode="train")
     assert "input 1×3×64×64 float32 → 1×3×32×32 float32; mode eval → train" in (
         report.limits[0].reason
     )
-    assert cnninspect.check("resnet20", locked=path, input=["3x64x64"]).ok
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        ("resnet20", {"input": ["2x3x64x64"], "mode": "train"}),
+        ("lstm", {"input": ["2x9x28"]}),
+        ("resnet20", {"batch": 3}),
+    ],
+)
+def test_a_model_is_run_as_it_was_when_it_was_locked(write, model, settings):
+    path = write("cnninspect.lock", lock_text(model, "none.lock", **settings)[0])
+    report = cnninspect.check(model, locked=path, baseline=model, max_growth="0%")
+    assert report.ok
+    assert len(report.limits) == 5
+    assert report.models[0].inputs == cnninspect.check(locked=path).models[0].inputs
+
+
+def test_a_baseline_that_is_not_there_names_its_line(write):
+    text = '[models.mlp]\nbaseline = "mpl"\nmax_growth = "2%"\n'
+    with pytest.raises(
+        BadBudget, match=r"budget.toml:2: baseline: .*no model called 'mpl'"
+    ) as told:
+        cnninspect.check(budget=write("budget.toml", text))
+    assert "did you mean mlp" in told.value.hint
 
 
 def test_models_are_put_beside_those_that_are_there(locked):
