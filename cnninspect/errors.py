@@ -18,12 +18,12 @@
     │   ├── NothingToCheck          a gate without a limit
     │   ├── CannotScale             a model has no such size, or not in a way that can be told
     │   ├── MissingLibrary          an extra is not installed
+    │   ├── NeedsModules            a trace or a graph, where a network of modules is needed
     │   ├── CannotTrain             a model has nothing that gradients could reach
     │   ├── LabelOutOfRange         a label names a class that the model does not have
     │   ├── FileMissing             there is no such file
     │   └── FileExists              the output is there already
     ├── Failure                     1: what failed
-    │   ├── NothingToTrain          no output depends on a parameter that may change
     │   ├── SomeModelsFailed        of several models, some could not be measured
     │   ├── LibraryBroken           a library is there and cannot be imported
     │   ├── SourceBroken            another package's source cannot be used
@@ -275,6 +275,16 @@ class MissingLibrary(UsageError):
         )
 
 
+class NeedsModules(UsageError):
+    """A trace, or the graph in a file, where only a network of modules will do."""
+
+    def __init__(self, model: str, what_it_is: str, needed_for: str) -> None:
+        super().__init__(
+            f"{needed_for} needs a network of modules, and {model} is {what_it_is}",
+            "give the network that it was made from",
+        )
+
+
 class CannotTrain(UsageError):
     """A model has nothing that gradients could reach."""
 
@@ -401,16 +411,6 @@ class BuildFailed(Failure):
 
     def __init__(self, model: str, problem: str, hint: str = "") -> None:
         super().__init__(f"building {model} failed: {problem}", hint or "--debug shows where")
-
-
-class NothingToTrain(Failure):
-    """No output depends on a parameter that may change."""
-
-    def __init__(self, model: str) -> None:
-        super().__init__(
-            f"{model} has nothing to train: no output depends on a trainable parameter",
-            "freeze less, or ask for inference",
-        )
 
 
 class DoesNotFit(AnswerIsNo):

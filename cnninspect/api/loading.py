@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Union
 
-from cnninspect.errors import BadReference, UnknownChoice
+from cnninspect.errors import NeedsModules, UnknownChoice
 from cnninspect.records.models import GraphFile, LoadedModel, ModelInfo
 
 if TYPE_CHECKING:
@@ -69,21 +69,15 @@ def network(model: Model, needed_for: str) -> LoadedModel:
     """What a reference names, if it has modules, or a live module as a model that must not change.
 
     Raises:
-        BadReference: it is a file that holds a graph, or a trace.
+        NeedsModules: it is a file that holds a graph, or a trace.
     """
     from cnninspect.records.traces import Trace
 
     if isinstance(model, Trace):
-        raise BadReference(
-            model.model.reference, f"it is a trace, and {needed_for} needs a network of modules"
-        )
+        raise NeedsModules(model.model.reference, "a trace", needed_for)
     loaded = load(model)
     if isinstance(loaded, GraphFile):
-        raise BadReference(
-            loaded.info.reference,
-            f"it is a graph in a file, and {needed_for} needs a network of modules",
-            "give the network that it was exported from",
-        )
+        raise NeedsModules(loaded.info.reference, "the graph in a file", needed_for)
     return loaded
 
 

@@ -40,7 +40,7 @@ def memory(
     of parameters that are not trained; `mode` is train, or eval for inference, unless given.
 
     Raises:
-        NothingToTrain: no output depends on a trainable parameter.
+        CannotTrain: no output depends on a trainable parameter.
         PatternMatchesNothing: a pattern of `freeze` names nothing.
         CnnInspectError: see `cnninspect.errors`.
     """

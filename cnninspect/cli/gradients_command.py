@@ -17,6 +17,12 @@ from cnninspect.errors import BadOption, Unhealthy, UnknownChoice
 if TYPE_CHECKING:
     from cnninspect.records.gradient_profile import GradientProfile, ModelGradients
 
+OF_PATHS = frozenset(
+    ("models", "input", "batch", "mode", "paths", "human", "format", "output", "force", "quiet",
+     "debug")
+)  # fmt: skip
+"""What may be typed together with --paths."""
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the application."""
@@ -24,6 +30,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def gradients(
+    context: typer.Context,
     models: chosen.Models,
     input: options.Input = None,  # noqa: A002
     batch: chosen.Batch = None,
@@ -64,8 +71,7 @@ def gradients(
     inputs = parse_inputs(input)
     looks: dict[str, Any] = {"format": format.value, "output": output, "force": force}
     if paths:
-        if plot is not None or unwanted:
-            raise BadOption("--paths", "with --plot or --fail-on", "used without them")
+        _refuse_measuring(context)
         found = api.gradient_paths(models, inputs, mode=mode.value, batch=batch or 2)
         show(found, quiet=quiet, human=human, **looks)
         return
@@ -103,6 +109,15 @@ def gradients(
         if not quiet:
             typer.echo(f"wrote {plot}", err=True)
     _judge(report, unwanted)
+
+
+def _refuse_measuring(context: typer.Context) -> None:
+    """See that with --paths, which runs nothing, no option was typed that is for real passes."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if name not in OF_PATHS and source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise BadOption("--paths", f"with {option}", "used without it, since nothing is run")
 
 
 def _unwanted(typed: str | None) -> tuple[str, ...]:

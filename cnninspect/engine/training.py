@@ -32,7 +32,7 @@ from cnninspect.engine.liveness import (
 from cnninspect.engine.recording import Recorder, tensors_in
 from cnninspect.engine.structure import Structure
 from cnninspect.engine.tracing import Run, reason_for_real_run
-from cnninspect.errors import BadOption, CnnInspectError, NothingToTrain, UnknownChoice
+from cnninspect.errors import BadOption, CannotTrain, CnnInspectError, UnknownChoice
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.operations import Operation
 from cnninspect.records.traces import HowTraced
@@ -67,7 +67,7 @@ def trace_training(
     Raises:
         UnknownChoice: weights cannot be of that dtype, autocast does not compute in it, or there
             is no such mode.
-        NothingToTrain: no output depends on a parameter that may change.
+        CannotTrain: no output depends on a parameter that may change.
         BuildFailed, RunFailed, BadInput: as for a forward trace.
     """
     asked = (("--dtype", dtype, DTYPES), ("--amp", amp, AMP_DTYPES), ("--mode", mode, MODES))
@@ -176,7 +176,11 @@ class Step:
 
     def _backward(self, outputs: list[Tensor]) -> None:
         if not outputs:
-            raise NothingToTrain(self.run.loaded.info.reference)
+            raise CannotTrain(
+                self.run.loaded.info.reference,
+                "no output depends on a trainable parameter",
+                "freeze less, or ask for inference",
+            )
         # Ones have known values, which would keep small ones real.
         gradients = [
             torch.empty_like(output) if output.is_meta else torch.ones_like(output)

@@ -91,6 +91,10 @@ class GradientSettings:
                 raise BadOption(option, number, f"{least} or more")
         if self.every == 0:
             raise BadOption("--every", 0, "1 or more")
+        if not self.steps:
+            for option, given in (("--every", self.every), ("--lr", self.lr)):
+                if given is not None:
+                    raise BadOption(option, given, "used with --steps")
         if self.lr is not None and not 0 < self.lr < float("inf"):
             raise BadOption("--lr", self.lr, "above 0")
 

@@ -79,7 +79,7 @@ def test_a_picture_is_drawn(cnninspect_: Callable, tmp_path: Path) -> None:
         (["resnet20", "--amp", "half"], 2, "'half' is not known"),
         (["resnet20", "--amp", "float64"], 2, "'float64' is not known"),
         (["resnet20", "--freeze", "layer9"], 2, "layer9"),
-        (["resnet20", "--freeze", "*"], 1, "nothing to train"),
+        (["resnet20", "--freeze", "*"], 2, "cannot be trained"),
         (["resnet20", "--fit", "much"], 2, "much"),
         (["resnet20", "--fit", "1GB", "--batch", "4"], 2, "--batch 4 is not possible"),
         (["resnet20", "--plot", "memory.gif"], 2, "memory.gif"),

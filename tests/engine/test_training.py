@@ -22,7 +22,7 @@ from cnninspect.analyses.optimizers import OPTIMIZERS
 from cnninspect.engine.liveness import Liveness
 from cnninspect.engine.recording import tensors_in
 from cnninspect.engine.training import trace_training
-from cnninspect.errors import BadInput, NothingToTrain, UsageError
+from cnninspect.errors import BadInput, CannotTrain, UsageError
 from cnninspect.records.training import TrainingTrace
 from cnninspect.sources.registry import load
 
@@ -291,7 +291,7 @@ def test_a_live_module_is_not_touched_by_training() -> None:
 
 
 def test_a_model_without_trainable_parameters_is_an_error() -> None:
-    with pytest.raises(NothingToTrain, match="nothing to train"):
+    with pytest.raises(CannotTrain, match="no output depends on a trainable parameter"):
         trace_training(api.load(nn.ReLU()), (torch.randn(2, 3),))
 
 

@@ -9,8 +9,8 @@ from cnninspect.engine.onnx_export.exporting import readable
 from cnninspect.errors import (
     BadInput,
     BadOption,
-    BadReference,
     ExportFailed,
+    NeedsModules,
     UnknownChoice,
 )
 
@@ -142,11 +142,11 @@ def test_choices_that_cannot_be_are_refused(export, settings, error, message):
 
 def test_only_networks_of_modules_can_be_exported(export, tmp_path):
     _, path = export("mlp@hidden=5", verify=False)
-    with pytest.raises(BadReference, match="a graph in a file"):
+    with pytest.raises(NeedsModules, match="the graph in a file"):
         export(str(path), name="again.onnx")
     import cnninspect
 
-    with pytest.raises(BadReference, match="it is a trace"):
+    with pytest.raises(NeedsModules, match="is a trace"):
         export(cnninspect.trace("mlp"), name="again.onnx")
 
 
