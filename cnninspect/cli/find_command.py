@@ -12,7 +12,7 @@ from cnninspect.cli import options
 from cnninspect.cli.output import check_output, show
 from cnninspect.cli.parsing import parse_columns, parse_inputs
 from cnninspect.cli.progress import progress_bar
-from cnninspect.errors import BadOption
+from cnninspect.errors import BadOption, SomeModelsFailed
 
 
 def add_to(app: typer.Typer) -> None:
@@ -121,6 +121,8 @@ def find(
         )
     show(report, format=format.value, output=output, force=force, quiet=quiet, human=human, **view)
     draw(report, plot, force=force, quiet=quiet)
+    if report.failed and not report.searched:
+        raise SomeModelsFailed(len(report.failed), len(report.failed))
 
 
 def _rows(typed: str | None) -> int | str | None:

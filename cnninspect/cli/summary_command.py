@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from contextlib import suppress
+from typing import Annotated, Any, Optional
 
 import typer
 
 from cnninspect.cli import options
 from cnninspect.cli.output import check_output, show
 from cnninspect.cli.parsing import parse_columns, parse_inputs
-from cnninspect.errors import BadOption, UnknownOperations, UnsafeToLoad
+from cnninspect.errors import BadOption, UnknownChoice, UnknownOperations, UnsafeToLoad
 
 TRANSFER = "Transfer learning: a new head, the rest frozen"
 
@@ -147,6 +148,14 @@ def summary(
     from cnninspect.records.checkpoint import Checkpoint
 
     check_output(output, force=force)
+    view = {
+        "level": _level(level),
+        "sort": sort,
+        "top": top,
+        "columns": parse_columns(columns),
+        "fold": fold,
+    }
+    _check_view(view)
     report = api.summarize(
         model,
         parse_inputs(input),
@@ -160,25 +169,31 @@ def summary(
         unfreeze=unfreeze or (),
         head=set_head,
     )
-    show(
-        report,
-        format=format.value,
-        output=output,
-        force=force,
-        quiet=quiet,
-        level=_level(level),
-        sort=sort,
-        top=top,
-        columns=parse_columns(columns),
-        fold=fold,
-        human=human,
-    )
+    show(report, format=format.value, output=output, force=force, quiet=quiet, human=human, **view)
     if strict and isinstance(report, Checkpoint):
         refused = [found.name for found in report.globals if not found.allowed]
         if refused:
             raise UnsafeToLoad(report.reference, refused)
     elif strict and report.uncounted:
         raise UnknownOperations([unknown.op for unknown in report.uncounted])
+
+
+def _check_view(view: dict[str, Any]) -> None:
+    """Refuse at once what neither the table of a network takes nor that of a file of weights.
+
+    Raises:
+        UnknownChoice, BadOption: there is no such column or order, or a number is of no use.
+    """
+    from cnninspect.render.checkpoint_view import CheckpointView
+    from cnninspect.render.summary_view import SummaryView
+
+    try:
+        SummaryView(**view)
+    except UnknownChoice:
+        with suppress(UnknownChoice):
+            CheckpointView(**view)
+            return
+        raise
 
 
 def _level(typed: str | None) -> int | str | None:

@@ -55,7 +55,7 @@ def render(report: Report, *, format: str = "table", **options: Any) -> str:  # 
     """The report as text that ends with a line break.
 
     `options` are the fields of the report's view: those of `renderers.View` for all, and what the
-    report's own file adds.
+    report's own file adds.  `columns` may also be text, as after `--columns`.
 
     Raises:
         UnknownChoice: there is no such format, column or order.
@@ -65,6 +65,8 @@ def render(report: Report, *, format: str = "table", **options: Any) -> str:  # 
     renderer = renderer_of(type(report))
     if format not in (*FORMATS, *renderer.writers):
         raise UnknownChoice("--format", format, (*FORMATS, *renderer.writers))
+    if isinstance(columns := options.get("columns"), str):
+        options["columns"] = tuple(name.strip() for name in columns.split(","))
     view = renderer.view(**options)
     if format in renderer.writers:
         return renderer.writers[format](report, view)

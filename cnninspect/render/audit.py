@@ -73,7 +73,10 @@ def _numbers(report: Audit, shown: Sequence[AuditedCounter], view: AuditView) ->
     what = Cell("MACs of its trace", Style.FAINT)
     rows: list[tuple[Cell, ...]] = [(Cell(OURS, Style.STRONG), ours, Cell(), Cell(), what)]
     printed: dict[tuple[int | None, int], list[AuditedCounter]] = {}
+    silent = _silent(shown)
     for counter in shown:
+        if counter.name in silent.get(counter.problem, ()):
+            continue
         if counter.kind is CounterKind.PUBLISHED:
             printed.setdefault((counter.total, counter.unexplained), []).append(counter)
         else:
@@ -82,11 +85,20 @@ def _numbers(report: Audit, shown: Sequence[AuditedCounter], view: AuditView) ->
         where = " · ".join(counter.about for counter in alike)
         agrees = f": {AS_PRINTED}" if _is_as_printed(alike[0]) else ""
         rows.append(_number_row(alike[0], f"{where}{agrees}", view))
-    remarks: tuple[str, ...] = ()
+    remarks = [f"no answer from {_names(names)}: {problem}" for problem, names in silent.items()]
     if len(report.counters) > len(shown):
         names = _names([counter.name for counter in report.counters if counter not in shown])
-        remarks = (f"the rules of {names} give the same as the tools",)
-    return Table(NUMBER_COLUMNS, tuple(rows), remarks=remarks)
+        remarks.append(f"the rules of {names} give the same as the tools")
+    return Table(NUMBER_COLUMNS, tuple(rows), remarks=tuple(remarks))
+
+
+def _silent(counters: Sequence[AuditedCounter]) -> dict[str, list[str]]:
+    """Names of the counters that failed for one reason, where several did; they need no rows."""
+    failed: dict[str, list[str]] = {}
+    for counter in counters:
+        if counter.total is None:
+            failed.setdefault(counter.problem, []).append(counter.name)
+    return {problem: names for problem, names in failed.items() if len(names) > 1}
 
 
 AS_PRINTED = "agrees as printed"

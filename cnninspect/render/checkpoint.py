@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cnninspect.records.checkpoint import Checkpoint, StoredTensor
 from cnninspect.render.checkpoint_tree import Node, tree_of
-from cnninspect.render.checkpoint_view import TABLE_LEVEL, CheckpointView
+from cnninspect.render.checkpoint_view import CheckpointView
 from cnninspect.render.pages import (
     Block,
     Cell,
@@ -23,6 +23,7 @@ from cnninspect.render.pages import (
 from cnninspect.render.plain_data import Field
 from cnninspect.render.quantities import bytes_text, count, plural, share, sizes
 from cnninspect.render.renderers import Renderer
+from cnninspect.render.tree_view import TABLE_LEVEL
 
 CSV_FIELDS = (
     "name", "shape", "dtype", "elements", "bytes", "storage", "offset", "stride", "shares_with",

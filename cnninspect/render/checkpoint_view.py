@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Union
+from typing import Any
 
-from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.records.checkpoint import StoredTensor
 from cnninspect.render.layer_order import natural
-from cnninspect.render.renderers import View
+from cnninspect.render.tree_view import TreeView
 
-TABLE_LEVEL = 3
-"""Levels that a table shows unless told otherwise."""
 COLUMNS = ("path", "shape", "dtype", "tensors", "elements", "share", "bytes", "storage", "offset",
            "stride", "shared")  # fmt: skip
 """What can be typed after `--columns`."""
@@ -35,43 +32,12 @@ SORT_KEYS: dict[str, Callable[[StoredTensor], Any]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointView(View):
-    """What to show of a file of weights, and how.
+class CheckpointView(TreeView):
+    """What to show of a file of weights, and how: rows are tensors, with modules above them."""
 
-    Raises:
-        UnknownChoice: there is no such column or order.
-        BadOption: the level or the number of rows is of no use, or folding meets sorting.
-    """
-
-    level: Union[int, Literal["auto"], None] = "auto"
-    """Names down to which tensors are shown by themselves; None: all; auto: 3 in tables, else all.
-    Deeper ones are added up under the module that holds them."""
-    sort: str | None = None
-    """A column to sort by; the rows are then a flat list of tensors.  None: the tree of modules."""
-    top: int | None = None
-    """Only so many tensors, the largest unless `sort` says otherwise, and a row for the rest."""
-    columns: tuple[str, ...] = ()
-    """Columns in their order; empty: those that fit by themselves."""
-    fold: bool = False
-    """Runs of modules with the same tensors shown once."""
-
-    def __post_init__(self) -> None:
-        for name in self.columns:
-            if ALIASES.get(name, name) not in COLUMNS:
-                raise UnknownChoice("--columns", name, COLUMNS)
-        if self.sort is not None and ALIASES.get(self.sort, self.sort) not in SORT_KEYS:
-            raise UnknownChoice("--sort", self.sort, SORT_KEYS)
-        if isinstance(self.level, int) and self.level < 0:
-            raise BadOption("--level", self.level, "0 or more")
-        if self.top is not None and self.top < 1:
-            raise BadOption("--top", self.top, "1 or more")
-        if self.fold and self.is_flat:
-            raise BadOption("--fold", "with --sort or --top", "used without them")
-
-    @property
-    def is_flat(self) -> bool:
-        """Whether the rows are a list of tensors, not a tree with totals."""
-        return self.sort is not None or self.top is not None
+    known_columns = COLUMNS
+    known_orders = SORT_KEYS
+    aliases = ALIASES
 
     @property
     def order(self) -> Callable[[StoredTensor], Any]:

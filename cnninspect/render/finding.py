@@ -54,7 +54,7 @@ def page(report: Finding, view: FindingView) -> Page:
         )
     blocks += [*gaps((*on, *beside)), *_failures(report)]
     if not report.models:
-        blocks.append(Notice("nothing fits"))
+        blocks.append(Notice("nothing fits" if report.searched else "nothing could be measured"))
     facts = [*limit_facts(report.limits, human=view.human)]
     if report.open:
         facts.append(Fact("left open", f"{', '.join(report.open)}: operations without a formula"))

@@ -20,7 +20,8 @@ from cnninspect.render.layer_order import flat
 from cnninspect.render.layer_tree import Node, tree_of
 from cnninspect.render.pages import Cell, Column, Kind, Style, Table, chooser
 from cnninspect.render.quantities import ZERO, plural
-from cnninspect.render.summary_view import TABLE_LEVEL, SummaryView
+from cnninspect.render.summary_view import SummaryView
+from cnninspect.render.tree_view import TABLE_LEVEL
 
 OWN = "(own)"
 """Name of the row for what a layer has besides its children."""

@@ -81,6 +81,16 @@ def test_what_is_found_is_remembered(
     assert first.code == 0
 
 
+def test_a_search_that_could_measure_nothing_failed(cnninspect_: Callable) -> None:
+    code, out, err = cnninspect_("find", "vgg11", "--input", "3x2x2")
+    assert code == 1
+    assert "nothing could be measured" in out
+    assert "2 of 2 models could not be measured" in err
+    code, out, _ = cnninspect_("find", "vgg11", "--max-params", "1M")
+    assert code == 0
+    assert "nothing fits" in out
+
+
 def test_without_a_place_to_remember_it_works_with_a_note(
     cnninspect_: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

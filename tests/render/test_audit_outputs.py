@@ -114,6 +114,16 @@ def test_without_differences_there_is_nothing_to_explain():
     assert "every difference is explained to the unit" in text
 
 
+def test_counters_that_failed_for_one_reason_are_one_line():
+    counters = [
+        AuditedCounter(name, CounterKind.TOOL, name, "MACs", None, problem="it needs modules")
+        for name in ("fvcore", "thop", "ptflops")
+    ]
+    text = render(replace(odd_audit(), counters=tuple(counters), layers=()))
+    assert "failed" not in text
+    assert "no answer from fvcore, thop and ptflops: it needs modules" in text
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

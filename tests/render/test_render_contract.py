@@ -104,6 +104,13 @@ def test_csv_follows_the_columns_chosen():
     assert text.splitlines()[:2] == ["path,own_macs,total_macs,kernel", ",0,2918748160,"]
 
 
+def test_columns_may_be_text_as_after_the_option():
+    as_text = render(resnet10(), columns="macs, kernel")
+    assert as_text == render(resnet10(), columns=("macs", "kernel"))
+    with pytest.raises(UnknownChoice, match="'kernl'"):
+        render(resnet10(), columns="macs,kernl")
+
+
 def test_csv_writes_several_shapes_and_truths():
     text = write_csv(("a", "b"), [(((1, 2), ()), True), (None, 0.5)])
     assert text == "a,b\n1x2 scalar,true\n,0.5\n"
