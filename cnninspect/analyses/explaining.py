@@ -35,6 +35,7 @@ def explain_layer(trace: Trace, summary: Summary, path: str) -> Explanation:
         buffers=tuple(_tensor(buffer) for buffer in layer.buffers),
         model_parameters=summary.totals.parameters,
         model_macs=summary.totals.macs,
+        uncounted=summary.uncounted,
     )
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from cnninspect.records.costs import CostState
 from cnninspect.records.models import ModelInfo
 from cnninspect.records.reports import Report
-from cnninspect.records.summary import LayerSummary
+from cnninspect.records.summary import LayerSummary, Uncounted
 from cnninspect.records.tensors import TensorSpec
 
 
@@ -71,3 +71,6 @@ class Explanation(Report):
     """Parameters of the whole model."""
     model_macs: int
     """MACs of the whole model."""
+    uncounted: tuple[Uncounted, ...] = ()
+    """Operations of the whole model without a formula: where there are some, its MACs are a lower
+    bound."""

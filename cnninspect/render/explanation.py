@@ -44,14 +44,15 @@ def _facts(report: Explanation, *, human: bool) -> Iterator[Fact]:
         yield Fact("im2col", f"{matrix_text(layer.matrix)}, unfolded input {unfolded}")
     total, own = layer.total, layer.own
     is_bound = any(operation.state is CostState.UNKNOWN for operation in report.operations)
-    bound = "≥ " if is_bound else ""
-    for label, sign, whole, mine, model in (
-        ("parameters", "", total.parameters, own.parameters, report.model_parameters),
-        ("MACs", bound, total.macs, own.macs, report.model_macs),
+    bound, bound_of_model = ("≥ " if open_ else "" for open_ in (is_bound, report.uncounted))
+    for label, sign, whole, mine, sign_of_model, model in (
+        ("parameters", "", total.parameters, own.parameters, "", report.model_parameters),
+        ("MACs", bound, total.macs, own.macs, bound_of_model, report.model_macs),
     ):
         parts = [sign + count(whole, human=human)]
         if whole and layer.path:
-            parts.append(f"{share(whole, model)} % of the model's {count(model, human=human)}")
+            of_model = f"{sign_of_model}{count(model, human=human)}"
+            parts.append(f"{share(whole, model)} % of the model's {of_model}")
         if 0 < mine < whole:
             parts.append(f"{count(mine, human=human)} its own")
         yield Fact(label, " · ".join(parts))
