@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cnninspect.costs import cost_of
@@ -9,6 +10,7 @@ from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.records.layers import parent_of
 from cnninspect.records.operations import Operation
 from cnninspect.records.summary import Device, LayerRoofline, Roofline, Summary
+from cnninspect.records.tensors import TensorSpec
 from cnninspect.records.traces import Trace
 
 
@@ -47,38 +49,51 @@ DEVICES = {
 }
 """By the name that one types."""
 
+DTYPES = ("float64", "float32", "float16", "bfloat16", "int8")
+"""What a device that is typed may compute in."""
 MOVES_NOTHING = ("a view or", "a fact", "the making", "a wrapper", "a mark")
 """How the reasons begin for which calls neither read nor write the elements of tensors."""
 
 
 def parse_device(text: str, dtype: str) -> Device:
-    """A device by name, or `cpu:GFLOPS:GBPS`, computing in that dtype.
+    """A device by name, or `cpu:GFLOPS:GBPS`; computing in that dtype unless `:DTYPE` follows.
 
     Raises:
         UnknownChoice: there is no device of that name, or it does not compute in that dtype.
         BadOption: the numbers of `cpu:` cannot be read.
     """
-    name, *numbers = text.split(":")
-    if name == "cpu":
-        try:
-            gigaflops, gigabytes = (float(number) for number in numbers)
-        except ValueError:
-            raise BadOption("--device-spec", text, "written as cpu:GFLOPS:GBPS") from None
-        if not (0 < gigaflops < 1e12 and 0 < gigabytes < 1e12):
-            raise BadOption("--device-spec", text, "made of two numbers above 0")
-        return Device("cpu", dtype, gigaflops * 1e9, gigabytes * 1e9, "as typed")
-    if name not in DEVICES or numbers:
+    name, *rest = text.split(":")
+    numbers, asked = (rest[:2], rest[2:]) if name == "cpu" else ([], rest)
+    if name not in ("cpu", *DEVICES) or len(asked) > 1:
         raise UnknownChoice("--device-spec", text, [*DEVICES, "cpu:GFLOPS:GBPS"])
+    assumed = bool(asked) and asked[0] != dtype
+    dtype = asked[0] if asked else dtype
+    if name == "cpu":
+        return _typed_device(text, numbers, dtype, assumed=assumed)
     sheet = DEVICES[name]
     if dtype not in sheet.teraflops:
         raise UnknownChoice(f"--device-spec {name} in", dtype, sheet.teraflops)
-    return Device(name, dtype, sheet.teraflops[dtype] * 1e12, sheet.gigabytes * 1e9, sheet.source)
+    rate, bandwidth = sheet.teraflops[dtype] * 1e12, sheet.gigabytes * 1e9
+    return Device(name, dtype, rate, bandwidth, sheet.source, assumed)
+
+
+def _typed_device(text: str, numbers: Sequence[str], dtype: str, *, assumed: bool) -> Device:
+    if dtype not in DTYPES:
+        raise UnknownChoice("--device-spec cpu in", dtype, DTYPES)
+    try:
+        gigaflops, gigabytes = (float(number) for number in numbers)
+    except ValueError:
+        raise BadOption("--device-spec", text, "written as cpu:GFLOPS:GBPS") from None
+    if not (0 < gigaflops < 1e12 and 0 < gigabytes < 1e12):
+        raise BadOption("--device-spec", text, "made of two numbers above 0")
+    return Device("cpu", dtype, gigaflops * 1e9, gigabytes * 1e9, "as typed", assumed)
 
 
 def with_roofline(summary: Summary, trace: Trace, device_text: str) -> Summary:
     """The summary with each layer's least time on a device.
 
-    `trace` is that of the summary; the dtype is that of its first input with a rate of its own.
+    `trace` is that of the summary.  What is computed in is the dtype that the text asks for, in
+    which then all floating-point tensors are taken to be; else that of the first such input.
     """
     dtype = next((t.spec.dtype for t in trace.inputs if "float" in t.spec.dtype), "float32")
     device = parse_device(device_text, dtype)
@@ -104,7 +119,13 @@ def _of_operation(operation: Operation, device: Device) -> Roofline:
     cost = cost_of(operation)
     if cost.reason.startswith(MOVES_NOTHING):
         return Roofline()
-    moved = sum(spec.nbytes for spec in (*operation.inputs, *operation.outputs))
+    moved = sum(_bytes_on(device, spec) for spec in (*operation.inputs, *operation.outputs))
     compute = cost.cost.flops / device.flops_per_second
     memory = moved / device.bytes_per_second
     return Roofline(cost.cost.flops, moved, compute, memory, max(compute, memory))
+
+
+def _bytes_on(device: Device, spec: TensorSpec) -> int:
+    if device.assumed and "float" in spec.dtype:
+        return TensorSpec(spec.shape, device.dtype).nbytes
+    return spec.nbytes

@@ -97,8 +97,9 @@ def summary(
         Optional[str],
         typer.Option(
             "--device-spec",
-            metavar="DEVICE",
-            help="Add the least time on a100, h100, h200, rtx4090 or cpu:GFLOPS:GBPS.",
+            metavar="DEVICE[:DTYPE]",
+            help="Add the least time on a100, h100, h200, rtx4090 or cpu:GFLOPS:GBPS, "
+            "as traced or as if in a dtype: a100:bfloat16.",
             rich_help_panel=options.RUNS,
             show_default=False,
         ),

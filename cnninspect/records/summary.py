@@ -135,6 +135,8 @@ class Device:
     """Bandwidth of its memory."""
     source: str
     """Who says so."""
+    assumed: bool = False
+    """Whether every floating-point tensor is taken to be of that dtype, whatever it was."""
 
 
 @dataclass(frozen=True, slots=True)

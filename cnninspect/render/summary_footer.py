@@ -100,6 +100,8 @@ def _device(report: Summary) -> Iterator[Fact]:
         f"{scaled(device.bytes_per_second, 'B/s')}"
     )
     least = f"at least {scaled_time(root.total.seconds)}, call by call"
+    if device.assumed:
+        least += f", were all floats {device.dtype}"
     yield Fact(device.name, f"{least} · {rates} · {device.source}")
 
 

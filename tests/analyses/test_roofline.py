@@ -51,6 +51,27 @@ def test_every_device_names_its_source(name: str) -> None:
     assert device.flops_per_second > parse_device(name, "float32").flops_per_second
 
 
+def test_another_dtype_moves_other_bytes_at_another_rate() -> None:
+    net, x = nn.Linear(100, 50, bias=False), (torch.randn(8, 100),)
+    half = cnninspect.summarize(net, x, device="cpu:1:1:bfloat16")
+    assert half.layers[0].roofline is not None
+    assert half.layers[0].roofline.own.moved_bytes == 2 * (8 * 100 + 100 * 50 + 8 * 50)
+    assert "call by call, were all floats bfloat16" in cnninspect.render(half)
+    same = cnninspect.summarize(net, x, device="cpu:1:1:float32")
+    assert same == cnninspect.summarize(net, x, device="cpu:1:1")
+    real = cnninspect.summarize(net.half(), (x[0].half(),), device="a100")
+    asked = cnninspect.summarize(nn.Linear(100, 50, bias=False), x, device="a100:float16")
+    assert real.layers[0].roofline == asked.layers[0].roofline
+
+
+def test_embeddings_move_their_whole_numbers_as_they_are() -> None:
+    report = cnninspect.summarize(
+        nn.Embedding(10, 4), (torch.zeros(3, dtype=torch.int64),), device="h100:float16"
+    )
+    assert report.layers[0].roofline is not None
+    assert report.layers[0].roofline.own.moved_bytes == 8 * 3 + 2 * (10 * 4 + 3 * 4)
+
+
 def test_without_a_device_or_backward_nothing_is_made_up() -> None:
     report = cnninspect.summarize("mlp")
     assert report.device is None
@@ -64,7 +85,9 @@ def test_backward_macs_stand_beside_the_forward_ones() -> None:
     assert convolution.backward.own == 2 * convolution.own.macs
 
 
-@pytest.mark.parametrize("spec", ["b200", "a100:1:2"])
+@pytest.mark.parametrize(
+    "spec", ["b200", "a100:1:2", "a100:float8", "rtx4090:float64", "cpu:1:1:x", "cpu:1:1:int8:2"]
+)
 def test_an_unknown_device_is_an_error(spec: str) -> None:
     with pytest.raises(UnknownChoice):
         parse_device(spec, "float32")
