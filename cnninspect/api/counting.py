@@ -39,11 +39,10 @@ def summarize(
 
     `convention` names the rules for `report.convention.total`; `report.totals.macs` always stays
     the exact MACs.  With `backward`, each layer has the MACs of the backward pass in training, and
-    with `device` (a100, h100, h200, rtx4090, cpu:GFLOPS:GBPS; a100:bfloat16 in another dtype than it
-    was traced in) the least time that it takes there.
-    As in transfer learning, `head` gives a reference that many classes, and `freeze` are patterns
-    of layers or parameters that are not trained, but for those of `unfreeze`.  The other arguments
-    are those of `trace`.
+    with `device` (a100, h100, h200, rtx4090, cpu:GFLOPS:GBPS) the least time that it takes there;
+    `a100:bfloat16` asks for another dtype than that of the trace.  As in transfer learning,
+    `head` gives a reference that many classes, and `freeze` are patterns of layers or parameters
+    that are not trained, but for those of `unfreeze`.  The other arguments are those of `trace`.
 
     Raises:
         CnnInspectError: see `cnninspect.errors`.
