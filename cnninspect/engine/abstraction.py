@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass_type
 
-from cnninspect.engine.arguments import Arguments
+from cnninspect.engine.arguments import Arguments, key_of
 from cnninspect.engine.arithmetic import ARITHMETIC
-from cnninspect.engine.kinds import TENSOR
+from cnninspect.engine.kinds import NUMBERS, TENSOR
 from cnninspect.engine.layouts import LAYOUTS, MARK, META, layout_of
 from cnninspect.engine.operators import (
     OPERATORS,
@@ -133,15 +133,19 @@ class Abstraction(TorchDispatchMode):
                     value = twin.stand_in
             elif kind is list:
                 if value and TENSOR[value[0].__class__]:
+                    layouts: list[int] = []
                     for item in value:
-                        mark = item.__dict__.get(MARK)
+                        mark = item.__dict__.get(MARK) if TENSOR[item.__class__] else None
                         if mark is None or not item.is_meta:
                             return self
-                        key.append(mark[1])
+                        layouts.append(mark[1])
+                    key.append(tuple(layouts))
                     given += value
+                elif value and value[0].__class__ in NUMBERS:
+                    key.append(key_of(value))
                 else:
                     key.append(tuple(value))
-            elif kind is float or kind is bool:
+            elif kind in NUMBERS:
                 key.append((kind, value))
             else:
                 key.append(value)
@@ -150,7 +154,7 @@ class Abstraction(TorchDispatchMode):
             kind = value.__class__
             if TENSOR[kind] or kind is list or name == "device":
                 return self
-            key.append((name, (kind, value) if kind is float or kind is bool else value))
+            key.append((name, (kind, value) if kind in NUMBERS else value))
         outcome = operator.memory.get(tuple(key))
         if outcome is None:
             return self
@@ -262,7 +266,7 @@ class Abstraction(TorchDispatchMode):
         if self.recorder is not None:
             self.recorder.note(operator, operation, call.given, result)
             if operator.writes:
-                self.recorder.note_written(call.targets(operator))
+                self.recorder.note_written(operator.targets(*call.given_arguments()))
         return call.restore_targets(operator, result)
 
     def _spoil(self, operator: Operator, call: Arguments) -> None:
@@ -345,11 +349,8 @@ def _is_masked(indices: list[Any]) -> bool:
 
 def _plain_key(args: Any, kwargs: dict[str, Any]) -> Any:
     """What a call without tensors depends on."""
-    plain = [
-        tuple(a) if a.__class__ is list else (a.__class__, a) if isinstance(a, (bool, float)) else a
-        for a in args
-    ]
-    return "plain", torch.get_default_dtype(), tuple(plain), tuple(kwargs.items())
+    plain = tuple(map(key_of, args))
+    return "plain", torch.get_default_dtype(), plain, tuple(kwargs.items())
 
 
 def _is_shell_of_real(call: Arguments, outcome: Outcome) -> bool:

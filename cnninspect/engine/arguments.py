@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from cnninspect.engine.kinds import NUMBERS
 from cnninspect.engine.layouts import META, abstract, layout_of
 from cnninspect.engine.operators import Operator
 
@@ -56,13 +57,8 @@ class Arguments:
 
     def key(self) -> Any:
         """What the layout of a result depends on, hashable."""
-        key: list[Any] = []
-        for value in self.args:
-            if isinstance(value, list) and value and isinstance(value[0], Tensor):
-                key += map(_key_of, value)
-            else:
-                key.append(_key_of(value))
-        key += [(name, _key_of(value)) for name, value in self.kwargs.items()]
+        key = [key_of(value) for value in self.args]
+        key += [(name, key_of(value)) for name, value in self.kwargs.items()]
         return tuple(key)
 
     def given_arguments(self) -> tuple[Any, dict[str, Any]]:
@@ -74,27 +70,17 @@ class Arguments:
         first, *others = self.stand_ins
         return any(t.shape != first.shape or t.dtype != first.dtype for t in others)
 
-    def targets(self, operator: Operator) -> list[Tensor]:
-        """The tensors that the operator writes into, as they were given."""
-        found = [self._given_at(operator, position) for position in operator.writes]
-        return [target for target in found if isinstance(target, Tensor)]
-
     def restore_targets(self, operator: Operator, result: Any) -> Any:
         """The result, with each tensor that was changed in place as it was given."""
         if not operator.writes:
             return result
         if not isinstance(result, (tuple, list)):
             target = operator.return_targets[0] if operator.return_targets else None
-            return result if target is None else self._given_at(operator, target)
+            return result if target is None else operator.given_at(target, *self.given_arguments())
         return tuple(
-            item if target is None else self._given_at(operator, target)
+            item if target is None else operator.given_at(target, *self.given_arguments())
             for item, target in zip(result, operator.return_targets)
         )
-
-    def _given_at(self, operator: Operator, position: int) -> Any:
-        if position < len(self._given_args):
-            return self._given_args[position]
-        return self._given_kwargs.get(operator.argument_names[position])
 
 
 def _abstracted(value: Any) -> Any:
@@ -105,11 +91,12 @@ def _abstracted(value: Any) -> Any:
     return value
 
 
-def _key_of(value: Any) -> Any:
+def key_of(value: Any) -> Any:
+    """What the layout of a result depends on in one argument, hashable."""
     if isinstance(value, Tensor):
         return layout_of(value)
     if isinstance(value, list):
-        return tuple([_key_of(item) for item in value])
-    if isinstance(value, (float, bool)):
-        return type(value), value  # 1, 1.0 and True are equal, and promote differently
+        return tuple([key_of(item) for item in value])
+    if value.__class__ in NUMBERS:
+        return value.__class__, value  # 1, 1.0 and True are equal, and promote differently
     return value

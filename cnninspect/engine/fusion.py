@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes
 
-from cnninspect.engine.layouts import abstract, contiguous, layout_of, number_of, spec_of
+from cnninspect.engine.kinds import UNINITIALISED
+from cnninspect.engine.layouts import MARK, abstract, contiguous, layout_of, number_of, spec_of
 from cnninspect.engine.operators import plain_argument
 from cnninspect.engine.recording import Recorder, tensors_in
 from cnninspect.records.operations import Operation
@@ -37,22 +38,36 @@ PACKED = (
 RECURRENT = {
     getattr(torch, name): f"aten.{name}" for name in ("lstm", "gru", "rnn_tanh", "rnn_relu")
 }
-CAUGHT = frozenset((F.scaled_dot_product_attention, F.multi_head_attention_forward, *RECURRENT))
+SET_DATA = Tensor.data.__set__  # type: ignore[attr-defined]
+CAUGHT = frozenset(
+    (F.scaled_dot_product_attention, F.multi_head_attention_forward, SET_DATA, *RECURRENT)
+)
 
 
 class Fusion(TorchFunctionMode):
     """Catches the functions above before PyTorch takes them apart.
+
+    It sees to `tensor.data = …` as well, which is no operator, and notes in `replaced` which
+    tensors that were there before had which data.
 
     With `computes`, they are run as well and the real result is given back.  With
     `differentiable`, attention becomes the fused operator that has a gradient, where the CPU would
     take that too, and recurrent layers are taken apart, so that autograd sees what it keeps.
     """
 
-    def __init__(self, recorder: Recorder, *, computes: bool, differentiable: bool = False) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        *,
+        computes: bool,
+        differentiable: bool = False,
+        replaced: dict[int, tuple[Tensor, Tensor]] | None = None,
+    ) -> None:
         super().__init__()
         self.recorder = recorder
         self.computes = computes
         self.differentiable = differentiable
+        self.replaced = replaced
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func not in CAUGHT:
@@ -67,13 +82,17 @@ class Fusion(TorchFunctionMode):
                 given = args if self.computes else _with_abstract_states(args)
                 return func(*given, **kwargs)
             return self._recurrent(func, args)
+        if func == SET_DATA:
+            return self._set_data(*args)
         with self:  # what it calls shall be caught too
             return _unguarded(func)(*args, **kwargs)
 
     def _attention(self, *args: Any, **kwargs: Any) -> Any:
         named = dict(zip(ATTENTION, args)) | kwargs
         query, key, value = named["query"], named["key"], named["value"]
-        shape = _attention_shape(query, key, value, is_grouped=named.get("enable_gqa", False))
+        shape = _attention_shape(
+            query, key, value, named.get("attn_mask"), is_grouped=named.get("enable_gqa", False)
+        )
         if shape is None:
             return F.scaled_dot_product_attention(*args, **kwargs)  # raises its own error
 
@@ -97,6 +116,24 @@ class Fusion(TorchFunctionMode):
             return tuple(x.new_empty(shape, device="meta") for shape in shapes)
 
         return self._record(RECURRENT[func], named, layout, lambda: func(*args))
+
+    def _set_data(self, tensor: Tensor, data: Tensor) -> None:
+        if MARK in tensor.__dict__:
+            made_by, _ = data.__dict__.get(MARK, tensor.__dict__[MARK])
+            tensor.data = data
+            tensor.__dict__[MARK] = (made_by, layout_of(tensor))
+        elif UNINITIALISED[tensor.__class__]:
+            tensor.data = data
+        elif not self._is_like(data, tensor):
+            if self.replaced is not None:
+                with _disable_current_modes():
+                    self.replaced.setdefault(id(tensor), (tensor, tensor.data))
+            tensor.data = data
+
+    def _is_like(self, data: Tensor, weight: Tensor) -> bool:
+        """Whether `data` is what is seen of a weight without computing: its layout."""
+        is_weight = id(weight) in self.recorder.names and weight.dtype.is_floating_point
+        return is_weight and data.is_meta and layout_of(data) == layout_of(weight)
 
     def _record(
         self, name: str, named: dict[str, Any], layout: Callable[[], Any], run: Callable[[], Any]
@@ -176,23 +213,36 @@ class _SlowPath(AbstractContextManager[None]):
 
 
 def _attention_shape(
-    query: Tensor, key: Tensor, value: Tensor, *, is_grouped: bool
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, *, is_grouped: bool
 ) -> tuple[int, ...] | None:
     """The shape of what attention returns; None where the arguments do not fit together."""
     if min(query.dim(), key.dim(), value.dim()) < 2:
         return None
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         return None
-    batch = query.shape[:-2]
+    batch: tuple[int, ...] = query.shape[:-2]
+    of_key: tuple[int, ...] = key.shape[:-2]
+    of_value: tuple[int, ...] = value.shape[:-2]
     if is_grouped:
-        if not query.dim() == key.dim() == value.dim():
+        if not len(batch) == len(of_key) == len(of_value) > 0:
             return None
-    elif not batch == key.shape[:-2] == value.shape[:-2]:
+        if not all(heads and batch[-1] % heads == 0 for heads in (of_key[-1], of_value[-1])):
+            return None
+        of_key, of_value = (*of_key[:-1], batch[-1]), (*of_value[:-1], batch[-1])
+    if not batch == of_key == of_value:
         try:
-            batch = torch.broadcast_shapes(batch, key.shape[:-2], value.shape[:-2])
+            batch = torch.broadcast_shapes(batch, of_key, of_value)
         except RuntimeError:
             return None
+    if mask is not None and not _spreads(mask.shape, (*batch, query.shape[-2], key.shape[-2])):
+        return None
     return (*batch, query.shape[-2], value.shape[-1])
+
+
+def _spreads(shape: tuple[int, ...], over: tuple[int, ...]) -> bool:
+    """Whether a tensor of a shape can be broadcast over one of another shape."""
+    sizes = zip(reversed(shape), reversed(over))
+    return len(shape) <= len(over) and all(size in (1, wanted) for size, wanted in sizes)
 
 
 def _unguarded(func: Any) -> Any:

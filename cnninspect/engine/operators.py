@@ -124,6 +124,15 @@ class Operator:
         self.memory: dict[Any, Outcome] = {}
         """Outcomes by shapes and plain arguments."""
 
+    def given_at(self, position: int, args: Any, kwargs: dict[str, Any]) -> Any:
+        """The argument at a position of the schema, by whatever way it was given."""
+        return args[position] if position < len(args) else kwargs.get(self.argument_names[position])
+
+    def targets(self, args: Any, kwargs: dict[str, Any]) -> list[Tensor]:
+        """The tensors that a call with these arguments writes into."""
+        found = [self.given_at(position, args, kwargs) for position in self.writes]
+        return [target for target in found if isinstance(target, Tensor)]
+
 
 class Outcome:
     """What an operation on abstract tensors gave: enough to answer it again."""

@@ -38,7 +38,7 @@ class Recorder:
                 if name is not None:
                     parameters.append(name)
             elif self._writers:
-                inputs.append(max(mark[0], self._writers.get(_storage(tensor), mark[0])))
+                inputs.append(max(mark[0], self._writers.get(storage_of(tensor), mark[0])))
             else:
                 inputs.append(mark[0])
         self.calls.append(Call(index, self.layers[-1], operation, tuple(inputs), tuple(parameters)))
@@ -47,8 +47,13 @@ class Recorder:
     def note(
         self, operator: Operator, operation: Operation, given: list[Tensor], result: Any
     ) -> None:
-        """Record a call of an operator on `given`, and mark the tensors that it made."""
-        self.mark(result, self.record(operation, given))
+        """Record a call of an operator on `given`, and mark the tensors that it made.
+
+        Those that it changed are for `note_written`: one that was there before keeps no mark.
+        """
+        index = self.record(operation, given)
+        if None in operator.return_targets:
+            self.mark(result, index)
         if operator.is_view:
             self.mark_shared(given[0], result)
 
@@ -71,7 +76,7 @@ class Recorder:
             if MARK in target.__dict__:
                 target.__dict__[MARK] = (index, layout_of(target))
                 if SHARED in target.__dict__:
-                    self._writers[_storage(target)] = index
+                    self._writers[storage_of(target)] = index
 
 
 def tensors_in(value: Any) -> Iterable[Tensor]:
@@ -91,5 +96,6 @@ def _tensors_within(value: Any) -> Iterator[Tensor]:
             yield from tensors_in(getattr(value, name, None))
 
 
-def _storage(tensor: Tensor) -> int:
+def storage_of(tensor: Tensor) -> int:
+    """The identity of the memory that a tensor is kept in."""
     return tensor.untyped_storage()._cdata

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
+import torch.nn.functional as F
 from problems import PROBLEMS, Problem
-from torch import nn
+from torch import Tensor, nn
 
+import cnninspect
 from cnninspect.engine import tracing
+from cnninspect.engine.arguments import Arguments
 from cnninspect.engine.arithmetic import ARITHMETIC
+from cnninspect.engine.layouts import layout_of
 from cnninspect.engine.operators import OPERATORS
 from cnninspect.engine.structure import Structure
 from cnninspect.engine.tracing import Given, Run
@@ -98,3 +104,124 @@ def test_arithmetic_leaves_what_does_not_fit_to_the_kernel(
     assert ARITHMETIC[f"aten.{name}"](*arguments) is None
     with pytest.raises(RuntimeError):
         getattr(torch.ops.aten, name)(*arguments)
+
+
+class Itself:
+    """Lets every tensor stand for itself."""
+
+    def stand_in(self, tensor: Tensor) -> Tensor:
+        return tensor
+
+
+def test_a_list_of_tensors_is_not_taken_for_a_longer_one() -> None:
+    x = torch.empty(3, 4, device="meta")
+    number = layout_of(x)
+    keys = [Arguments(Itself(), args, {}).key() for args in (([x, x], number), ([x, x, x],))]
+    assert keys[0] != keys[1]
+
+
+class Applies(nn.Module):
+    def __init__(self, function: Callable[..., tuple[Tensor, ...]]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return self.function(*inputs)
+
+
+def given_back(
+    function: Callable[..., tuple[Tensor, ...]], *inputs: Tensor
+) -> list[tuple[tuple[int, ...], str]]:
+    """Shape and dtype of what a function returns, traced a second time."""
+    module = Applies(function)
+    for _ in range(2):
+        trace = cnninspect.trace(module, inputs)
+    assert trace.how.run == "abstract"
+    assert trace.layers[0].outputs == tuple(output.spec for output in trace.outputs)
+    return [(output.spec.shape, output.spec.dtype) for output in trace.outputs]
+
+
+def times_one(x: Tensor) -> tuple[Tensor, ...]:
+    return (
+        x * 1,
+        x * (1 + 0j),
+        x * 1.0,
+        *torch._foreach_mul([x], [1]),
+        *torch._foreach_mul([x], [1j]),
+    )
+
+
+def filled_with_one(_: Tensor) -> tuple[Tensor, ...]:
+    return tuple(torch.full((2, 5), value) for value in (1, 1 + 0j, 1.0, True))
+
+
+def with_keywords(x: Tensor) -> tuple[Tensor, ...]:
+    sums = [x.sum(1, dtype=dtype) for dtype in (None, torch.float64, torch.complex64)]
+    return *sums, torch.add(x, x, alpha=2), torch.div(x, 3, rounding_mode="floor"), torch.div(x, 3)
+
+
+def data_replaced(x: Tensor) -> tuple[Tensor, ...]:
+    y = x + 1
+    z = y * 2
+    y.data = y.data.double()
+    return y, y * 2, z
+
+
+@pytest.mark.parametrize("function", [times_one, filled_with_one, with_keywords, data_replaced])
+def test_what_was_met_before_is_told_apart(function: Callable[..., tuple[Tensor, ...]]) -> None:
+    x = torch.randn(2, 5)
+    wanted = [(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in function(x)]
+    assert given_back(function, x) == wanted
+
+
+def attention(*shapes: tuple[int, ...], mask: tuple[int, ...] | None = None, grouped: bool = False):
+    """A function that has attention over tensors of these shapes, and those tensors."""
+
+    def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> tuple[Tensor, ...]:
+        return (F.scaled_dot_product_attention(q, k, v, bias, enable_gqa=grouped),)
+
+    return attend, [torch.randn(shape) for shape in (*shapes, *([mask] if mask else []))]
+
+
+Q, K, V = (2, 6, 4, 8), (2, 6, 5, 8), (2, 6, 5, 3)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        attention(Q, K, V),
+        attention(Q[1:], K[1:], V[1:]),
+        attention(Q[2:], K[2:], V[2:]),
+        attention((2, *Q), (2, *K), (2, *V)),
+        attention(Q, (1, 6, 5, 8), (2, 1, 5, 3)),
+        attention((1, 1, 4, 8), K, V),
+        attention(Q, K, V, mask=(4, 5)),
+        attention(Q, K, V, mask=(2, 1, 1, 5)),
+        attention(Q, (2, 3, 5, 8), (2, 3, 5, 3), grouped=True),
+        attention(Q, (2, 3, 5, 8), (2, 2, 5, 3), grouped=True),
+        attention((1, 6, 4, 8), (2, 3, 5, 8), (2, 3, 5, 3), grouped=True),
+    ],
+)
+def test_attention_has_the_shape_that_pytorch_gives_it(case) -> None:
+    attend, tensors = case
+    assert given_back(attend, *tensors) == [(tuple(attend(*tensors)[0].shape), "float32")]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        attention(Q, (2, 3, 5, 8), V),
+        attention(Q, (2, 6, 5, 7), V),
+        attention(Q, K, (2, 6, 4, 3)),
+        attention(Q, K, V, mask=(5, 5)),
+        attention(Q, K, V, mask=(3, 1, 4, 5)),
+        attention(Q, (2, 4, 5, 8), (2, 4, 5, 3), grouped=True),
+        attention(Q[2:], K[2:], V[2:], grouped=True),
+    ],
+)
+def test_attention_refuses_what_pytorch_refuses(case) -> None:
+    attend, tensors = case
+    with pytest.raises((RuntimeError, IndexError)):
+        attend(*tensors)
+    with pytest.raises(cnninspect.CnnInspectError):
+        cnninspect.trace(Applies(attend), tensors)
