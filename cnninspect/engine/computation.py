@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+import torch
+from torch import Tensor
 from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from cnninspect.engine.kinds import UNINITIALISED
 from cnninspect.engine.layouts import spec_of
 from cnninspect.engine.operators import operation_of, operator_of, plain_argument
-from cnninspect.engine.recording import Recorder, tensors_in
+from cnninspect.engine.recording import Recorder, storage_of, tensors_in
 from cnninspect.records.operations import Operation
 
 HIGHER_ORDER = {"flex_attention": ("query", "key", "value")}
@@ -17,11 +21,21 @@ HIGHER_ORDER = {"flex_attention": ("query", "key", "value")}
 
 
 class Computation(TorchDispatchMode):
-    """Lets every operator compute, and records it."""
+    """Lets every operator compute, and records it.
 
-    def __init__(self, recorder: Recorder) -> None:
+    What is written into the tensors of `owned` is undone in the end: they are copied just before.
+    """
+
+    def __init__(self, recorder: Recorder, owned: Iterable[Tensor] = ()) -> None:
         super().__init__()
         self.recorder = recorder
+        self._owned: dict[int, list[Tensor]] = {}
+        """Those that were not written into yet, by their storage."""
+        for tensor in owned:
+            if tensor.layout is torch.strided and not UNINITIALISED[tensor.__class__]:
+                self._owned.setdefault(storage_of(tensor), []).append(tensor)
+        self._written: list[tuple[Tensor, Tensor]] = []
+        """The others, and what they held."""
         self._operations: dict[Operation, Operation] = {}
         """Each distinct operation, to share one record among equal calls."""
 
@@ -32,18 +46,28 @@ class Computation(TorchDispatchMode):
     supports_higher_order_operators = True
     """So that operators which take functions come here too."""
 
+    def __exit__(self, *problem: Any) -> None:
+        super().__exit__(*problem)
+        for tensor, value in self._written:
+            with torch.inference_mode(tensor.is_inference()), torch.no_grad():
+                tensor.copy_(value)
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if isinstance(func, HigherOrderOperator):
             return self._whole(func, args, kwargs)
         operator = operator_of(func)
+        targets = operator.targets(args, kwargs)
+        for target in targets if self._owned else ():
+            for tensor in self._owned.pop(storage_of(target), ()):
+                self._written.append((tensor, tensor.detach().clone()))
         result = func(*args, **kwargs)
         if operator.is_bookkeeping:
             return result
         operation = operation_of(operator, args, kwargs, result)
         operation = self._operations.setdefault(operation, operation)
         self.recorder.note(operator, operation, list(tensors_in((args, kwargs))), result)
-        self.recorder.note_written([args[i] for i in operator.writes if i < len(args)])
+        self.recorder.note_written(targets)
         return result
 
     def _whole(self, func: HigherOrderOperator, args: Any, kwargs: Any) -> Any:

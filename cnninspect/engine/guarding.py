@@ -16,9 +16,9 @@ from operator import is_
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from cnninspect.engine.kinds import CONTAINER, UNINITIALISED
+from cnninspect.engine.kinds import CONTAINER, SCRIPT, UNINITIALISED
 from cnninspect.engine.structure import Structure
 
 
@@ -26,7 +26,8 @@ from cnninspect.engine.structure import Structure
 def unchanged(structure: Structure) -> Iterator[None]:
     """Put back every attribute of these modules: training flags, buffers, caches, hooks.
 
-    Even the version counters of their tensors, by which autograd tells whether one was changed.
+    Also whether their tensors are trained, and even the version counters of those, by which
+    autograd tells whether one was changed.
     """
     modules = structure.distinct_modules()
     held = [v for m in modules for v in vars(m).values() if CONTAINER[v.__class__]]
@@ -36,6 +37,8 @@ def unchanged(structure: Structure) -> Iterator[None]:
         [t for t in structure.tensors if not UNINITIALISED[t.__class__] and not t.is_inference()]
     )
     versions = tuple([tensor._version for tensor in tensors])
+    were_trained = [tensor.requires_grad for tensor in structure.tensors]
+    scripts = [(m, m.training) for m in modules if SCRIPT[m.__class__] and hasattr(m, "training")]
     try:
         yield
     finally:
@@ -48,7 +51,24 @@ def unchanged(structure: Structure) -> Iterator[None]:
             for container, content in zip(now, kept):
                 if not _same_items((container,), (content,)):
                     _refill(container, content)
+        for script, was_training in scripts:  # TorchScript keeps the flag for itself
+            script.training = was_training
+        if [tensor.requires_grad for tensor in structure.tensors] != were_trained:
+            for tensor, was_trained in zip(structure.tensors, were_trained):
+                if tensor.is_leaf:
+                    tensor.requires_grad = was_trained
         torch._C._autograd._unsafe_set_version_counter(tensors, versions)
+
+
+@contextmanager
+def unchanged_data() -> Iterator[dict[int, tuple[Tensor, Tensor]]]:
+    """Put back the data of the tensors that are noted with it, by their `id`."""
+    replaced: dict[int, tuple[Tensor, Tensor]] = {}
+    try:
+        yield replaced
+    finally:
+        for tensor, data in replaced.values():
+            tensor.data = data
 
 
 @contextmanager
@@ -58,8 +78,8 @@ def unchanged_buffers(model: nn.Module) -> Iterator[None]:
     try:
         yield
     finally:
-        with torch.no_grad():
-            for buffer, value in kept:
+        for buffer, value in kept:
+            with torch.inference_mode(buffer.is_inference()), torch.no_grad():
                 buffer.copy_(value)
 
 
@@ -146,8 +166,8 @@ def _items(containers: Sequence[Any]) -> list[Any]:
 
 
 def _refill(container: Any, content: Any) -> None:
-    if isinstance(container, list):
-        container[:] = content
-    else:
-        container.clear()
+    container.clear()
+    if isinstance(container, (dict, set)):
         container.update(content)
+    else:
+        container.extend(content)

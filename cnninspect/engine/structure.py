@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from cnninspect.engine.kinds import SCRIPT, UNINITIALISED
+from cnninspect.engine.kinds import SCRIPT, TENSOR, UNINITIALISED
 from cnninspect.engine.layouts import SPECS, layout_of
 from cnninspect.records.layers import Buffer, Layer, Parameter
 from cnninspect.records.tensors import TensorSpec
@@ -58,6 +58,11 @@ class Structure:
         """Each module once."""
         return [self.modules[path] for path in self.first_paths.values()]
 
+    def held_tensors(self) -> list[Tensor]:
+        """Those that are attributes of a module, but neither parameters nor buffers."""
+        modules = self.distinct_modules()
+        return [v for m in modules for v in vars(m).values() if TENSOR[v.__class__]]
+
     def path_under(self, module: nn.Module, caller: str) -> str:
         """The path of a module that was called from the module at `caller`.
 
@@ -102,8 +107,8 @@ class Visit:
 class Ownership:
     """Says of each tensor under which name it was met first, and writes the records of layers."""
 
-    def __init__(self, structure: Structure) -> None:
-        self._first = structure.tensor_names.copy()
+    def __init__(self) -> None:
+        self._first: dict[int, str] = {}  # not the names before the run, which may have moved some
 
     def layer(self, path: str, module: nn.Module, visit: Visit) -> Layer:
         """The record of a module: what it is, how it ran and what it owns itself."""

@@ -143,6 +143,7 @@ class Run:
         self, loaded: LoadedModel, structure: Structure, given: Given, *, mode: str
     ) -> None:
         self.loaded = loaded
+        self.structure = structure
         self.model = structure.model
         self.given = given
         self.mode = mode
@@ -165,26 +166,29 @@ class Run:
                 for part in (self.given.args, self.given.kwargs)
             )
         )
-        return self._trace(given, Computation(self.recorder), how, computes=True)
+        owned = (*self.structure.tensors, *self.structure.held_tensors())
+        computation = Computation(self.recorder, owned if self.loaded.live else ())
+        return self._trace(given, computation, how, computes=True)
 
     def _trace(
         self, given: Given, mode: TorchDispatchMode, how: HowTraced, *, computes: bool
     ) -> Trace:
         self.mark_inputs(given.tensors())
-        with ExitStack() as stack:
-            stack.enter_context(redirect_stdout(sys.stderr))  # what forward prints is no report
-            stack.enter_context(torch.no_grad())
-            stack.enter_context(whole_modules())
-            stack.enter_context(uncompiled())
-            stack.enter_context(self.watch)
-            stack.enter_context(Fusion(self.recorder, computes=computes))
-            stack.enter_context(mode)
-            try:
-                outputs = self.model(*given.args, **given.kwargs)
-            except SystemExit as problem:  # it would end this process, and with its own exit code
-                raise RuntimeError(f"it ends the process (exit {problem.code})") from problem
-        self.watch.note_return(given.args, given.kwargs, outputs)
-        return self.written(how, outputs)
+        with guarding.unchanged_data() if self.loaded.live else nullcontext() as replaced:
+            with ExitStack() as stack:
+                stack.enter_context(redirect_stdout(sys.stderr))  # what forward prints is no report
+                stack.enter_context(torch.no_grad())
+                stack.enter_context(whole_modules())
+                stack.enter_context(uncompiled())
+                stack.enter_context(self.watch)
+                stack.enter_context(Fusion(self.recorder, computes=computes, replaced=replaced))
+                stack.enter_context(mode)
+                try:
+                    outputs = self.model(*given.args, **given.kwargs)
+                except SystemExit as problem:  # it would end this process, with its own exit code
+                    raise RuntimeError(f"it ends the process (exit {problem.code})") from problem
+            self.watch.note_return(given.args, given.kwargs, outputs)
+            return self.written(how, outputs)
 
     def mark_inputs(self, tensors: Iterable[Tensor]) -> None:
         """Note that these tensors are what goes in, in this order."""

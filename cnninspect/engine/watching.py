@@ -60,6 +60,8 @@ class Watch:
         path = self.structure.path_under(module, layers[-1])
         layers.append(path)
         self._running.append(module)
+        if id(module) not in self.structure.first_paths:
+            return
         visit = self.visits.get(path)
         if visit is None:
             visit = self.visits[path] = Visit(len(self.visits))
@@ -72,8 +74,8 @@ class Watch:
             return
         self._running.pop()
         path = self.recorder.layers.pop()
-        visit = self.visits[path]
-        if visit.calls == 1:
+        visit = self.visits.get(path, NO_VISIT)
+        if visit.calls == 1 and id(module) in self.structure.first_paths:
             visit.inputs = specs_in(args if not any(kwargs) else (args, kwargs))
             visit.outputs = specs_in(output)
         if output is None and self.failed is None:
@@ -91,7 +93,7 @@ class Watch:
                 parent = parent_of(path)
                 order[parent] = min(order[parent], order[path])
                 children.setdefault(parent, []).append(path)
-        owned = Ownership(self.structure)
+        owned = Ownership()
         layers = {
             path: owned.layer(path, module, self.visits.get(path, NO_VISIT))
             for path, module in self.structure.modules.items()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -81,6 +83,74 @@ def test_a_module_that_really_runs_keeps_its_statistics() -> None:
     trace = cnninspect.trace(module, (torch.randn(5, 4),), mode="train")
     assert trace.how.run == "real"
     assert fingerprint(module)["bytes"] == before
+
+
+class Touches(nn.Module):
+    """Changes itself in one way; with `looks`, it asks for values, so that it really runs."""
+
+    def __init__(self, touch: Callable[[nn.Module], None], *, looks: bool) -> None:
+        super().__init__()
+        self.touch, self.looks = touch, looks
+        self.linear, self.norm = nn.Linear(4, 4), nn.BatchNorm1d(4)
+        self.register_buffer("step", torch.zeros(()))
+        self.recent: deque[int] = deque([1, 2])
+        self.table = torch.ones(3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.touch(self)
+        y: torch.Tensor = self.norm(self.linear(x))
+        return -y if self.looks and y.sum().item() > 0 else y
+
+
+def _replaces_data(module: Any) -> None:
+    module.linear.weight.data = torch.renorm(module.linear.weight.data, 2, 0, 0.01)
+    module.linear.bias.data = torch.zeros(4)
+
+
+def _writes(module: Any) -> None:
+    module.linear.weight.data.mul_(2)
+    module.linear.bias.add_(1)
+    module.table.add_(1)
+    module.step.add_(1)
+
+
+def _freezes(module: Any) -> None:
+    module.linear.requires_grad_(False)
+
+
+def _remembers(module: Any) -> None:
+    module.recent.popleft()
+    module.recent.append(3)
+
+
+@pytest.mark.parametrize("looks", [False, True], ids=["abstract", "real"])
+@pytest.mark.parametrize("touch", [_replaces_data, _writes, _freezes, _remembers])
+def test_a_module_that_changes_itself_is_left_as_it_was(
+    touch: Callable[[nn.Module], None], looks: bool
+) -> None:
+    module = Touches(touch, looks=looks)
+    before = fingerprint(module)
+    for _ in range(2):  # the first could leave something that leads the second astray
+        trace = cnninspect.trace(module, (torch.randn(5, 4),), mode="train")
+        assert trace.how.run == ("real" if looks else "abstract")
+        assert fingerprint(module) == before
+        assert list(module.recent) == [1, 2]
+        assert module.table.tolist() == [1, 1, 1]
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+def test_a_scripted_module_keeps_its_training_flags() -> None:
+    module = torch.jit.script(nn.Sequential(nn.Linear(4, 4), nn.ReLU())).train()
+    cnninspect.trace(module, (torch.randn(2, 4),))
+    assert all(part.training for part in module.modules())
+
+
+def test_weights_made_in_inference_mode_fail_like_others() -> None:
+    with torch.inference_mode():
+        module = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+    with pytest.raises(cnninspect.CnnInspectError, match="inference tensor"):
+        cnninspect.trace(module, (torch.randn(2, 4),), mode="train")
+    assert module[1].num_batches_tracked == 0
 
 
 def test_a_failing_module_is_left_as_it_was() -> None:

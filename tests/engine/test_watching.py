@@ -46,6 +46,19 @@ def test_a_shared_module_has_the_name_it_was_called_through():
 
 
 def test_a_module_of_somebody_else_works_for_its_caller():
-    layers, callers = ran(Borrows(nn.Linear(4, 4)))
-    assert [path for path, _, _ in layers] == ["", "own"]
-    assert callers == {"", "own"}
+    layers, callers = ran(nn.Sequential(Borrows(nn.Sequential(nn.Linear(4, 4), nn.ReLU()))))
+    assert layers == [("", 1, (2, 4)), ("0", 1, (2, 4)), ("0.own", 1, (2, 4))]
+    assert callers == {"0", "0.own"}
+
+
+class Swaps(nn.Sequential):
+    """Has its weights change places."""
+
+    def forward(self, x):
+        self[0].weight, self[1].weight = self[1].weight, self[0].weight
+        return super().forward(x)
+
+
+def test_weights_that_change_places_still_belong_to_somebody():
+    net = Swaps(nn.Linear(4, 4), nn.Linear(4, 4))
+    assert cnninspect.summarize(net, (torch.zeros(2, 4),)).totals.parameters == 40
