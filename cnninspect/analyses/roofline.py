@@ -9,7 +9,8 @@ from cnninspect.costs import cost_of
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.records.layers import parent_of
 from cnninspect.records.operations import Operation
-from cnninspect.records.summary import Device, LayerRoofline, Roofline, Summary
+from cnninspect.records.rooflines import Device, LayerRoofline, Roofline
+from cnninspect.records.summary import Summary
 from cnninspect.records.tensors import TensorSpec
 from cnninspect.records.traces import Trace
 

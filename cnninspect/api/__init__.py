@@ -1,8 +1,10 @@
 """One function for each question: what notebooks and the command line both call."""
 
-from cnninspect.api.budgets import check, compare, diff, find, lock_text, scale, scale_grid
+from cnninspect.api.comparing import compare, find
 from cnninspect.api.counting import audit, explain, summarize
+from cnninspect.api.diffing import diff
 from cnninspect.api.exporting import export_onnx
+from cnninspect.api.gating import check, lock_text
 from cnninspect.api.loading import (
     MODES,
     Model,
@@ -17,6 +19,7 @@ from cnninspect.api.loading import (
     weights_table,
     with_head,
 )
+from cnninspect.api.scaling import scale, scale_grid
 from cnninspect.api.training import fit_batch, gradient_paths, gradients, memory
 
 __all__ = [

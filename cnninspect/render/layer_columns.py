@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cnninspect.records.rooflines import Roofline
 from cnninspect.records.summary import (
     ConventionTotal,
     Counts,
     LayerSummary,
     MatrixForm,
-    Roofline,
     Summary,
     Totals,
 )

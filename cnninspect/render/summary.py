@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from cnninspect.records.summary import Counts, LayerSummary, MatrixForm, Roofline, Summary
+from cnninspect.records.rooflines import Roofline
+from cnninspect.records.summary import Counts, LayerSummary, MatrixForm, Summary
 from cnninspect.render.layer_columns import COLUMNS
 from cnninspect.render.layer_order import flat
 from cnninspect.render.pages import Block, Page

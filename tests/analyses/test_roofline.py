@@ -9,7 +9,7 @@ from torch import nn
 import cnninspect
 from cnninspect.analyses.roofline import DEVICES, parse_device
 from cnninspect.errors import BadOption, UnknownChoice
-from cnninspect.records.summary import Roofline
+from cnninspect.records.rooflines import Roofline
 
 
 def test_a_linear_layer_by_hand() -> None:
