@@ -132,7 +132,10 @@ class Abstraction(TorchDispatchMode):
                     key.append(twin.layout)
                     value = twin.stand_in
             elif kind is list:
-                if value and TENSOR[value[0].__class__]:
+                item_kind = value[0].__class__ if value else int
+                if item_kind is int:
+                    key.append(tuple(value))
+                elif TENSOR[item_kind]:
                     layouts: list[int] = []
                     for item in value:
                         mark = item.__dict__.get(MARK) if TENSOR[item.__class__] else None
@@ -141,10 +144,8 @@ class Abstraction(TorchDispatchMode):
                         layouts.append(mark[1])
                     key.append(tuple(layouts))
                     given += value
-                elif value and value[0].__class__ in NUMBERS:
-                    key.append(key_of(value))
                 else:
-                    key.append(tuple(value))
+                    key.append(key_of(value))
             elif kind in NUMBERS:
                 key.append((kind, value))
             else:

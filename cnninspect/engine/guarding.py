@@ -10,6 +10,7 @@ import copy
 import gc
 import random
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import is_
@@ -18,8 +19,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnninspect.engine.kinds import CONTAINER, SCRIPT, UNINITIALISED
+from cnninspect.engine.kinds import SCRIPT, UNINITIALISED
 from cnninspect.engine.structure import Structure
+
+
+class _Copies(dict[type, Any]):
+    """What the content of a container of some class is copied as; None for no container."""
+
+    def __missing__(self, kind: type) -> Any:
+        copies = {dict: dict, set: set, list: list, deque: list}
+        answer = self[kind] = next(
+            (c for base, c in copies.items() if issubclass(kind, base)), None
+        )
+        return answer
+
+
+COPIED_AS = _Copies()
+"""By the real class: a proxy may claim that of something that is gone, and a subclass may have a
+`copy` that goes deeper."""
 
 
 @contextmanager
@@ -30,9 +47,9 @@ def unchanged(structure: Structure) -> Iterator[None]:
     autograd tells whether one was changed.
     """
     modules = structure.distinct_modules()
-    held = [v for m in modules for v in vars(m).values() if CONTAINER[v.__class__]]
+    held = [v for m in modules for v in vars(m).values() if COPIED_AS[type(v)]]
     filled = list(filter(None, held))
-    kept = [container.copy() for container in (*map(vars, modules), *filled)]
+    kept = [COPIED_AS[type(container)](container) for container in (*map(vars, modules), *filled)]
     tensors = tuple(
         [t for t in structure.tensors if not UNINITIALISED[t.__class__] and not t.is_inference()]
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import torch
 from torch import Tensor
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
@@ -24,8 +22,6 @@ class Kind(dict[type, bool]):
 NUMBERS = frozenset((bool, float, complex))
 """Numbers that equal an integer, though an operator gives something else for them."""
 TENSOR = Kind(Tensor)
-CONTAINER = Kind(list, dict, set, deque)
-"""What can hold references and be put back as it was."""
 UNINITIALISED = Kind(UninitializedParameter, UninitializedBuffer)
 """Tensors that a lazy layer has yet to give a shape."""
 SCRIPT = Kind(torch.jit.ScriptModule)

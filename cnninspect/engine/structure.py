@@ -61,7 +61,7 @@ class Structure:
     def held_tensors(self) -> list[Tensor]:
         """Those that are attributes of a module, but neither parameters nor buffers."""
         modules = self.distinct_modules()
-        return [v for m in modules for v in vars(m).values() if TENSOR[v.__class__]]
+        return [v for m in modules for v in vars(m).values() if TENSOR[type(v)]]
 
     def path_under(self, module: nn.Module, caller: str) -> str:
         """The path of a module that was called from the module at `caller`.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import random
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -136,6 +138,38 @@ def test_a_module_that_changes_itself_is_left_as_it_was(
         assert fingerprint(module) == before
         assert list(module.recent) == [1, 2]
         assert module.table.tolist() == [1, 1, 1]
+
+
+class Deep(dict[str, Any]):
+    """Copies what it holds as well."""
+
+    def copy(self) -> Any:
+        return copy.deepcopy(self)
+
+
+class Ring(deque[int]):
+    """Is not made from what it holds."""
+
+    def __init__(self, first: int, second: int) -> None:
+        super().__init__((first, second))
+
+
+def test_containers_with_ways_of_their_own_are_left_as_they_were() -> None:
+    module = nn.Linear(4, 4)
+    module.settings, module.ring = Deep(inner=[1]), Ring(1, 2)
+    inner = module.settings["inner"]
+    module.register_forward_pre_hook(lambda module, _: module.ring.append(3))
+    cnninspect.trace(module, (torch.randn(2, 4),))
+    assert module.settings["inner"] is inner
+    assert list(module.ring) == [1, 2]
+
+
+@pytest.mark.parametrize("looks", [False, True], ids=["abstract", "real"])
+def test_a_module_whose_owner_is_gone_is_traced(looks: bool) -> None:
+    module, owner = Touches(_remembers, looks=looks), Deep()
+    module.owner = weakref.proxy(owner)
+    del owner
+    assert cnninspect.trace(module, (torch.randn(2, 4),)).layers[0].calls == 1
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
