@@ -19,23 +19,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnninspect.engine.kinds import SCRIPT, UNINITIALISED
+from cnninspect.engine.kinds import SCRIPT, UNINITIALISED, ByClass
 from cnninspect.engine.structure import Structure
 
 
-class _Copies(dict[type, Any]):
-    """What the content of a container of some class is copied as; None for no container."""
-
-    def __missing__(self, kind: type) -> Any:
-        copies = {dict: dict, set: set, list: list, deque: list}
-        answer = self[kind] = next(
-            (c for base, c in copies.items() if issubclass(kind, base)), None
-        )
-        return answer
+def _copied_as(kind: type) -> Any:
+    copies = {dict: dict, set: set, list: list, deque: list}
+    return next((copy for base, copy in copies.items() if issubclass(kind, base)), None)
 
 
-COPIED_AS = _Copies()
-"""By the real class: a proxy may claim that of something that is gone, and a subclass may have a
+COPIED_AS = ByClass(_copied_as)
+"""What the content of a container is copied as; None for no container.
+
+By the real class: a proxy may claim that of something that is gone, and a subclass may have a
 `copy` that goes deeper."""
 
 

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
 from torch import Tensor
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
+Answer = TypeVar("Answer")
 
-class Kind(dict[type, bool]):
-    """Whether a class is one of these or derives from one: `KIND[type(value)]`."""
+MOST_CLASSES = 1000
+"""Classes that an answer is kept for.  Some models make new ones all the time, which shall go."""
 
-    def __init__(self, *classes: type) -> None:
+
+class ByClass(dict[type, Answer]):
+    """What to answer for each class, asked once: `BY_CLASS[type(value)]`."""
+
+    def __init__(self, ask: Callable[[type], Answer]) -> None:
         super().__init__()
-        self.classes = classes
+        self.ask = ask
 
-    def __missing__(self, kind: type) -> bool:
-        answer = self[kind] = issubclass(kind, self.classes)
+    def __missing__(self, kind: type) -> Answer:
+        if len(self) >= MOST_CLASSES:
+            self.clear()
+        answer = self[kind] = self.ask(kind)
         return answer
+
+
+def _derives_from(*classes: type) -> ByClass[bool]:
+    return ByClass(lambda kind: issubclass(kind, classes))
 
 
 NUMBERS = frozenset((bool, float, complex))
 """Numbers that equal an integer, though an operator gives something else for them."""
-TENSOR = Kind(Tensor)
-UNINITIALISED = Kind(UninitializedParameter, UninitializedBuffer)
+TENSOR = _derives_from(Tensor)
+UNINITIALISED = _derives_from(UninitializedParameter, UninitializedBuffer)
 """Tensors that a lazy layer has yet to give a shape."""
-SCRIPT = Kind(torch.jit.ScriptModule)
+SCRIPT = _derives_from(torch.jit.ScriptModule)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import hashlib
 import random
 import weakref
@@ -17,6 +18,7 @@ from problems import PROBLEMS, Problem
 from torch import Tensor, nn
 
 import cnninspect
+from cnninspect.engine import kinds
 
 
 def digest(tensor: Tensor) -> str:
@@ -170,6 +172,18 @@ def test_a_module_whose_owner_is_gone_is_traced(looks: bool) -> None:
     module.owner = weakref.proxy(owner)
     del owner
     assert cnninspect.trace(module, (torch.randn(2, 4),)).layers[0].calls == 1
+
+
+def test_classes_of_models_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "MOST_CLASSES", 10)
+    classes = []
+    for _ in range(12):
+        kind: Any = type("Own", (nn.Linear,), {})
+        cnninspect.trace(kind(4, 4), (torch.randn(2, 4),))
+        classes.append(weakref.ref(kind))
+    del kind
+    gc.collect()
+    assert classes[0]() is None
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
