@@ -85,15 +85,16 @@ def unchanged_data() -> Iterator[dict[int, tuple[Tensor, Tensor]]]:
 
 
 @contextmanager
-def unchanged_buffers(model: nn.Module) -> Iterator[None]:
-    """Put back the values of every buffer, for a run that really computes."""
-    kept = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+def unchanged_values(tensors: Iterable[Tensor]) -> Iterator[None]:
+    """Put back what these tensors hold, for a run that really computes."""
+    kept = [(tensor, tensor.data, tensor.detach().clone()) for tensor in tensors]
     try:
         yield
     finally:
-        for buffer, value in kept:
-            with torch.inference_mode(buffer.is_inference()), torch.no_grad():
-                buffer.copy_(value)
+        for tensor, data, value in kept:
+            with torch.inference_mode(tensor.is_inference()), torch.no_grad():
+                tensor.data = data
+                tensor.copy_(value)
 
 
 @contextmanager

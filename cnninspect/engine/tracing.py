@@ -125,7 +125,7 @@ def _trace_really(
     structure = Structure(module)
     if weights is not None and not loaded.live:
         load_weights(structure.model, weights)
-    with guarding.unchanged(structure), guarding.unchanged_buffers(module):
+    with guarding.unchanged(structure), guarding.unchanged_values(module.buffers()):
         guarding.set_mode(structure.distinct_modules(), mode)
         run = Run(loaded, structure, given, mode=mode)
         try:

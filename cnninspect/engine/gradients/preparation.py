@@ -44,13 +44,18 @@ def ready_model(
     device = device_of(settings.device)
     torch.manual_seed(seed)
     module = build_really(loaded)
-    if loaded.live and _is_changed_by(module, settings, device):
+    is_of_others = loaded.live and not _is_changed_by(module, settings, device)
+    if loaded.live and not is_of_others:
         module = _copied(module, loaded, feed)
     if any(parameter.is_meta for parameter in module.parameters()):
         raise CannotTrain(
             loaded.info.reference, "its weights have no values (they are on the meta device)"
         )
-    with _as_it_was(module):
+    with (
+        _as_it_was(module),
+        # also what a forward pass writes into them by itself
+        guarding.unchanged_values(module.parameters() if is_of_others else ()),
+    ):
         initialise(module, layers, settings)
         if settings.weights is not None:
             load_weights(module, Path(settings.weights))
@@ -96,7 +101,7 @@ def _as_it_was(module: nn.Module) -> Iterator[None]:
     for parameter, *_ in kept:
         parameter.grad = None
     try:
-        with guarding.unchanged(structure), guarding.unchanged_buffers(module):
+        with guarding.unchanged(structure), guarding.unchanged_values(module.buffers()):
             yield
     finally:
         for parameter, is_trained, gradient, hooks in kept:

@@ -122,6 +122,19 @@ def test_a_recurrent_module_is_left_as_it_was_when_unrolled():
     assert fingerprint(model) == before
 
 
+def test_a_module_that_writes_into_its_weights_is_left_as_it_was():
+    class Bounded(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            self.weight.data = torch.renorm(self.weight.data, 2, 0, 0.1)
+            self.bias.data.clamp_(-0.1, 0.1)
+            return super().forward(x)
+
+    model = nn.Sequential(Bounded(3, 4), nn.ReLU(), Bounded(4, 2))
+    before = fingerprint(model)
+    gradients(model, [(5, 3)])
+    assert fingerprint(model) == before
+
+
 def test_a_module_that_fails_is_left_as_it_was_too():
     class Fails(nn.Module):
         def __init__(self) -> None:
