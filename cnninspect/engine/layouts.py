@@ -90,7 +90,7 @@ def strides_of(tensor: Tensor) -> tuple[int, ...]:
     """The strides of a tensor in elements; none where it is not laid out in strides."""
     try:
         return tensor.stride()
-    except RuntimeError:
+    except (RuntimeError, ValueError):  # the latter of a lazy parameter
         return ()
 
 

@@ -72,6 +72,13 @@ def test_a_lazy_module_stays_lazy() -> None:
     assert isinstance(module[0].weight, nn.parameter.UninitializedParameter)
 
 
+def test_a_lazy_layer_that_never_runs_owns_nothing_yet() -> None:
+    module = nn.Sequential(nn.LazyLinear(5))
+    module[0].unused = nn.LazyConv2d(4, 3)
+    report = cnninspect.summarize(module, (torch.randn(2, 3),))
+    assert report.totals.parameters == 3 * 5 + 5
+
+
 def test_a_module_that_really_runs_keeps_its_statistics() -> None:
     class LooksAtData(nn.Module):
         def __init__(self) -> None:
