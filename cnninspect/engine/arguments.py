@@ -96,7 +96,8 @@ def key_of(value: Any) -> Any:
     if isinstance(value, Tensor):
         return layout_of(value)
     if isinstance(value, list):
-        return tuple([key_of(item) for item in value])
+        is_sizes = not value or value[0].__class__ is int
+        return tuple(value) if is_sizes else tuple([key_of(item) for item in value])
     if value.__class__ in NUMBERS:
         return value.__class__, value  # 1, 1.0 and True are equal, and promote differently
     return value

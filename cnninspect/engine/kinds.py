@@ -33,8 +33,8 @@ def _derives_from(*classes: type) -> ByClass[bool]:
     return ByClass(lambda kind: issubclass(kind, classes))
 
 
-NUMBERS = frozenset((bool, float, complex))
-"""Numbers that equal an integer, though an operator gives something else for them."""
+NUMBERS = frozenset((bool, int, float, complex))
+"""They may equal one another, or the number of a layout, where an operator tells them apart."""
 TENSOR = _derives_from(Tensor)
 UNINITIALISED = _derives_from(UninitializedParameter, UninitializedBuffer)
 """Tensors that a lazy layer has yet to give a shape."""

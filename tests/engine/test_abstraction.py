@@ -120,6 +120,13 @@ def test_a_list_of_tensors_is_not_taken_for_a_longer_one() -> None:
     assert keys[0] != keys[1]
 
 
+def test_a_number_is_not_taken_for_the_layout_of_that_number() -> None:
+    x, y = torch.randn(5), torch.randn(7, 5)
+    number = layout_of(y)
+    shapes = [shape for shape, _ in given_back(lambda x, y: (x * y, x * number), x, y)]
+    assert shapes == [(7, 5), (5,)]
+
+
 class Applies(nn.Module):
     def __init__(self, function: Callable[..., tuple[Tensor, ...]]) -> None:
         super().__init__()
