@@ -63,7 +63,7 @@ def run(arguments: list[str] | None = None) -> None:
     spell_what_is_missing()
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, prog_name="cnninspect", standalone_mode=False)
     except BrokenPipeError:
         # Whoever read the output has seen enough; Python must not complain about it on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,7 +10,7 @@ import pytest
 
 import cnninspect
 from cnninspect.costs.conventions import CONVENTIONS
-from cnninspect.errors import BadOption, BadReference, FileMissing, UnknownSetting
+from cnninspect.errors import BadOption, FileMissing, NeedsModules, UnknownSetting
 from cnninspect.records.models import GraphFile
 from cnninspect.sources.registry import load
 
@@ -86,9 +86,9 @@ def test_an_audit_of_a_graph_has_the_counters_that_fit(file):
 
 
 def test_training_needs_a_network(file):
-    with pytest.raises(BadReference, match="a graph in a file"):
+    with pytest.raises(NeedsModules, match="the graph in a file"):
         cnninspect.gradients(str(file))
-    with pytest.raises(BadReference, match="a graph in a file"):
+    with pytest.raises(NeedsModules, match="the graph in a file"):
         cnninspect.memory(str(file))
 
 
