@@ -14,7 +14,7 @@ from cnninspect.engine.abstraction import Abstraction
 from cnninspect.engine.guarding import copy_of_lazy, without_wrappers
 from cnninspect.engine.layouts import spec_of
 from cnninspect.engine.structure import Structure
-from cnninspect.errors import BuildFailed, CnnInspectError, RunFailed
+from cnninspect.errors import BuildFailed, CnnInspectError, RunFailed, first_line
 from cnninspect.records.models import LoadedModel
 
 FILLERS = frozenset(
@@ -25,8 +25,6 @@ FILLERS = frozenset(
     )
 )  # fmt: skip
 """Operators that fill a tensor with random numbers."""
-LONG = 200
-"""Characters of an error's text from which on only its first sentence is told."""
 TRUNCATED = "_no_grad_trunc_normal_"
 """The function of `torch.nn.init` that draws from a normal distribution between bounds."""
 
@@ -120,17 +118,6 @@ class Unfilled(TorchDispatchMode):
         if func._schema.name.replace("::", ".") in FILLERS:
             return args[0]
         return func(*args, **(kwargs or {}))
-
-
-def first_line(problem: BaseException) -> str:
-    """What went wrong, in one line with the kind of error; of a long one the first sentence."""
-    lines = str(problem).strip().splitlines()
-    text = lines[0] if lines else ""
-    if len(text) > LONG:
-        sentence, end, _ = text.partition(". ")
-        text = f"{sentence}." if end else text
-    text = text if len(text) <= LONG else f"{text[: LONG - 1]}…"
-    return f"{type(problem).__name__}: {text}" if text else type(problem).__name__
 
 
 def _take(loaded: LoadedModel) -> Built:

@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 from torch import nn
 
-from cnninspect.engine.building import first_line
 from cnninspect.engine.structure import type_name
 from cnninspect.engine.watching import Watch
-from cnninspect.errors import RunFailed, ShapeMismatch
+from cnninspect.errors import RunFailed, ShapeMismatch, first_line
 from cnninspect.records.tensors import TensorSpec
 from cnninspect.records.traces import Trace
 
@@ -19,10 +18,7 @@ def explain_failure(
 ) -> RunFailed:
     """The error to raise for what `forward` raised: with the layer, what it got and wants."""
     path, inputs = watch.failed or ("", ())
-    try:
-        module = model.get_submodule(path)
-    except AttributeError:
-        module = model
+    module = watch.structure.modules.get(path, model)
     kind = type_name(module)
     wanted = wanted_by(module, inputs[0]) if inputs else None
     if wanted is not None:

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from cnninspect.engine import guarding
 from cnninspect.engine.abstraction import Abstraction, abstract_twin
 from cnninspect.engine.binding import Given, given_for
-from cnninspect.engine.building import Built, build, build_really, check_memory, first_line
+from cnninspect.engine.building import Built, build, build_really, check_memory
 from cnninspect.engine.compiled import uncompiled
 from cnninspect.engine.computation import Computation
 from cnninspect.engine.diagnosis import explain_failure
@@ -29,7 +29,7 @@ from cnninspect.engine.structure import Structure
 from cnninspect.engine.values import ValueNeeded
 from cnninspect.engine.watching import Watch
 from cnninspect.engine.weights import check_weights, load_weights
-from cnninspect.errors import CnnInspectError, ShapeMismatch
+from cnninspect.errors import CnnInspectError, ShapeMismatch, first_line
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.tensors import NamedTensor
 from cnninspect.records.traces import HowTraced, Trace

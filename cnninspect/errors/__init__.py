@@ -100,9 +100,7 @@ from cnninspect.errors.usage import (
     UnknownModel,
     UnknownSetting,
 )
-from cnninspect.errors.wording import (
-    did_you_mean,
-)
+from cnninspect.errors.wording import did_you_mean, first_line
 
 __all__ = [
     "AnswerIsNo",
@@ -149,4 +147,5 @@ __all__ = [
     "UsageError",
     "WeightsMismatch",
     "did_you_mean",
+    "first_line",
 ]

@@ -20,13 +20,14 @@ from cnninspect.errors import (
     FileUnreadable,
     UnknownModel,
     UnknownSetting,
+    first_line,
 )
 from cnninspect.records.models import LoadedModel, ModelInfo, Reference
 from cnninspect.sources.checkpoints.kinds import opened
 from cnninspect.sources.construction import construct, other_peoples_code
 from cnninspect.sources.hf_inputs import TOKENS, default_inputs
 from cnninspect.sources.keywords import literal
-from cnninspect.sources.libraries import first_line, library
+from cnninspect.sources.libraries import library
 from cnninspect.sources.torchvision_schemas import import_torchvision
 
 FILE = "config.json"

@@ -6,7 +6,7 @@ import warnings
 from importlib import import_module
 from typing import Any
 
-from cnninspect.errors import CnnInspectError, LibraryBroken, MissingLibrary
+from cnninspect.errors import CnnInspectError, LibraryBroken, MissingLibrary, first_line
 from cnninspect.sources.torchvision_schemas import with_operators_defined
 
 EXTRAS = {"torchvision": "vision", "timm": "vision", "transformers": "transformers"}
@@ -33,11 +33,3 @@ def library(name: str, needed_for: str) -> Any:
         if absent in EXTRAS:  # itself, or another one that it is built on
             raise MissingLibrary(absent, EXTRAS[absent], needed_for) from problem
         raise LibraryBroken(package, EXTRAS[package], first_line(problem)) from problem
-
-
-def first_line(problem: BaseException) -> str:
-    """What went wrong with the kind of error: the first line, and the next one after a colon."""
-    lines = str(problem).strip().splitlines()
-    if len(lines) > 1 and lines[0].endswith(":"):
-        lines[0] = f"{lines[0]} {lines[1].strip()}"
-    return f"{type(problem).__name__}: {lines[0]}" if lines else type(problem).__name__

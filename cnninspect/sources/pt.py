@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnninspect.errors import FileUnreadable, UnknownSetting
+from cnninspect.errors import FileUnreadable, UnknownSetting, first_line
 from cnninspect.records.models import GraphFile, LoadedModel, ModelInfo, Reference
 from cnninspect.sources import checkpoint
 from cnninspect.sources.checkpoints import kind_of
 from cnninspect.sources.construction import other_peoples_code
-from cnninspect.sources.libraries import first_line
 
 NOTE = "read by torch.jit.load, torch's own loader"
 

@@ -13,12 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cnninspect.errors import FileUnreadable, UnknownSetting
+from cnninspect.errors import FileUnreadable, UnknownSetting, first_line
 from cnninspect.records.models import InputRequest, LoadedModel, ModelInfo, Reference
 from cnninspect.sources.checkpoints.kinds import kind_of_stream, opened
 from cnninspect.sources.checkpoints.malformed import Malformed
 from cnninspect.sources.construction import other_peoples_code
-from cnninspect.sources.libraries import first_line
 
 NOTE = "read by torch.export.load, torch's own loader"
 SAVE = "save it with torch.export.save"

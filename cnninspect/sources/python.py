@@ -24,12 +24,12 @@ from cnninspect.errors import (
     UnknownModel,
     UnknownSetting,
     did_you_mean,
+    first_line,
 )
 from cnninspect.records.models import LoadedModel, ModelInfo, Reference
 from cnninspect.sources.checkpoints.kinds import opened
 from cnninspect.sources.construction import construct, other_peoples_code
 from cnninspect.sources.keywords import arguments_of, keyword_arguments
-from cnninspect.sources.libraries import first_line
 from cnninspect.sources.torchvision_schemas import with_operators_defined
 
 

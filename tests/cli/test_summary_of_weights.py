@@ -149,7 +149,7 @@ def test_from_python_the_table_comes_back(weights: str) -> None:
 def test_a_program_in_a_file_with_such_a_suffix_is_still_run(
     tmp_path: Path, cnninspect_: Callable
 ) -> None:
-    with pytest.warns(DeprecationWarning, match="torch.jit.script"):
+    with pytest.warns((DeprecationWarning, FutureWarning), match="torch.jit.script"):
         torch.jit.script(nn.Linear(6, 5)).save(str(tmp_path / "program.pt"))
     code, out, _ = cnninspect_("summary", str(tmp_path / "program.pt"), "--input", "6")
     assert code == 0

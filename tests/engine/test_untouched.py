@@ -193,7 +193,7 @@ def test_classes_of_models_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     assert classes[0]() is None
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 def test_a_scripted_module_keeps_its_training_flags() -> None:
     module = torch.jit.script(nn.Sequential(nn.Linear(4, 4), nn.ReLU())).train()
     cnninspect.trace(module, (torch.randn(2, 4),))

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from cnninspect.engine import guarding
-from cnninspect.engine.building import first_line
 from cnninspect.engine.counters.quiet import silence
 from cnninspect.engine.counters.subjects import Subjects
 from cnninspect.engine.counters.tools import TOOLS, Answer, Tool
-from cnninspect.errors import CnnInspectError
+from cnninspect.errors import CnnInspectError, first_line
 from cnninspect.records.audit import ToolRun
 from cnninspect.records.reports import installed_version
 

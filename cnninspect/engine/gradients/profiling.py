@@ -10,13 +10,12 @@ import torch
 from torch import nn
 
 from cnninspect.engine import guarding
-from cnninspect.engine.building import first_line
 from cnninspect.engine.gradients.batches import Batch, Batches, Feed, images_for
 from cnninspect.engine.gradients.losses import chosen_loss, loss_of, trained_outputs
 from cnninspect.engine.gradients.measuring import Measurement
 from cnninspect.engine.gradients.preparation import ready_model
 from cnninspect.engine.gradients.unrolling import Unrolling
-from cnninspect.errors import CannotTrain, CnnInspectError, LabelOutOfRange, RunFailed
+from cnninspect.errors import CannotTrain, CnnInspectError, LabelOutOfRange, RunFailed, first_line
 from cnninspect.records.gradient_passes import GradientPass, WeightedLayer
 from cnninspect.records.gradient_settings import DataUsed, GradientSettings
 from cnninspect.records.models import LoadedModel

@@ -16,10 +16,9 @@ import torch
 from onnx import ModelProto
 from torch import nn
 
-from cnninspect.engine.building import first_line
 from cnninspect.engine.onnx_export.axes import Feed
 from cnninspect.engine.onnx_export.recurrence import has_projections, whole_layers
-from cnninspect.errors import BadOption, CnnInspectError, ExportFailed, MissingLibrary
+from cnninspect.errors import BadOption, CnnInspectError, ExportFailed, MissingLibrary, first_line
 from cnninspect.records.export_report import ExportSettings
 
 EXPORTERS = ("dynamo", "torchscript")

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from cnninspect.engine import guarding
 from cnninspect.engine.binding import Given, given_for
-from cnninspect.engine.building import build_really, first_line
+from cnninspect.engine.building import build_really
 from cnninspect.engine.inputs import converted
 from cnninspect.engine.onnx_export.axes import Feed
 from cnninspect.engine.structure import Structure
 from cnninspect.engine.weights import load_weights
-from cnninspect.errors import ExportFailed, RunFailed, UnknownChoice
+from cnninspect.errors import ExportFailed, RunFailed, UnknownChoice, first_line
 from cnninspect.records.export_report import ExportSettings
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.traces import Trace
