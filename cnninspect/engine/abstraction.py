@@ -34,14 +34,16 @@ from cnninspect.engine.operators import (
     remember,
 )
 from cnninspect.engine.recording import Recorder
+from cnninspect.engine.stand_ins import (
+    CPU,
+    MOST_REAL_BYTES,
+    MOST_REAL_FLOATS,
+    StandIns,
+    fits,
+)
 from cnninspect.engine.values import ValueNeeded, known_outcome, with_known_indices
 from cnninspect.records.operations import Operation
 
-CPU = torch.device("cpu")
-MOST_REAL_BYTES = 8 * 2**20
-"""Integer and boolean tensors up to this size keep their values."""
-MOST_REAL_FLOATS = 4096
-"""Floating-point tensors of known value up to this many elements keep their values."""
 MOST_REAL_FLOATS_MADE = 2**20
 """The same for what a forward pass makes itself, such as masks: no weights are among those."""
 INDEXING = frozenset({"aten.index", "aten._unsafe_index", "aten.index_put", "aten.index_put_"})
@@ -49,18 +51,6 @@ INDEXING = frozenset({"aten.index", "aten._unsafe_index", "aten.index_put", "ate
 
 SELECTING = frozenset({"aten.index", "aten._unsafe_index"})
 """Those of them whose result has as many rows as a mask has true entries."""
-
-
-class Twin:
-    """What stands in for a tensor that was there before the trace."""
-
-    __slots__ = ("layout", "original", "stand_in")
-
-    def __init__(self, original: Tensor, stand_in: Tensor) -> None:
-        self.original = original  # kept alive, so that its id stays its own
-        self.stand_in = stand_in
-        self.layout = layout_of(stand_in) if stand_in.is_meta else None
-        """The number of its layout, if it is abstract."""
 
 
 class Abstraction(TorchDispatchMode):
@@ -73,10 +63,7 @@ class Abstraction(TorchDispatchMode):
         super().__init__()
         forget_other_defaults()
         self.recorder = recorder
-        self._twins: dict[int, Twin] = {}
-        """By the `id` of the tensor that was there before."""
-        self._spoiled: set[int] = set()
-        """Storages of real tensors that something abstract was written into."""
+        self.stand_ins = StandIns(recorder)
         self.asked_pytorch = False
         """Whether a layout was worked out by PyTorch's own code since this was last set back."""
 
@@ -101,10 +88,10 @@ class Abstraction(TorchDispatchMode):
             return func(*args, **kwargs)
         if any(is_traceable_wrapper_subclass_type(kind) for kind in types):
             return NotImplemented  # a wrapper then says itself what it is made of
-        call = Arguments(self, args, kwargs)
+        call = Arguments(self.stand_ins, args, kwargs)
         if operator.creates:
             return self._create(operator, call)
-        if not call.has_abstract and _fits(call.stand_ins):
+        if not call.has_abstract and fits(call.stand_ins):
             return self._compute(operator, call)
         return self._abstract(operator, call)
 
@@ -126,7 +113,7 @@ class Abstraction(TorchDispatchMode):
                 elif mark is not None:
                     return self
                 else:
-                    twin = self._twins.get(id(value)) or self._twin_of(value)
+                    twin = self.stand_ins.twin_of(value)
                     if twin.layout is None:
                         return self
                     key.append(twin.layout)
@@ -202,7 +189,7 @@ class Abstraction(TorchDispatchMode):
 
     def _abstract(self, operator: Operator, call: Arguments) -> Any:
         """Work out the layout of an operator's result, or remember it."""
-        self._spoil(operator, call)
+        self.stand_ins.spoil(operator, call.args)
         if operator.name in INDEXING:
             call.args[1] = with_known_indices(call.args[1])
         outcome = known_outcome(operator.name, call.args) if operator.reads_values else None
@@ -270,38 +257,6 @@ class Abstraction(TorchDispatchMode):
                 self.recorder.note_written(operator.targets(*call.given_arguments()))
         return call.restore_targets(operator, result)
 
-    def _spoil(self, operator: Operator, call: Arguments) -> None:
-        """A real tensor that something abstract is written into is no longer known."""
-        for position in operator.writes:
-            if position < len(call.args):
-                target = call.args[position]
-                if isinstance(target, Tensor) and not target.is_meta:
-                    self._spoiled.add(target.untyped_storage()._cdata)
-
-    def stand_in(self, tensor: Tensor) -> Tensor:
-        """What operators get to see in place of a tensor."""
-        if self.recorder is None or MARK in tensor.__dict__:
-            return self._unless_spoiled(tensor)
-        twin = self._twins.get(id(tensor)) or self._twin_of(tensor)
-        return self._unless_spoiled(twin.stand_in)
-
-    def _twin_of(self, tensor: Tensor) -> Twin:
-        names = self.recorder.names if self.recorder else {}
-        if tensor.is_meta:
-            stand_in = tensor
-        elif id(tensor) in names and tensor.dtype.is_floating_point:
-            stand_in = abstract_twin(tensor)
-        else:
-            stand_in = _copy_if_small(tensor)
-        twin = self._twins[id(tensor)] = Twin(tensor, stand_in)
-        return twin
-
-    def _unless_spoiled(self, tensor: Tensor) -> Tensor:
-        if not self._spoiled or tensor.is_meta:
-            return tensor
-        is_spoiled = tensor.untyped_storage()._cdata in self._spoiled
-        return abstract_twin(tensor) if is_spoiled else tensor
-
 
 def _by_arithmetic(operator: Operator, call: Arguments) -> Any:
     """What comes of a plain call; None where PyTorch must be asked."""
@@ -314,33 +269,6 @@ def _by_arithmetic(operator: Operator, call: Arguments) -> Any:
         for shape, strides, dtype in layouts
     )
     return made if len(operator.return_targets) > 1 else made[0]
-
-
-def abstract_twin(tensor: Tensor) -> Tensor:
-    """An abstract tensor of the same shape, strides and dtype."""
-    if tensor.layout != torch.strided or tensor.is_quantized:
-        return torch.empty_like(tensor, device=META)
-    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
-
-
-def _copy_if_small(tensor: Tensor) -> Tensor:
-    is_float = tensor.dtype.is_floating_point or tensor.dtype.is_complex
-    limit = MOST_REAL_FLOATS if is_float else MOST_REAL_BYTES // tensor.element_size()
-    if tensor.numel() > limit:
-        return abstract_twin(tensor)
-    return tensor.detach().to(CPU, copy=True)
-
-
-def _fits(tensors: list[Tensor]) -> bool:
-    """Whether computing with these real tensors stays small, were they broadcast together."""
-    if all(t.numel() <= 256 for t in tensors):
-        return True
-    rank = max(t.dim() for t in tensors)
-    together = math.prod(
-        max((t.shape[-i] for t in tensors if t.dim() >= i), default=1) for i in range(1, rank + 1)
-    )
-    largest = max(t.element_size() for t in tensors)
-    return together * largest <= MOST_REAL_BYTES
 
 
 def _is_masked(indices: list[Any]) -> bool:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
 from cnninspect.engine.kinds import NUMBERS
 from cnninspect.engine.layouts import META, abstract, layout_of
 from cnninspect.engine.operators import Operator
-
-
-class StandIns(Protocol):
-    """Who says what stands in for a tensor."""
-
-    def stand_in(self, tensor: Tensor) -> Tensor:
-        """What operators get to see in place of a tensor."""
+from cnninspect.engine.stand_ins import StandIns
 
 
 class Arguments:
     """The arguments of one call: as they were given, and with stand-ins for their tensors."""
 
     __slots__ = (
-        "_given_args", "_given_kwargs", "_mode", "args", "given", "has_abstract", "kwargs",
+        "_given_args", "_given_kwargs", "_seen", "args", "given", "has_abstract", "kwargs",
         "stand_ins",
     )  # fmt: skip
 
-    def __init__(self, mode: StandIns, args: Any, kwargs: dict[str, Any]) -> None:
-        self._mode = mode
+    def __init__(self, seen: StandIns, args: Any, kwargs: dict[str, Any]) -> None:
+        self._seen = seen
         self._given_args, self._given_kwargs = args, kwargs
         self.given: list[Tensor] = []
         """Every tensor, as given, in schema order."""
@@ -39,7 +33,7 @@ class Arguments:
 
     def _replace(self, value: Any) -> Any:
         if isinstance(value, Tensor):
-            stand_in = self._mode.stand_in(value)
+            stand_in = self._seen.stand_in(value)
             self.given.append(value)
             self.stand_ins.append(stand_in)
             return stand_in

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnninspect.engine.abstraction import abstract_twin
 from cnninspect.engine.building import Built, build_really
+from cnninspect.engine.stand_ins import abstract_twin
 from cnninspect.records.models import LoadedModel
 
 

@@ -152,10 +152,10 @@ class Outcome:
 
     def make(self, made_by: int | None, device: torch.device = META) -> Any:
         """The same result anew, marked as made by that call if there is one."""
-        made: list[Any] = []
-        for is_tensor, value in self.results:
-            made.append(abstract(value, made_by, device) if is_tensor else value)
-        return tuple(made) if self.is_tuple else made[0]
+        if self.is_tuple:
+            return tuple([abstract(v, made_by, device) if is_t else v for is_t, v in self.results])
+        is_tensor, value = self.results[0]
+        return abstract(value, made_by, device) if is_tensor else value
 
     def mark(self, result: Any, made_by: int) -> None:
         """Note that an equal result was made by that call."""

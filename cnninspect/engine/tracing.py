@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnninspect.engine import guarding
-from cnninspect.engine.abstraction import Abstraction, abstract_twin
+from cnninspect.engine.abstraction import Abstraction
 from cnninspect.engine.binding import Given, given_for
 from cnninspect.engine.building import Built, build, build_really, check_memory
 from cnninspect.engine.compiled import uncompiled
@@ -25,6 +25,7 @@ from cnninspect.engine.inputs import converted, named
 from cnninspect.engine.layouts import MARK, META, layout_of
 from cnninspect.engine.recording import Recorder, tensors_in
 from cnninspect.engine.scripted import by_weights
+from cnninspect.engine.stand_ins import abstract_twin
 from cnninspect.engine.structure import Structure
 from cnninspect.engine.values import ValueNeeded
 from cnninspect.engine.watching import Watch

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from cnninspect.engine import guarding
-from cnninspect.engine.abstraction import abstract_twin
 from cnninspect.engine.autocasting import Autocast
 from cnninspect.engine.binding import Given, given_for
 from cnninspect.engine.building import build
@@ -30,6 +29,7 @@ from cnninspect.engine.liveness import (
     storage_key,
 )
 from cnninspect.engine.recording import Recorder, tensors_in
+from cnninspect.engine.stand_ins import abstract_twin
 from cnninspect.engine.structure import Structure
 from cnninspect.engine.tracing import Run, reason_for_real_run
 from cnninspect.errors import BadOption, CannotTrain, CnnInspectError, UnknownChoice

@@ -56,11 +56,14 @@ class Watch:
 
     def _enter_module(self, module: nn.Module, _: Any) -> None:
         self.failed = None
-        layers = self.recorder.layers
-        path = self.structure.path_under(module, layers[-1])
+        layers, structure = self.recorder.layers, self.structure
+        path = structure.first_paths.get(id(module))
+        is_ours = path is not None
+        if path is None or structure.more_paths:
+            path = structure.path_under(module, layers[-1])
         layers.append(path)
         self._running.append(module)
-        if id(module) not in self.structure.first_paths:
+        if not is_ours:
             return
         visit = self.visits.get(path)
         if visit is None:

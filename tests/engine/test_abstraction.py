@@ -16,6 +16,7 @@ from cnninspect.engine.arguments import Arguments
 from cnninspect.engine.arithmetic import ARITHMETIC
 from cnninspect.engine.layouts import layout_of
 from cnninspect.engine.operators import OPERATORS
+from cnninspect.engine.stand_ins import StandIns
 from cnninspect.engine.structure import Structure
 from cnninspect.engine.tracing import Given, Run
 from cnninspect.records.models import LoadedModel, ModelInfo
@@ -106,17 +107,10 @@ def test_arithmetic_leaves_what_does_not_fit_to_the_kernel(
         getattr(torch.ops.aten, name)(*arguments)
 
 
-class Itself:
-    """Lets every tensor stand for itself."""
-
-    def stand_in(self, tensor: Tensor) -> Tensor:
-        return tensor
-
-
 def test_a_list_of_tensors_is_not_taken_for_a_longer_one() -> None:
     x = torch.empty(3, 4, device="meta")
     number = layout_of(x)
-    keys = [Arguments(Itself(), args, {}).key() for args in (([x, x], number), ([x, x, x],))]
+    keys = [Arguments(StandIns(), args, {}).key() for args in (([x, x], number), ([x, x, x],))]
     assert keys[0] != keys[1]
 
 
