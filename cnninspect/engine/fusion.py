@@ -15,7 +15,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
+from torch._C import (
+    _len_torch_function_stack,
+    _pop_torch_function_stack,
+    _push_on_torch_function_stack,
+)
+from torch.overrides import TorchFunctionMode, handle_torch_function
 from torch.utils._python_dispatch import _disable_current_modes
 
 from cnninspect.engine.kinds import UNINITIALISED
@@ -69,6 +74,29 @@ class Fusion(TorchFunctionMode):
         self.differentiable = differentiable
         self.replaced = replaced
 
+    def __enter__(self) -> Fusion:
+        super().__enter__()
+        F.handle_torch_function = self._pass_on  # type: ignore[attr-defined]
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
+        F.handle_torch_function = handle_torch_function  # type: ignore[attr-defined]
+        super().__exit__(*problem)
+
+    def _pass_on(self, function: Any, relevant: Any, *args: Any, **kwargs: Any) -> Any:
+        """The short way to what `torch.nn.functional` calls, where it is not caught.
+
+        The long one looks at every argument, and asks this mode through a context manager.
+        """
+        if function not in CAUGHT and _len_torch_function_stack():
+            mode = _pop_torch_function_stack()
+            try:
+                if mode is self:
+                    return function(*args, **kwargs)
+            finally:
+                _push_on_torch_function_stack(mode)
+        return handle_torch_function(function, relevant, *args, **kwargs)
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func not in CAUGHT:
             return func(*args, **kwargs) if kwargs else func(*args)
@@ -84,8 +112,11 @@ class Fusion(TorchFunctionMode):
             return self._recurrent(func, args)
         if func == SET_DATA:
             return self._set_data(*args)
-        with self:  # what it calls shall be caught too
+        _push_on_torch_function_stack(self)  # what it calls shall be caught too
+        try:
             return _unguarded(func)(*args, **kwargs)
+        finally:
+            _pop_torch_function_stack()
 
     def _attention(self, *args: Any, **kwargs: Any) -> Any:
         named = dict(zip(ATTENTION, args)) | kwargs

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from problems import PROBLEMS, Problem
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 import cnninspect
 from cnninspect.engine import tracing
@@ -226,3 +228,29 @@ def test_attention_refuses_what_pytorch_refuses(case) -> None:
         attend(*tensors)
     with pytest.raises(cnninspect.CnnInspectError):
         cnninspect.trace(Applies(attend), tensors)
+
+
+class Sees(TorchFunctionMode):
+    """Notes the names of the functions that it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.seen.append(func.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+def test_function_modes_of_a_model_see_what_they_would_without_a_trace() -> None:
+    def forward(x: Tensor) -> tuple[Tensor, ...]:
+        with Sees() as mode:
+            y = F.dropout(F.relu(F.silu(x)), training=False)
+        seen.append(mode.seen)
+        return (y,)
+
+    seen: list[list[str]] = []
+    forward(torch.randn(2, 3))
+    cnninspect.trace(Applies(forward), (torch.randn(2, 3),))
+    assert seen[0] == seen[1] == ["silu", "relu", "dropout"]
+    assert F.handle_torch_function is torch.overrides.handle_torch_function
