@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import le
 from typing import Any
 
 from torch import Tensor, nn
@@ -86,21 +87,23 @@ class Watch:
 
     def layers(self) -> tuple[Layer, ...]:
         """Every module, parents first, siblings in first-call order, unused ones last."""
-        paths = list(self.structure.modules)
-        last = len(self.visits)
-        order = dict.fromkeys(paths, last)
-        order.update((path, visit.order) for path, visit in self.visits.items())
-        children: dict[str, list[str]] = {}
-        for path in reversed(paths):  # a container that never runs stands where its parts do
-            if path:
-                parent = parent_of(path)
-                order[parent] = min(order[parent], order[path])
-                children.setdefault(parent, []).append(path)
         owned = Ownership()
         layers = {
             path: owned.layer(path, module, self.visits.get(path, NO_VISIT))
             for path, module in self.structure.modules.items()
         }
+        last = len(self.visits)
+        order = dict.fromkeys(layers, last)
+        order.update([(path, visit.order) for path, visit in self.visits.items()])
+        orders = list(order.values())
+        if all(map(le, orders, orders[1:])):  # they ran as they stand there
+            return tuple(layers.values())
+        children: dict[str, list[str]] = {}
+        for path in reversed(layers):  # a container that never runs stands where its parts do
+            if path:
+                parent = parent_of(path)
+                order[parent] = min(order[parent], order[path])
+                children.setdefault(parent, []).append(path)
         result, pending = [], [""]
         while pending:
             path = pending.pop()
