@@ -45,10 +45,9 @@ from cnninspect.engine.values import ValueNeeded, known_outcome, with_known_indi
 from cnninspect.records.operations import Operation
 
 MOST_REAL_FLOATS_MADE = 2**20
-"""The same for what a forward pass makes itself, such as masks: no weights are among those."""
+"""Elements up to which floating-point tensors keep their values that a forward pass makes itself,
+such as masks: no weights are among those."""
 INDEXING = frozenset({"aten.index", "aten._unsafe_index", "aten.index_put", "aten.index_put_"})
-
-
 SELECTING = frozenset({"aten.index", "aten._unsafe_index"})
 """Those of them whose result has as many rows as a mask has true entries."""
 

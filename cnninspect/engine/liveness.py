@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cnninspect.engine.abstraction import Abstraction
 from cnninspect.engine.computation import Computation
-from cnninspect.engine.recording import Recorder, tensors_in
+from cnninspect.engine.recording import Recorder, storage_of, tensors_in
 
 
 class Liveness:
@@ -28,13 +28,13 @@ class Liveness:
         """After each call."""
         self._users: dict[int, int] = {}
         """How many tensors use a storage, by its key."""
-        self._apart = {storage_key(tensor) for tensor in apart}
+        self._apart = {storage_of(tensor) for tensor in apart}
         """Storages that do not count: those of parameters and buffers."""
         self._watched: dict[int, weakref.ref[Tensor]] = {}
 
     def watch(self, tensor: Tensor) -> None:
         """Count the tensor's storage until the last tensor that uses it is gone."""
-        key = storage_key(tensor)
+        key = storage_of(tensor)
         if key in self._apart or id(tensor) in self._watched:
             return
         nbytes = tensor.untyped_storage().nbytes()
@@ -60,11 +60,6 @@ class Liveness:
     def note_call(self) -> None:
         """Keep what is alive after a call."""
         self.history.append(self.alive_bytes)
-
-
-def storage_key(tensor: Tensor) -> int:
-    """What tells the storage of one tensor from that of another, while both live."""
-    return int(tensor.untyped_storage()._cdata)
 
 
 class Watched:

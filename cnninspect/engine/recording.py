@@ -97,5 +97,5 @@ def _tensors_within(value: Any) -> Iterator[Tensor]:
 
 
 def storage_of(tensor: Tensor) -> int:
-    """The identity of the memory that a tensor is kept in."""
+    """What tells the memory of one tensor from that of another, while both live."""
     return tensor.untyped_storage()._cdata

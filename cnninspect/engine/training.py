@@ -26,9 +26,8 @@ from cnninspect.engine.liveness import (
     Liveness,
     WatchedAbstraction,
     WatchedComputation,
-    storage_key,
 )
-from cnninspect.engine.recording import Recorder, tensors_in
+from cnninspect.engine.recording import Recorder, storage_of, tensors_in
 from cnninspect.engine.stand_ins import abstract_twin
 from cnninspect.engine.structure import Structure
 from cnninspect.engine.tracing import Run, reason_for_real_run
@@ -137,7 +136,7 @@ class Step:
         args, kwargs = (converted(part, make) for part in (given.args, given.kwargs))
         self.run.mark_inputs(tensors_in((args, kwargs)))
         for tensor in tensors_in((args, kwargs)):
-            self._inputs.add(storage_key(tensor))
+            self._inputs.add(storage_of(tensor))
             self.liveness.watch(tensor)
         input_bytes = self.liveness.alive_bytes
         with ExitStack() as stack:
@@ -189,7 +188,7 @@ class Step:
         torch.autograd.backward(outputs, gradients)
 
     def _keep(self, tensor: Tensor) -> Tensor:
-        key = storage_key(tensor)
+        key = storage_of(tensor)
         if key not in self.saved and not self.liveness.is_apart(key):
             nbytes = tensor.untyped_storage().nbytes()
             layer = self.recorder.layers[-1]

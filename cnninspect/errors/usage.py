@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cnninspect.errors.tree import UsageError
-from cnninspect.errors.wording import did_you_mean
+from cnninspect.errors.wording import did_you_mean, nearest_or_all
 
 
 class UnknownModel(UsageError):
@@ -74,12 +74,8 @@ class UnknownChoice(UsageError):
     """An option's value is not among those allowed."""
 
     def __init__(self, option: str, value: str, known: Iterable[str]) -> None:
-        known = list(known)
-        nearest = did_you_mean(value, known)
-        allowed = f"{option} takes: {', '.join(known)}"
-        super().__init__(
-            f"{option} {value!r} is not known", f"{nearest} ({allowed})" if nearest else allowed
-        )
+        hint = nearest_or_all(value, known, f"{option} takes")
+        super().__init__(f"{option} {value!r} is not known", hint)
 
 
 class BadOption(UsageError):
@@ -111,12 +107,8 @@ class UnknownKey(UsageError):
     """A file of settings has a key that means nothing."""
 
     def __init__(self, place: str, key: str, known: Iterable[str]) -> None:
-        known = list(known)
-        nearest = did_you_mean(key, known)
-        allowed = f"keys here: {', '.join(known)}"
-        super().__init__(
-            f"{place}: there is no key {key!r}", f"{nearest} ({allowed})" if nearest else allowed
-        )
+        hint = nearest_or_all(key, known, "keys here")
+        super().__init__(f"{place}: there is no key {key!r}", hint)
 
 
 class BadBudget(UsageError):

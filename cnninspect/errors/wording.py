@@ -18,6 +18,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"did you mean {', '.join(first)} or {last}?" if first else f"did you mean {last}?"
 
 
+def nearest_or_all(name: str, known: Iterable[str], title: str) -> str:
+    """All that is known after `title`, and before it the nearest, where one is near."""
+    known = list(known)
+    nearest, allowed = did_you_mean(name, known), f"{title}: {', '.join(known)}"
+    return f"{nearest} ({allowed})" if nearest else allowed
+
+
 def some(names: Sequence[str], shown: int = 3) -> str:
     """The first few of the names, and how many more there are."""
     more = len(names) - shown
