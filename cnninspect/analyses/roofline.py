@@ -94,10 +94,10 @@ def with_roofline(summary: Summary, trace: Trace, device_text: str) -> Summary:
     """The summary with each layer's least time on a device.
 
     `trace` is that of the summary.  What is computed in is the dtype that the text asks for, in
-    which then all floating-point tensors are taken to be; else that of the first such input.
+    which then all floating-point tensors are taken to be; else that of the first such input, or
+    of the first such parameter where no input is one, as with token ids.
     """
-    dtype = next((t.spec.dtype for t in trace.inputs if "float" in t.spec.dtype), "float32")
-    device = parse_device(device_text, dtype)
+    device = parse_device(device_text, _float_dtype(trace))
     own = {layer.path: Roofline() for layer in summary.layers}
     known: dict[int, Roofline] = {}
     for call in trace.calls:
@@ -114,6 +114,14 @@ def with_roofline(summary: Summary, trace: Trace, device_text: str) -> Summary:
         for layer in summary.layers
     )
     return replace(summary, layers=layers, device=device)
+
+
+def _float_dtype(trace: Trace) -> str:
+    """The first dtype, of inputs or else of parameters, that devices have a float rate for."""
+    given = [tensor.spec for tensor in trace.inputs]
+    weights = [parameter.spec for layer in trace.layers for parameter in layer.parameters]
+    dtypes = [spec.dtype for spec in (*given, *weights) if "float" in spec.dtype]
+    return next((dtype for dtype in dtypes if dtype in DTYPES), "float32")
 
 
 def _of_operation(operation: Operation, device: Device) -> Roofline:

@@ -64,6 +64,16 @@ def test_another_dtype_moves_other_bytes_at_another_rate() -> None:
     assert real.layers[0].roofline == asked.layers[0].roofline
 
 
+def test_a_network_of_token_ids_computes_in_the_dtype_of_its_weights() -> None:
+    net = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 4, bias=False)).bfloat16()
+    ids = (torch.zeros(3, dtype=torch.int64),)
+    own = cnninspect.summarize(net, ids, device="a100").device
+    assert own == parse_device("a100", "bfloat16")
+    asked = cnninspect.summarize(net, ids, device="a100:float32").layers[2].roofline
+    assert asked is not None
+    assert asked.own.moved_bytes == 4 * (3 * 4 + 4 * 4 + 3 * 4)
+
+
 def test_embeddings_move_their_whole_numbers_as_they_are() -> None:
     report = cnninspect.summarize(
         nn.Embedding(10, 4), (torch.zeros(3, dtype=torch.int64),), device="h100:float16"
