@@ -16,48 +16,43 @@ from typing import TYPE_CHECKING, Any
 from cnninspect.version import __version__
 
 if TYPE_CHECKING:
-    from cnninspect.api import (
-        audit,
-        check,
-        compare,
-        diff,
-        explain,
-        export_onnx,
-        find,
-        fit_batch,
-        gradient_paths,
-        gradients,
-        memory,
-        models,
-        scale,
-        scale_grid,
-        summarize,
-        trace,
-    )
+    from cnninspect.commands.audit import audit
+    from cnninspect.commands.check import check
+    from cnninspect.commands.compare import compare
+    from cnninspect.commands.diff import diff
+    from cnninspect.commands.explain import explain
+    from cnninspect.commands.export import export_onnx
+    from cnninspect.commands.find import find
+    from cnninspect.commands.gradients import gradient_paths, gradients
+    from cnninspect.commands.list import models
+    from cnninspect.commands.memory import fit_batch, memory
+    from cnninspect.commands.scale import scale, scale_grid
+    from cnninspect.commands.summary import summarize
     from cnninspect.costs import register as register_cost
     from cnninspect.errors import CnnInspectError
-    from cnninspect.render import render
+    from cnninspect.page.formats import render
+    from cnninspect.sources.open import trace
 
 _PLACES = {
     "CnnInspectError": "cnninspect.errors:CnnInspectError",
-    "audit": "cnninspect.api:audit",
-    "check": "cnninspect.api:check",
-    "compare": "cnninspect.api:compare",
-    "diff": "cnninspect.api:diff",
-    "explain": "cnninspect.api:explain",
-    "export_onnx": "cnninspect.api:export_onnx",
-    "find": "cnninspect.api:find",
-    "fit_batch": "cnninspect.api:fit_batch",
-    "gradient_paths": "cnninspect.api:gradient_paths",
-    "gradients": "cnninspect.api:gradients",
-    "memory": "cnninspect.api:memory",
-    "models": "cnninspect.api:models",
+    "audit": "cnninspect.commands.audit:audit",
+    "check": "cnninspect.commands.check:check",
+    "compare": "cnninspect.commands.compare:compare",
+    "diff": "cnninspect.commands.diff:diff",
+    "explain": "cnninspect.commands.explain:explain",
+    "export_onnx": "cnninspect.commands.export:export_onnx",
+    "find": "cnninspect.commands.find:find",
+    "fit_batch": "cnninspect.commands.memory:fit_batch",
+    "gradient_paths": "cnninspect.commands.gradients:gradient_paths",
+    "gradients": "cnninspect.commands.gradients:gradients",
+    "memory": "cnninspect.commands.memory:memory",
+    "models": "cnninspect.commands.list:models",
     "register_cost": "cnninspect.costs:register",
-    "render": "cnninspect.render:render",
-    "scale": "cnninspect.api:scale",
-    "scale_grid": "cnninspect.api:scale_grid",
-    "summarize": "cnninspect.api:summarize",
-    "trace": "cnninspect.api:trace",
+    "render": "cnninspect.page.formats:render",
+    "scale": "cnninspect.commands.scale:scale",
+    "scale_grid": "cnninspect.commands.scale:scale_grid",
+    "summarize": "cnninspect.commands.summary:summarize",
+    "trace": "cnninspect.sources.open:trace",
 }
 
 __all__ = [

@@ -1,6 +1,6 @@
 """`python -m cnninspect`."""
 
-from cnninspect.cli import main
+from cnninspect.commands import main
 
 if __name__ == "__main__":
     main()

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from cnninspect import api
-from cnninspect.records.budget_check import BudgetCheck
-from cnninspect.render import render
+from cnninspect.commands.check.report import BudgetCheck
+from cnninspect.page.formats import render
 
 
 def assert_budget(model: api.Model | None = None, inputs: Any = None, **rules: Any) -> BudgetCheck:

@@ -10,9 +10,9 @@ from functools import cache
 from math import prod
 
 import cnninspect
+from cnninspect.metrics.summary import Summary
 from cnninspect.records.layers import Parameter
 from cnninspect.records.operations import Call
-from cnninspect.records.summary import Summary
 from cnninspect.records.traces import Trace
 
 Measure = Callable[[Trace, str], int]

@@ -14,7 +14,7 @@ import pytest
 import typer
 
 import cnninspect
-from cnninspect.cli.application import app
+from cnninspect.commands.application import app
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(cnninspect.__file__).parent
@@ -46,7 +46,9 @@ def modules_imported_by(code, *arguments, **environment):
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-RUN = "import sys; sys.argv[0] = 'cnninspect'; from cnninspect.cli import main; sys.exit(main())"
+RUN = (
+    "import sys; sys.argv[0] = 'cnninspect'; from cnninspect.commands import main; sys.exit(main())"
+)
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,10 @@ from cnninspect.costs.convolutions import (
     transposed_convolution,
     transposed_convolution_backward,
 )
-from cnninspect.costs.einsum import einsum
 from cnninspect.costs.products import (
     affine_grid,
     bilinear,
+    einsum,
     grouped_product,
     inner,
     linear,

@@ -12,9 +12,8 @@ from math import prod
 
 from cnninspect.costs import laws
 from cnninspect.costs.convolutions import convolution_of, transposed_of
-from cnninspect.costs.einsum import einsum_of
 from cnninspect.costs.laws import Terms
-from cnninspect.costs.products import Formula, affine_grid, multiply, product_of
+from cnninspect.costs.products import Formula, affine_grid, einsum_of, multiply, product_of
 from cnninspect.costs.recurrent import layer_of
 from cnninspect.records.operations import Operation
 from cnninspect.records.tensors import TensorSpec

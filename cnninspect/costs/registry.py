@@ -12,9 +12,10 @@ the message as the reason.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Union
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Union
 
-from cnninspect.costs import plugins
 from cnninspect.costs.laws import Terms, macs, spell
 from cnninspect.records.costs import Cost, Costed, CostState
 from cnninspect.records.operations import Operation
@@ -116,8 +117,8 @@ def _apply(formula: Formula, operation: Operation) -> Costed:
 def _offered(operation: Operation) -> Costed:
     for name in names_of(operation):
         try:
-            formula = plugins.formula_of(name)
-        except plugins.BrokenFormula as problem:
+            formula = formula_of(name)
+        except BrokenFormula as problem:
             return _not_known(str(problem))
         if formula is not None:
             return _apply(formula, operation)
@@ -126,3 +127,43 @@ def _offered(operation: Operation) -> Costed:
 
 def _not_known(reason: str) -> Costed:
     return Costed(CostState.UNKNOWN, Cost(), reason)
+
+
+GROUP = "cnninspect.costs"
+
+
+class BrokenFormula(Exception):
+    """A package offers a formula that cannot be loaded.  Ends up as a reason, not as an error."""
+
+    def __init__(self, entry: EntryPoint, problem: BaseException) -> None:
+        super().__init__(
+            f"the formula {entry.value} could not be loaded: {type(problem).__name__}: {problem}"
+        )
+
+
+@cache
+def formula_of(op_name: str) -> Any:
+    """The formula that a package offers for this operator, or None.
+
+    Raises:
+        BrokenFormula: it is offered and cannot be loaded.
+    """
+    entry = _offers().get(op_name)
+    if entry is None:
+        return None
+    try:
+        formula = entry.load()
+    except Exception as problem:
+        raise BrokenFormula(entry, problem) from problem
+    if not callable(formula):
+        raise BrokenFormula(entry, TypeError("it is not a function"))
+    return formula
+
+
+@cache
+def _offers() -> dict[str, EntryPoint]:
+    """Entry points by operator; of several for the same one, the first."""
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=GROUP):
+        found.setdefault(entry.name, entry)
+    return found

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from cnninspect.engine.inputs import converted
+from cnninspect.engine.bind_inputs import converted
 
 NARROW = frozenset(
     (

@@ -10,10 +10,10 @@ from torch import nn
 from torch.nn import init
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cnninspect.engine.abstraction import Abstraction
-from cnninspect.engine.guarding import copy_of_lazy, without_wrappers
+from cnninspect.engine.fake_mode import Abstraction
 from cnninspect.engine.layouts import spec_of
-from cnninspect.engine.structure import Structure
+from cnninspect.engine.module_tree import Structure
+from cnninspect.engine.restore_state import copy_of_lazy, without_wrappers
 from cnninspect.errors import BuildFailed, CnnInspectError, RunFailed, first_line
 from cnninspect.records.models import LoadedModel
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from torch import nn
 
-from cnninspect.engine.structure import type_name
-from cnninspect.engine.watching import Watch
+from cnninspect.engine.module_stack import Watch
+from cnninspect.engine.module_tree import type_name
 from cnninspect.errors import RunFailed, ShapeMismatch, first_line
 from cnninspect.records.tensors import TensorSpec
 from cnninspect.records.traces import Trace

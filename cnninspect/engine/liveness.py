@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
-from cnninspect.engine.abstraction import Abstraction
-from cnninspect.engine.computation import Computation
+from cnninspect.engine.fake_mode import Abstraction
+from cnninspect.engine.real_mode import Computation
 from cnninspect.engine.recording import Recorder, storage_of, tensors_in
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, nullcontext, redirect_stdout
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
 from dataclasses import replace
 from typing import Any
 
@@ -13,22 +14,19 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cnninspect.engine import guarding
-from cnninspect.engine.abstraction import Abstraction
-from cnninspect.engine.binding import Given, given_for
+from cnninspect.engine import restore_state as guarding
+from cnninspect.engine.bind_inputs import Given, converted, given_for, named
 from cnninspect.engine.building import Built, build, build_really, check_memory
-from cnninspect.engine.compiled import uncompiled
-from cnninspect.engine.computation import Computation
 from cnninspect.engine.diagnosis import explain_failure
+from cnninspect.engine.fake_mode import Abstraction, ValueNeeded
+from cnninspect.engine.fake_tensors import abstract_twin
 from cnninspect.engine.fusion import Fusion, whole_modules
-from cnninspect.engine.inputs import converted, named
 from cnninspect.engine.layouts import MARK, META, layout_of
+from cnninspect.engine.module_stack import Watch
+from cnninspect.engine.module_tree import Structure
+from cnninspect.engine.real_mode import Computation
 from cnninspect.engine.recording import Recorder, tensors_in
 from cnninspect.engine.scripted import by_weights
-from cnninspect.engine.stand_ins import abstract_twin
-from cnninspect.engine.structure import Structure
-from cnninspect.engine.values import ValueNeeded
-from cnninspect.engine.watching import Watch
 from cnninspect.engine.weights import check_weights, load_weights
 from cnninspect.errors import CnnInspectError, ShapeMismatch, first_line
 from cnninspect.records.models import LoadedModel
@@ -239,3 +237,23 @@ def _to_real(tensor: Tensor, device: torch.device) -> Tensor:
     if tensor.device != META:
         return tensor.detach().to(device, copy=True)
     return torch.randn(tensor.shape, dtype=tensor.dtype, device=device)
+
+
+OF_OUR_HOOKS = "Using `torch.compile"
+"""How the warning begins that global hooks see a compiled module twice, which does no harm here."""
+
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Keep compiled functions and modules from being compiled, and from running compiled code.
+
+    A compiler sees no modes, and cannot compile what they stand for.  Where nothing was compiled,
+    it is not imported for this: that takes a second.
+    """
+    set_stance = getattr(torch.compiler, "set_stance", None)
+    if "torch._dynamo" not in sys.modules or set_stance is None:
+        yield
+        return
+    with set_stance("force_eager"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", OF_OUR_HOOKS, UserWarning)
+        yield

@@ -1,11 +1,8 @@
-"""Traces a whole training step: forward, what autograd keeps, and backward.
-
-The same modes as in a forward trace, with gradients on.  `backward()` runs under them too, so that
-frozen layers and checkpointing cost what they really cost.
-"""
+"""Traces a whole training step: forward, what autograd keeps, and backward."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -13,29 +10,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnninspect.engine import guarding
+from cnninspect.engine import restore_state as guarding
 from cnninspect.engine.autocasting import Autocast
-from cnninspect.engine.binding import Given, given_for
-from cnninspect.engine.building import build
-from cnninspect.engine.compiled import uncompiled
-from cnninspect.engine.copies import abstract_copy, real_copy
+from cnninspect.engine.bind_inputs import Given, converted, given_for
+from cnninspect.engine.building import Built, build, build_really
 from cnninspect.engine.diagnosis import explain_failure
+from cnninspect.engine.fake_tensors import abstract_twin
 from cnninspect.engine.fusion import Fusion, whole_modules
-from cnninspect.engine.inputs import converted
-from cnninspect.engine.liveness import (
-    Liveness,
-    WatchedAbstraction,
-    WatchedComputation,
-)
+from cnninspect.engine.liveness import Liveness, WatchedAbstraction, WatchedComputation
+from cnninspect.engine.module_tree import Structure
 from cnninspect.engine.recording import Recorder, storage_of, tensors_in
-from cnninspect.engine.stand_ins import abstract_twin
-from cnninspect.engine.structure import Structure
-from cnninspect.engine.tracing import Run, reason_for_real_run
+from cnninspect.engine.tracing import Run, reason_for_real_run, uncompiled
 from cnninspect.errors import BadOption, CannotTrain, CnnInspectError, UnknownChoice
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.operations import Operation
-from cnninspect.records.traces import HowTraced
-from cnninspect.records.training import SavedStorage, TrainingTrace
+from cnninspect.records.traces import HowTraced, SavedStorage, TrainingTrace
 
 DTYPES = ("float32", "float16", "bfloat16", "float64")
 """What weights may be."""
@@ -234,3 +223,40 @@ def _on_cpu(tensor: Tensor) -> Tensor:
     if tensor.is_meta:
         return torch.randn(tensor.shape, dtype=tensor.dtype)
     return tensor.detach().cpu().clone()
+
+
+def abstract_copy(model: nn.Module, *, is_live: bool, dtype: str | None = None) -> nn.Module:
+    """The model with abstract parameters and float buffers, of another dtype if one is named.
+
+    A live module is copied, its tensors left out of the copy; one that was just built is changed.
+    """
+    wanted: torch.dtype | None = getattr(torch, dtype) if dtype else None
+    memo: dict[int, Any] = {}
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.dtype.is_floating_point or isinstance(tensor, nn.Parameter):
+            memo[id(tensor)] = _abstract_like(tensor, wanted)
+    if is_live:
+        return copy.deepcopy(model, memo)
+    for module in model.modules():
+        for tensors in (module._parameters, module._buffers):
+            tensors.update({name: memo.get(id(tensor), tensor) for name, tensor in tensors.items()})
+    return model
+
+
+def real_copy(loaded: LoadedModel, built: Built, *, dtype: str | None = None) -> nn.Module:
+    """The model with weights: a copy of a live one, or built with its own initialisation."""
+    if loaded.live:
+        model = copy.deepcopy(built.structure.model)
+    else:
+        torch.manual_seed(0)
+        model = build_really(loaded)
+    return model.to(getattr(torch, dtype)) if dtype else model
+
+
+def _abstract_like(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    twin = abstract_twin(tensor.detach())
+    if dtype is not None and tensor.dtype.is_floating_point:
+        twin = twin.to(dtype)
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(twin, requires_grad=tensor.requires_grad)
+    return twin

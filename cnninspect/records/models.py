@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +87,20 @@ class GraphFile:
     """Where the file is."""
     notes: tuple[str, ...] = ()
     """What a reader should know of how it was loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """What is published of trained weights of this very network at this very input size."""
+
+    top1: float
+    """Per cent of ImageNet-1K's validation images for which the first answer is right."""
+    top5: float | None
+    """Per cent for which it is among the first five."""
+    weights: str
+    """The weights: `IMAGENET1K_V2`."""
+    source: str
+    """Who says so."""
+
+
+MODES = ("eval", "train")

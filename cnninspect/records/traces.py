@@ -1,4 +1,4 @@
-"""One run of a network, written down: the hinge of the whole package."""
+"""One run of a network, or one step of its training, written down."""
 
 from __future__ import annotations
 
@@ -53,3 +53,40 @@ class Trace:
     def operations(self) -> tuple[Operation, ...]:
         """The distinct operations, in the order of their first call."""
         return tuple({id(call.operation): call.operation for call in self.calls}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class SavedStorage:
+    """Memory that the forward pass keeps for the backward pass; each storage comes once."""
+
+    layer: str
+    """Path of the layer that was running when it was first saved."""
+    nbytes: int
+    """Bytes of the whole storage, however small a part of it is needed."""
+    is_input: bool = False
+    """Whether it is an input of the network, which is there anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTrace:
+    """What a network did in one step of training.
+
+    Parameters and buffers are in none of the byte counts.
+    """
+
+    forward: Trace
+    """The forward pass; its attention is in the form that can be differentiated."""
+    backward: tuple[Call, ...]
+    """The calls of the backward pass, indices going on from the forward ones; each has the layer
+    whose forward call it is the gradient of."""
+    saved: tuple[SavedStorage, ...]
+    """What autograd kept, in the order in which it was saved."""
+    live_bytes: tuple[int, ...]
+    """Bytes of the tensors that were alive right after each call, forward then backward:
+    activations, temporaries and gradients of parameters, and the inputs."""
+    input_bytes: int
+    """Bytes of the inputs."""
+    left_bytes: int
+    """Bytes of what is still alive after the last call: inputs, outputs and gradients."""
+    gradient_bytes: int
+    """Bytes of the parameters' gradients."""

@@ -11,7 +11,7 @@ from typing import Any
 from processes import call_in_process, peak_bytes
 from tables import table
 
-from cnninspect.sources.torchvision_schemas import import_torchvision
+from cnninspect.sources.torchvision_operators import import_torchvision
 
 SHAPE = (8, 3, 224, 224)
 TIME_TARGET, MEMORY_TARGET = 1.15, 1.0
@@ -68,10 +68,10 @@ def seconds_in_turn(pairs: int) -> list[dict[str, dict[str, float]]]:
 
 def peak(run: str) -> dict[str, int]:
     """In a process of its own: peak memory before and after one run."""
+    import cnninspect.api
     import torch
 
-    import cnninspect.api
-    import cnninspect.engine.gradients.profiling  # noqa: F401
+    import cnninspect.engine.real_passes.profiling  # noqa: F401
 
     model, x, labels = network(), torch.randn(SHAPE), torch.randint(1000, SHAPE[:1])
     gc.collect()

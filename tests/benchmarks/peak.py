@@ -33,7 +33,7 @@ def peaks(reference: str, batch: int, device: str) -> dict[str, Any]:
     import torch
 
     import cnninspect
-    from cnninspect.api import load
+    from cnninspect.sources.open import load
 
     report = cnninspect.memory(reference, batch=batch)
     module = load(reference).build().to(device).train()

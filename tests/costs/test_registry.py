@@ -4,7 +4,8 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from cnninspect.costs import cost_of, plugins, register, register_free, register_unknown, registry
+from cnninspect.costs import cost_of, register, register_free, register_unknown, registry
+from cnninspect.costs import registry as plugins
 from cnninspect.records.costs import Cost, CostState
 from cnninspect.records.operations import Operation
 from cnninspect.records.tensors import TensorSpec

@@ -111,7 +111,7 @@ def commands(body: str) -> Iterator[tuple[str, str]]:
 
 def run_here(line: str) -> tuple[int, str]:
     """Exit code and output of a `cnninspect` command, run in this process to be quick."""
-    from cnninspect.cli.application import run
+    from cnninspect.commands.application import run
 
     output, old_arguments = io.StringIO(), sys.argv
     sys.argv = shlex.split(line)

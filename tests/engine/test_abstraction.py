@@ -14,12 +14,11 @@ from torch.overrides import TorchFunctionMode
 
 import cnninspect
 from cnninspect.engine import tracing
-from cnninspect.engine.arguments import Arguments
-from cnninspect.engine.arithmetic import ARITHMETIC
+from cnninspect.engine.fake_tensors import Arguments, StandIns
 from cnninspect.engine.layouts import layout_of
+from cnninspect.engine.module_tree import Structure
 from cnninspect.engine.operators import OPERATORS
-from cnninspect.engine.stand_ins import StandIns
-from cnninspect.engine.structure import Structure
+from cnninspect.engine.shape_rules import ARITHMETIC
 from cnninspect.engine.tracing import Given, Run
 from cnninspect.records.models import LoadedModel, ModelInfo
 from cnninspect.records.traces import HowTraced, Trace

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.ops import aten
 
-from cnninspect.engine.arithmetic import ARITHMETIC
+from cnninspect.engine.shape_rules import ARITHMETIC
 
 
 def new(*shape, dtype=torch.float32):
@@ -162,7 +162,7 @@ def test_every_operator_of_the_table_exists():
 
 
 def test_every_function_of_one_tensor_keeps_its_layout():
-    from cnninspect.engine.elementwise import ELEMENTWISE, of_one_tensor
+    from cnninspect.engine.shape_rules import ELEMENTWISE, of_one_tensor
 
     for name, function in ELEMENTWISE.items():
         if function is of_one_tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import cnninspect
-from cnninspect.engine.compiled import uncompiled
+from cnninspect.engine.tracing import uncompiled
 
 # of PyTorch itself, when its compiler is imported
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

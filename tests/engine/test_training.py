@@ -17,13 +17,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import cnninspect
 from cnninspect import api
-from cnninspect.analyses.memory_use import memory_of, peak_with
-from cnninspect.analyses.optimizers import OPTIMIZERS
 from cnninspect.engine.liveness import Liveness
 from cnninspect.engine.recording import tensors_in
 from cnninspect.engine.training import trace_training
 from cnninspect.errors import BadInput, CannotTrain, UsageError
-from cnninspect.records.training import TrainingTrace
+from cnninspect.metrics.training_memory import OPTIMIZERS, memory_of, peak_with
+from cnninspect.records.traces import TrainingTrace
 from cnninspect.sources.registry import load
 
 

@@ -12,8 +12,7 @@ import pytest
 
 import cnninspect
 from cnninspect import records
-from cnninspect.records.reports import Report
-from cnninspect.records.schemas import DRAFT, schema_of
+from cnninspect.records.reports import DRAFT, Report, schema_of
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "schemas"
 
@@ -52,7 +51,7 @@ def reports() -> list[Report]:
 
 @pytest.mark.parametrize("report", reports(), ids=lambda report: type(report).__name__)
 def test_a_report_follows_its_schema(report: Report) -> None:
-    written = json.loads(cnninspect.render(report, format="json"))
+    written = json.loads(cnninspect.page.formats(report, format="json"))
     jsonschema.validate(written, schema_of(type(report)))
 
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 import cnninspect
-from cnninspect.cli.application import run
+from cnninspect.commands.application import run
 from cnninspect.errors import LibraryBroken, MissingLibrary, UnknownChoice
 from cnninspect.sources import registry
 from cnninspect.sources.libraries import library

@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 import cnninspect
-from cnninspect.cli.application import run
+from cnninspect.commands.application import run
 from cnninspect.errors import (
     BadReference,
     BadSetting,

@@ -11,7 +11,7 @@ from cnninspect.errors import BadReference, BadSetting, UnknownModel, UnknownSet
 from cnninspect.sources import registry
 
 NAMES = [entry.name for entry in registry.entries(("torchvision",))]
-PUBLISHED = json.loads(files("cnninspect.analyses").joinpath("published.json").read_text())["rows"]
+PUBLISHED = json.loads(files("cnninspect.metrics").joinpath("published.json").read_text())["rows"]
 """Of classifiers: parameters and GMACs in torchvision's metadata."""
 
 TUNED_LATER = ("vit_h_14", "regnet_y_128gf")

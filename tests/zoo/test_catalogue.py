@@ -4,8 +4,8 @@ from inspect import Parameter, signature
 import pytest
 
 from cnninspect.errors import UnknownModel, UnknownSetting
+from cnninspect.sources.zoo import parse_settings
 from cnninspect.zoo import catalogue
-from cnninspect.zoo.settings import parse_settings
 
 
 @pytest.mark.parametrize("name", catalogue.names())

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from cnninspect.costs.conventions.convention import Convention
 from cnninspect.costs.conventions.fvcore import FVCORE
-from cnninspect.costs.conventions.lenet import CONNECTIONS
-from cnninspect.costs.conventions.operators import MACS, PYCLS, TORCHVISION
+from cnninspect.costs.conventions.operators import CONNECTIONS, MACS, PYCLS, TORCHVISION
 from cnninspect.costs.conventions.ptflops import PTFLOPS
 from cnninspect.costs.conventions.thop import THOP
 from cnninspect.costs.conventions.torchinfo import TORCHINFO

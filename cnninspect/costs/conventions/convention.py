@@ -1,13 +1,16 @@
-"""What a convention is, and the two ways to write one: call by call, or layer by layer."""
+"""What a convention is, and which operators belong to which kind of layer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from cnninspect.costs import aten
+from cnninspect.costs.registry import cost_of, names_of
 from cnninspect.errors import BadOption
 from cnninspect.records.layers import Layer
-from cnninspect.records.operations import Call, Operation
+from cnninspect.records.operations import Argument, Call, Operation
+from cnninspect.records.tensors import TensorSpec
 from cnninspect.records.traces import Trace
 
 CountCall = Callable[[Call], int]
@@ -78,3 +81,113 @@ def by_call(count: CountCall) -> Callable[[Trace], dict[str, int]]:
         return counts
 
     return count_layers
+
+
+CONVOLUTIONS = frozenset(aten.CONVOLUTIONS) - {"torchvision.deform_conv2d"} | {
+    "onnx.Conv",
+    "onnx.ConvTranspose",
+}
+PRODUCTS = frozenset(
+    {"aten.mm", "aten.addmm", "aten.bmm", "aten.matmul", "aten.linear", "onnx.MatMul", "onnx.Gemm"}
+)
+"""Matrix products that all counters of operators know."""
+ATTENTION = frozenset(aten.ATTENTION) | {"onnx.Attention"}
+
+BATCH_NORMS = frozenset(
+    f"aten.{name}"
+    for name in (
+        "native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training",
+        "_native_batch_norm_legit_functional", "cudnn_batch_norm", "miopen_batch_norm",
+        "_batch_norm_with_update", "_batch_norm_no_update", "batch_norm",
+    )
+)  # fmt: skip
+LAYER_NORMS = frozenset({"aten.native_layer_norm", "aten.layer_norm"})
+GROUP_NORMS = frozenset({"aten.native_group_norm", "aten.group_norm"})
+NORMS = BATCH_NORMS | LAYER_NORMS | GROUP_NORMS
+
+MAX_POOLS = frozenset(
+    f"aten.{name}"
+    for name in (
+        "max_pool1d", "max_pool2d", "max_pool3d", "max_pool1d_with_indices",
+        "max_pool2d_with_indices", "max_pool3d_with_indices",
+    )
+)  # fmt: skip
+AVERAGE_POOLS = frozenset({"aten.avg_pool1d", "aten.avg_pool2d", "aten.avg_pool3d"})
+ADAPTIVE_MAX_POOLS = frozenset(f"aten.adaptive_max_pool{d}d" for d in (1, 2, 3))
+ADAPTIVE_AVERAGE_POOLS = frozenset(
+    f"aten.{prefix}adaptive_avg_pool{d}d" for d in (1, 2, 3) for prefix in ("", "_")
+)
+
+POSITIONS = ((-1, -2), (-1, -2, -3))
+"""The dimensions of positions, as PyTorch's own pooling writes them."""
+
+
+def is_one_of(operation: Operation, names: frozenset[str]) -> bool:
+    """Whether its name, or the one that is not in place, is among these."""
+    return any(name in names for name in names_of(operation))
+
+
+def is_adaptive_average(operation: Operation) -> bool:
+    """Whether it averages over adaptive windows.
+
+    Pooling to a single position reaches dispatch as a mean over the last two or three dimensions,
+    counted from the end and kept, which is not how people write a mean themselves.
+    """
+    if operation.name == "aten.mean":
+        return operation.argument("dim") in POSITIONS and bool(operation.argument("keepdim"))
+    return operation.name in ADAPTIVE_AVERAGE_POOLS
+
+
+def is_pooling(operation: Operation) -> bool:
+    """Whether it pools, in whatever way."""
+    windows = MAX_POOLS | AVERAGE_POOLS | ADAPTIVE_MAX_POOLS
+    return operation.name in windows or is_adaptive_average(operation)
+
+
+def has_weight(operation: Operation) -> bool:
+    """Whether a normalisation scales by a weight."""
+    return isinstance(operation.argument("weight"), TensorSpec)
+
+
+def macs(operation: Operation) -> int:
+    """Its multiply-accumulates, 0 where they are unknown."""
+    return cost_of(operation).cost.macs
+
+
+def written(operation: Operation) -> int:
+    """Elements of its first output."""
+    return operation.output.numel if operation.outputs else 0
+
+
+def read(operation: Operation) -> int:
+    """Elements of its first input."""
+    return operation.inputs[0].numel if operation.inputs else 0
+
+
+BIASES = {
+    **dict.fromkeys(CONVOLUTIONS | {"aten.linear"}, "bias"),
+    "aten.addmm": "self",
+    "onnx.Conv": "B",
+    "onnx.ConvTranspose": "B",
+    "onnx.Gemm": "C",
+}
+"""The argument that is a bias, by operator."""
+
+
+def bias_elements(call: Call) -> int:
+    """Elements that a bias is added to, one by one: all that the call writes, or 0 without a bias.
+
+    A parameter called so that is added by itself counts too: that is what a linear layer does with
+    a tensor that is not contiguous.
+    """
+    operation = call.operation
+    if is_one_of(operation, frozenset({"aten.add"})):
+        named = any(name.endswith("bias") for name in call.parameters)
+        has_bias = named and _is_vector(operation.argument("other"))
+    else:
+        has_bias = _is_vector(operation.argument(BIASES.get(operation.name, "")))
+    return written(operation) if has_bias else 0
+
+
+def _is_vector(value: Argument) -> bool:
+    return isinstance(value, TensorSpec) and len(value.shape) == 1

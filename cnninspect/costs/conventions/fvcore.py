@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cnninspect.costs.conventions.convention import Convention, by_layer
-from cnninspect.costs.conventions.kinds import (
+from cnninspect.costs.conventions.convention import (
     BATCH_NORMS,
     CONVOLUTIONS,
     GROUP_NORMS,
     LAYER_NORMS,
     PRODUCTS,
+    Convention,
+    by_layer,
     has_weight,
     is_adaptive_average,
     macs,

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cnninspect.costs.conventions.convention import Convention, by_layer
-from cnninspect.costs.conventions.kinds import (
+from cnninspect.costs.conventions.convention import (
     ATTENTION,
     CONVOLUTIONS,
     NORMS,
     PRODUCTS,
+    Convention,
+    by_layer,
     has_weight,
     is_one_of,
     is_pooling,

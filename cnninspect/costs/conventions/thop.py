@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
-from cnninspect.costs.conventions.convention import Convention, by_layer
-from cnninspect.costs.conventions.kinds import (
+from cnninspect.costs.conventions.convention import (
     AVERAGE_POOLS,
     CONVOLUTIONS,
     NORMS,
     PRODUCTS,
+    Convention,
+    by_layer,
     has_weight,
     is_adaptive_average,
     macs,

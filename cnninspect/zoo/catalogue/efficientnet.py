@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from cnninspect.records.entries import Setting
-from cnninspect.zoo.catalogue.image_settings import (
-    IN_CHANNELS,
-    NUM_CLASSES,
-    RESOLUTION,
-)
+from cnninspect.zoo.catalogue.image_settings import IN_CHANNELS, NUM_CLASSES, RESOLUTION
 from cnninspect.zoo.families import Family, Variant
 
 EFFICIENTNET_PAPER = "Tan, Le, EfficientNet: Rethinking Model Scaling for CNNs, arXiv:1905.11946"

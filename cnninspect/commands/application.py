@@ -1,0 +1,141 @@
+"""The application: all commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnninspect.commands.output import spell_what_is_missing
+from cnninspect.errors import CnnInspectError, RunFailed
+from cnninspect.version import __version__
+
+if TYPE_CHECKING:
+    from cnninspect.records.traces import Trace
+
+COMMANDS = (
+    "summary",
+    "list",
+    "explain",
+    "compare",
+    "find",
+    "check",
+    "diff",
+    "scale",
+    "gradients",
+    "memory",
+    "export",
+    "audit",
+)
+"""In the order in which `--help` shows them; each is a module of this package."""
+
+app = typer.Typer(
+    name="cnninspect",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+"""What typer runs."""
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"cnninspect {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def cnninspect(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Inspect and analyse neural networks: shapes, parameters, MACs, gradients, budgets, ONNX."""
+
+
+for _name in COMMANDS:
+    import_module(f"cnninspect.commands.{_name}_command").add_to(app)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run what was typed and exit: 0 done, 1 failed, 2 typed wrongly, 3 the answer is no."""
+    spell_what_is_missing()
+    debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = app(arguments, prog_name="cnninspect", standalone_mode=False)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python must not complain about it on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("stopped", err=True)
+        code = 130
+    except Exception as problem:
+        code = report_problem(problem, debug=debug)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+MOST_ROWS = 10
+"""Layers shown of those that ran before one failed."""
+
+
+def report_problem(problem: Exception, *, debug: bool) -> int:
+    """Say on stderr what went wrong and what to type next; returns the exit code."""
+    if debug:
+        traceback.print_exception(problem)
+    if isinstance(problem, CnnInspectError):
+        message, hint, code = str(problem), problem.hint, problem.exit_code
+        if isinstance(problem, RunFailed) and problem.trace is not None:
+            _print(_rows_so_far(problem.trace))
+    elif hasattr(problem, "format_message") and hasattr(problem, "exit_code"):
+        # A usage error of the command-line library, whose class moved between its versions.
+        context = getattr(problem, "ctx", None)
+        message, code = problem.format_message(), problem.exit_code
+        hint = f"{context.command_path} --help" if context else "cnninspect --help"
+    else:
+        message = f"unexpected {type(problem).__name__}: {problem}"
+        hint, code = "this is a defect of cnninspect; --debug shows where", 1
+    _say("error", message, "31")
+    if hint:
+        _say("hint", hint, "36")
+    return code
+
+
+def _say(label: str, text: str, color: str) -> None:
+    colored = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    label = f"\x1b[{color}m{label}:\x1b[0m" if colored else f"{label}:"
+    _print(f"{label} {_printable(text)}")
+
+
+def _rows_so_far(trace: Trace) -> str:
+    """The layers that had returned, the last ones, with what they returned; empty if none had."""
+    parents = {layer.path.rpartition(".")[0] for layer in trace.layers if layer.path}
+    ran = [layer for layer in trace.layers if layer.outputs and layer.path not in parents]
+    if not ran:
+        return ""
+    rows = [
+        (_printable(layer.path), _printable(layer.type), "×".join(map(str, layer.outputs[0].shape)))
+        for layer in ran[-MOST_ROWS:]
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths)).rstrip() for row in rows]
+    left_out = len(ran) - len(rows)
+    head = f"ran before it failed{f' ({left_out} earlier layers left out)' if left_out else ''}:"
+    return "\n  ".join([head, *lines])
+
+
+def _print(text: str) -> None:
+    if text:
+        print(text, file=sys.stderr)  # noqa: T201
+
+
+def _printable(text: str) -> str:
+    """The text without control characters, which could come from a model's names."""
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in text
+    )

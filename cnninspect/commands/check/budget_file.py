@@ -1,0 +1,306 @@
+"""Budgets: from TOML or from options to rules for each model and each layer pattern."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cnninspect.commands.check.report import Budget, BudgetFile, Growth, LayerRule, Rule
+from cnninspect.errors import BadBudget, BadOption, BadQuantity, FileUnreadable, UnknownKey
+from cnninspect.metrics.limits import (
+    QUANTITIES,
+    Bound,
+    Limit,
+    check_consistency,
+    limit_of,
+    parse_share,
+)
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+LIMITS = tuple(f"{side}_{name}" for name in QUANTITIES for side in ("max", "min"))
+OF_LAYERS = (*(name for name in LIMITS if not name.endswith("_depth")), "each")
+SETTINGS = ("forbid", "min_coverage", "baseline", "max_growth", "input", "batch", "mode", "dtype")
+OF_MODELS = (*LIMITS, *SETTINGS, "layers")
+GROWING = ("params", "macs", "activations", "bytes")
+"""What `max_growth` is about where it is one share."""
+EXAMPLE = 'write "layer4.*" = { max_params = "60%" }'
+
+
+def parse_budget(text: str, path: str) -> BudgetFile:
+    """The budget in the text of a file; `path` is what messages call it.
+
+    Raises:
+        FileUnreadable: it is not TOML.
+        UnknownKey: a key means nothing; names the nearest.
+        BadQuantity, BadBudget: a value is not what it should be.
+        Contradiction: nothing can keep the limits.
+    """
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise FileUnreadable(path, f"it is not TOML: {problem}") from problem
+    values = Values(path, lines_of(text))
+    models = content.pop("models", {})
+    for key in content:
+        if key not in OF_MODELS:
+            raise UnknownKey(values.place((key,)), key, (*OF_MODELS, "models"))
+    if not isinstance(models, Mapping):
+        raise BadBudget(path, "models is no table", 'write [models."resnet34"]')
+    general = _budget(content, values, ())
+    named = []
+    for reference, table in models.items():
+        if not isinstance(table, Mapping):
+            place = values.place(("models", reference))
+            hint = f'write [models."{reference}"], with limits under it'
+            raise BadBudget(place, f"{reference} is no table", hint)
+        own = _budget(table, values, ("models", reference))
+        named.append((reference, combined(general, own, reference)))
+    return BudgetFile(path, general, tuple(named))
+
+
+def typed_budget(options: Mapping[str, Any]) -> Budget:
+    """The budget in options, whose names are the keys of a budget file; None stands for nothing.
+
+    Raises:
+        TypeError: there is no such option.
+        BadQuantity, BadOption, Contradiction: see `parse_budget`.
+    """
+    for name in options:
+        if name not in OF_MODELS:
+            raise TypeError(f"there is no option {name!r}; options are {', '.join(OF_MODELS)}")
+    given = {name: value for name, value in options.items() if value is not None}
+    return _budget(given, Values(), ())
+
+
+def combined(general: Budget, own: Budget, where: str = "") -> Budget:
+    """What holds for one model: its own rules, and the general ones that it does not replace.
+
+    Raises:
+        Contradiction: nothing can keep the limits of both.
+    """
+    named = {limit.name for limit in own.limits}
+    patterns = {rule.pattern for rule in own.layers}
+    grown = {growth.quantity for growth in own.growth}
+    limits = (*(limit for limit in general.limits if limit.name not in named), *own.limits)
+    check_consistency(limits, where)
+    return Budget(
+        limits=limits,
+        layers=(*(rule for rule in general.layers if rule.pattern not in patterns), *own.layers),
+        forbidden=tuple(dict.fromkeys((*general.forbidden, *own.forbidden))),
+        coverage=own.coverage or general.coverage,
+        coverage_line=own.coverage_line if own.coverage else general.coverage_line,
+        baseline=own.baseline or general.baseline,
+        growth=(*(g for g in general.growth if g.quantity not in grown), *own.growth),
+        inputs=own.inputs or general.inputs,
+        batch=own.batch or general.batch,
+        mode=own.mode or general.mode,
+        dtype=own.dtype or general.dtype,
+    )
+
+
+def _budget(table: Table, values: Values, above: Place) -> Budget:
+    """The rules of one table."""
+    for key in table:
+        if key not in OF_MODELS:
+            raise UnknownKey(values.place((*above, key)), key, OF_MODELS)
+    coverage = values.share_of_all(table, "min_coverage", above)
+    baseline = values.text(table, "baseline", above)
+    return Budget(
+        limits=values.limits({k: v for k, v in table.items() if k in LIMITS}, above),
+        layers=_layers(table.get("layers", {}), values, (*above, "layers")),
+        forbidden=tuple(
+            Rule(text, values.line((*above, "forbid")))
+            for text in values.texts(table, "forbid", above)
+        ),
+        coverage=coverage,
+        coverage_line=values.line((*above, "min_coverage")) if coverage else None,
+        baseline=Rule(baseline, values.line((*above, "baseline"))) if baseline else None,
+        growth=_growth(table, values, (*above, "max_growth")),
+        inputs=values.texts(table, "input", above),
+        batch=values.batch(table, above),
+        mode=values.text(table, "mode", above, ("eval", "train")),
+        dtype=values.text(table, "dtype", above),
+    )
+
+
+def _layers(table: Any, values: Values, above: Place) -> tuple[LayerRule, ...]:
+    """The rules for layers, by pattern."""
+    if not isinstance(table, Mapping):
+        raise BadBudget(values.place(above), "layers is no table", EXAMPLE)
+    rules = []
+    for pattern, content in table.items():
+        keys = (*above, pattern)
+        if not isinstance(content, Mapping):
+            raise BadBudget(values.place(keys), f"{pattern!r} is no table", EXAMPLE)
+        for key in content:
+            if key not in OF_LAYERS:
+                raise UnknownKey(values.place((*keys, key)), key, OF_LAYERS)
+        each = content.get("each", False)
+        if not isinstance(each, bool):
+            raise values.wrong((*keys, "each"), each, "true or false")
+        limits = values.limits({k: v for k, v in content.items() if k != "each"}, keys)
+        if not limits:
+            raise BadBudget(values.place(keys), f"{pattern!r} has no limit", EXAMPLE)
+        rules.append(LayerRule(pattern, limits, each, values.line(keys)))
+    return tuple(rules)
+
+
+def _growth(table: Table, values: Values, keys: Place) -> tuple[Growth, ...]:
+    """How much more than the baseline is allowed: one share for all, or one for each quantity."""
+    allowed = table.get("max_growth")
+    if allowed is None:
+        return ()
+    shares = allowed if isinstance(allowed, Mapping) else dict.fromkeys(GROWING, allowed)
+    for name in shares:
+        if name not in QUANTITIES:
+            raise UnknownKey(values.place(keys), name, QUANTITIES)
+    return tuple(
+        Growth(name, values.share(share, keys), values.line(keys)) for name, share in shares.items()
+    )
+
+
+Table = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Values:
+    """Reads the values of one file, or of what was typed as options."""
+
+    path: str = ""
+    """What messages call the file; empty: it was typed as options."""
+    lines: Mapping[Place, int] = field(default_factory=dict)
+
+    def place(self, keys: Place) -> str:
+        """Where something stands: `budget.toml:3`, or `--max-macs`."""
+        if not self.path:
+            return f"--{keys[-1].replace('_', '-')}"
+        line = self.line(keys)
+        return f"{self.path}:{line}" if line else self.path
+
+    def line(self, keys: Place) -> int | None:
+        """The line of a key, or of the table that it stands in."""
+        while keys:
+            if keys in self.lines:
+                return self.lines[keys]
+            keys = keys[:-1]
+        return None
+
+    def wrong(self, keys: Place, value: object, wanted: str) -> BadBudget | BadOption:
+        """The error for a value that is of no use."""
+        if not self.path:
+            return BadOption(self.place(keys), value, wanted)
+        return BadBudget(self.place(keys), f"{keys[-1]} = {value!r}", f"{keys[-1]} is {wanted}")
+
+    def limits(self, table: Table, above: Place) -> tuple[Limit, ...]:
+        """The limits of one table."""
+        limits = tuple(
+            limit_of(
+                name, self.number(value, keys), option=self._option(keys), line=self.line(keys)
+            )
+            for name, value in table.items()
+            for keys in [(*above, name)]
+        )
+        check_consistency(limits, ".".join(above[1:]))
+        return limits
+
+    def share(self, value: Any, keys: Place) -> Bound:
+        """A share: `2%`."""
+        return parse_share(self.number(value, keys), option=self._option(keys))
+
+    def share_of_all(self, table: Table, key: str, above: Place) -> Bound | None:
+        """A share that is at most all; None where it is not given."""
+        if table.get(key) is None:
+            return None
+        bound = self.share(table[key], (*above, key))
+        if bound.value > 1:
+            raise BadQuantity(self._option((*above, key)), bound.text, "it is at most 100%")
+        return bound
+
+    def number(self, value: Any, keys: Place) -> str:
+        """A number as text, however it was written."""
+        if isinstance(value, str):
+            return value
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self.wrong(keys, value, 'a number, or "22M", "95MiB", "60%"')
+        return repr(value)
+
+    def batch(self, table: Table, above: Place) -> int | None:
+        """The size of a batch."""
+        value = table.get("batch")
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise self.wrong((*above, "batch"), value, "a whole number, 1 or more")
+        return value
+
+    def text(
+        self, table: Table, key: str, above: Place, allowed: tuple[str, ...] = ()
+    ) -> str | None:
+        """A text; None where it is not given."""
+        value = table.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, str) or not value or (allowed and value not in allowed):
+            raise self.wrong((*above, key), value, " or ".join(allowed) or "text in quotes")
+        return value
+
+    def texts(self, table: Table, key: str, above: Place) -> tuple[str, ...]:
+        """One text or a list of them."""
+        value = table.get(key) or []
+        listed = [value] if isinstance(value, str) else value
+        if not isinstance(listed, (list, tuple)) or not all(
+            isinstance(item, str) and item for item in listed
+        ):
+            raise self.wrong((*above, key), value, "text in quotes, or a list of such")
+        return tuple(listed)
+
+    def _option(self, keys: Place) -> str:
+        return f"{self.place(keys)}: {keys[-1]} =" if self.path else self.place(keys)
+
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Place = tuple[str, ...]
+"""The tables from the top of the file down, and the key."""
+
+_HEADER = re.compile(r"\s*\[(?!\[)(?P<name>.+)\]\s*(#.*)?$")
+_KEY = re.compile(
+    r"""\s*(?P<key>(?:"[^"]*"|'[^']*'|[\w-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[\w-]+))*)\s*="""
+)
+
+
+def lines_of(text: str) -> dict[Place, int]:
+    """The line of each table and each key that begins a line."""
+    found: dict[Place, int] = {}
+    table: Place = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        header, key = _HEADER.match(line), _KEY.match(line)
+        if header:
+            table = _names(header["name"])
+            found.setdefault(table, number)
+        elif key:
+            found.setdefault((*table, *_names(key["key"])), number)
+    return found
+
+
+def _names(dotted: str) -> Place:
+    """The names in a dotted key: `models."a.b".layers` are three."""
+    try:
+        value: Any = tomllib.loads(f"{dotted} = 0")
+    except tomllib.TOMLDecodeError:
+        return (dotted,)
+    names: list[str] = []
+    while isinstance(value, dict):
+        ((name, value),) = value.items()
+        names.append(name)
+    return tuple(names)

@@ -1,0 +1,210 @@
+"""`cnninspect check MODEL`: a budget as a gate."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from cnninspect.commands import options
+from cnninspect.commands import options as limits
+from cnninspect.commands.output import check_output, show, write_whole
+from cnninspect.errors import BadOption, Moved, OverBudget, SomeModelsFailed
+
+LOCK = Path("cnninspect.lock")
+LOCKING = "Lock file: numbers and structure that must not move"
+
+
+class CheckFormat(str, Enum):
+    """What the answer is written as."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    JUNIT = "junit"
+    SARIF = "sarif"
+    GITHUB = "github"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(check)
+
+
+def check(
+    model: Annotated[
+        Optional[str],
+        typer.Argument(
+            metavar="[MODEL]",
+            help="A reference of any kind; without one, every model that the budget file names.",
+            show_default=False,
+        ),
+    ] = None,
+    budget: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--budget", metavar="FILE", help="A TOML file of limits.", show_default=False
+        ),
+    ] = None,
+    max_params: limits.MaxParams = None,
+    min_params: limits.MinParams = None,
+    max_macs: limits.MaxMacs = None,
+    min_macs: limits.MinMacs = None,
+    max_activations: limits.MaxActivations = None,
+    min_activations: limits.MinActivations = None,
+    max_bytes: limits.MaxBytes = None,
+    min_bytes: limits.MinBytes = None,
+    dtype: limits.Dtype = None,
+    forbid: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--forbid",
+            metavar="TYPE",
+            help="A layer type that must not occur, such as 'Dropout*'; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    min_coverage: Annotated[
+        Optional[str],
+        typer.Option(
+            "--min-coverage",
+            metavar="SHARE",
+            help="Calls whose cost must be known; all, where work is limited.",
+            show_default=False,
+        ),
+    ] = None,
+    baseline: Annotated[
+        Optional[str],
+        typer.Option(
+            "--baseline",
+            metavar="MODEL|FILE.lock",
+            help="What --max-growth and shares are measured against.",
+            show_default=False,
+        ),
+    ] = None,
+    max_growth: Annotated[
+        Optional[str],
+        typer.Option(
+            "--max-growth",
+            metavar="SHARE",
+            help="How much more than the baseline it may have of anything: 2%.",
+            show_default=False,
+        ),
+    ] = None,
+    write_lock: Annotated[
+        bool,
+        typer.Option(
+            "--write-lock",
+            help="Write today's numbers and structure down.",
+            rich_help_panel=LOCKING,
+        ),
+    ] = False,
+    locked: Annotated[
+        bool,
+        typer.Option(
+            "--locked", help="Fail where they moved, and show how.", rich_help_panel=LOCKING
+        ),
+    ] = False,
+    lock: Annotated[
+        Path,
+        typer.Option("--lock", metavar="FILE", help="The lock file.", rich_help_panel=LOCKING),
+    ] = LOCK,
+    input: options.Input = None,  # noqa: A002
+    batch: Annotated[
+        Optional[int],
+        typer.Option(
+            "--batch", "-b", min=1, help="Size of the batch.", rich_help_panel=options.RUNS,
+            show_default=False,
+        ),
+    ] = None,
+    mode: Annotated[
+        Optional[options.Mode],
+        typer.Option(
+            "--mode", help="Run as in testing or in training.", rich_help_panel=options.RUNS,
+            show_default=False,
+        ),
+    ] = None,
+    human: options.Human = False,
+    format: Annotated[  # noqa: A002
+        CheckFormat,
+        typer.Option("--format", "-f", help="What to write.", rich_help_panel=options.LOOKS),
+    ] = CheckFormat.TABLE,
+    output: options.Output = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:  # fmt: skip
+    """A budget as a gate: exit 0 where every limit is kept, 3 where one is not."""
+    from cnninspect import api
+
+    check_output(output, force=force)
+    if locked and write_lock:
+        raise BadOption("--locked", "with --write-lock", "used without it")
+    if lock != LOCK and not locked and not write_lock:
+        raise BadOption("--lock", f"{lock} by itself", "used with --locked or --write-lock")
+    rules: dict[str, Any] = {
+        "max_params": max_params,
+        "min_params": min_params,
+        "max_macs": max_macs,
+        "min_macs": min_macs,
+        "max_activations": max_activations,
+        "min_activations": min_activations,
+        "max_bytes": max_bytes,
+        "min_bytes": min_bytes,
+        "dtype": dtype,
+        "forbid": forbid,
+        "min_coverage": min_coverage,
+        "baseline": baseline,
+        "max_growth": max_growth,
+        "input": input,
+        "batch": batch,
+        "mode": mode.value if mode else None,
+    }
+    if write_lock:
+        _write_lock(model, lock, budget=budget, rules=rules, force=force, quiet=quiet)
+        if not _limits(rules) and budget is None:
+            return
+    report = api.check(model, budget=budget, locked=lock if locked else None, **rules)
+    show(report, format=format.value, output=output, force=force, quiet=quiet, human=human)
+    broken = sum(1 for limit in report.limits if not limit.ok)
+    if broken:
+        raise OverBudget(broken, len(report.limits))
+    if report.failed:
+        raise SomeModelsFailed(len(report.failed), len(report.failed) + len(report.models))
+
+
+def _limits(rules: dict[str, Any]) -> bool:
+    settings = ("dtype", "input", "batch", "mode")
+    return any(value is not None for name, value in rules.items() if name not in settings)
+
+
+def _write_lock(
+    model: str | None,
+    lock: Path,
+    *,
+    budget: Path | None,
+    rules: dict[str, Any],
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Put models into the lock file, unless one moved and is not to be put in by force.
+
+    Raises:
+        Moved: a model is not what the file says, and force was not used.
+    """
+    from cnninspect import api
+
+    settings = {name: rules[name] for name in ("dtype", "input", "batch", "mode")}
+    text, differences = api.lock_text(model, lock, budget=budget, **settings)
+    if differences and not force:
+        for difference in differences:
+            show(difference, format="table", quiet=quiet)
+        names = ", ".join(difference.new.model.reference for difference in differences)
+        raise Moved(f"{names} moved since {lock} was written", "--force writes down what is now")
+    write_whole(lock, text, force=True)  # models are put in, and none that is there is changed
+    if not quiet:
+        print(f"wrote {lock}", file=sys.stderr)  # noqa: T201

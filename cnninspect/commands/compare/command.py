@@ -1,0 +1,127 @@
+"""`cnninspect compare MODEL…`: models side by side."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from cnninspect.commands import options
+from cnninspect.commands import options as limits
+from cnninspect.commands.options import parse_columns, parse_inputs
+from cnninspect.commands.output import check_output, show
+from cnninspect.commands.progress import progress_bar
+from cnninspect.errors import SomeModelsFailed, UnknownOperations
+
+
+class By(str, Enum):
+    """What rows are about."""
+
+    MODEL = "model"
+    STAGE = "stage"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(compare)
+
+
+def compare(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL…",
+            help="References of any kind: resnet34, timm:convnext_tiny, net.py:make, net.onnx, …",
+            show_default=False,
+        ),
+    ],
+    baseline: limits.Baseline = None,
+    max_params: limits.MaxParams = None,
+    min_params: limits.MinParams = None,
+    max_macs: limits.MaxMacs = None,
+    min_macs: limits.MinMacs = None,
+    max_activations: limits.MaxActivations = None,
+    min_activations: limits.MinActivations = None,
+    max_bytes: limits.MaxBytes = None,
+    min_bytes: limits.MinBytes = None,
+    dtype: limits.Dtype = None,
+    input: options.Input = None,  # noqa: A002
+    batch: options.Batch = 1,
+    mode: options.RunMode = options.Mode.EVAL,
+    count_as: limits.CountAs = "macs",
+    strict: options.Strict = False,
+    by: Annotated[
+        By,
+        typer.Option(
+            "--by",
+            help="A row for each model, or each size of map with the models under it.",
+            rich_help_panel=options.LOOKS,
+        ),
+    ] = By.MODEL,
+    sort: limits.Sort = None,
+    top: Annotated[
+        Optional[int],
+        typer.Option(
+            "--top", metavar="N", help="Only the first N models.", rich_help_panel=options.LOOKS,
+            show_default=False,
+        ),
+    ] = None,
+    columns: limits.Columns = None,
+    human: options.Human = False,
+    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    plot: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw parameters against MACs, as .png, .svg or .pdf.",
+            rich_help_panel=options.WRITES,
+            show_default=False,
+        ),
+    ] = None,
+    output: options.Output = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    jobs: limits.Jobs = None,
+    cache: limits.Cache = True,
+    debug: options.Debug = False,
+) -> None:  # fmt: skip
+    """Models side by side: parameters, MACs, activations, depth, bytes, ratios, what fits."""
+    from cnninspect import api
+    from cnninspect.commands.pictures import check_picture, draw
+    from cnninspect.page.model_table import ComparisonView
+
+    check_output(output, force=force)
+    check_picture(plot, force=force)
+    view = {"by": by.value, "sort": sort, "top": top, "columns": parse_columns(columns)}
+    ComparisonView(**view)  # type: ignore[arg-type]  # what is typed wrongly is said at once
+    with progress_bar("measuring", quiet=quiet) as progress:
+        report = api.compare(
+            models,
+            parse_inputs(input),
+            baseline=baseline,
+            max_params=max_params,
+            min_params=min_params,
+            max_macs=max_macs,
+            min_macs=min_macs,
+            max_activations=max_activations,
+            min_activations=min_activations,
+            max_bytes=max_bytes,
+            min_bytes=min_bytes,
+            dtype=dtype,
+            batch=batch,
+            mode=mode.value,
+            convention=count_as,
+            jobs=jobs,
+            remember=cache,
+            progress=progress,
+        )
+    show(report, format=format.value, output=output, force=force, quiet=quiet, human=human, **view)
+    draw(report, plot, force=force, quiet=quiet)
+    if report.failed:
+        raise SomeModelsFailed(len(report.failed), len(report.failed) + len(report.models))
+    unknown = dict.fromkeys(gap.op for model in report.models for gap in model.uncounted)
+    if strict and unknown:
+        raise UnknownOperations(list(unknown))

@@ -1,0 +1,58 @@
+"""What differs between two networks, or between a network and a file of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Union
+
+from cnninspect.records.models import ModelInfo
+from cnninspect.sources.open import Model, trace, weights_table
+
+if TYPE_CHECKING:
+    from cnninspect.metrics.difference import Difference, LayerFacts, TensorDifference
+    from cnninspect.metrics.summary import Uncounted
+
+
+def diff(
+    old: Model,
+    new: Model,
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    mode: str = "eval",
+    batch: int = 1,
+) -> Union[Difference, TensorDifference]:
+    """Which layers were added, removed, renamed and changed, and what that costs.
+
+    Where one of the two is a file of weights: which tensors of the file do not fit the network,
+    and why.  The other arguments are those of `trace`, for both.
+
+    Raises:
+        CnnInspectError: see `cnninspect.errors`.
+    """
+    from cnninspect.commands.diff import analysis as weight_matching
+    from cnninspect.metrics.alignment import difference
+
+    before, after = weights_table(old), weights_table(new)
+    if before is not None and after is not None:
+        return weight_matching.match_files(before, after)
+    run: dict[str, Any] = {"kwargs": kwargs, "mode": mode, "batch": batch}
+    if after is not None:
+        return weight_matching.match_network(trace(old, inputs, **run), after)
+    if before is not None:
+        return weight_matching.match_network(trace(new, inputs, **run), before)
+    was, gaps_before = _facts(old, inputs, **run)
+    is_now, gaps_now = _facts(new, inputs, **run)
+    return difference(was, is_now, uncounted=(gaps_before, gaps_now))
+
+
+def _facts(
+    model: Model, inputs: Any, **run: Any
+) -> tuple[tuple[ModelInfo, tuple[LayerFacts, ...]], tuple[Uncounted, ...]]:
+    """A network's layers, and its operations without a formula."""
+    from cnninspect.metrics.difference import facts_of
+    from cnninspect.metrics.summarizing import summarize_trace
+
+    traced = trace(model, inputs, **run)
+    summary = summarize_trace(traced, "macs")
+    return (traced.model, facts_of(traced, summary)), summary.uncounted

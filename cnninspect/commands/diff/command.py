@@ -1,0 +1,68 @@
+"""`cnninspect diff OLD NEW`: which layers or tensors differ."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cnninspect.commands import options
+from cnninspect.commands.options import parse_inputs
+from cnninspect.commands.output import check_output, show
+
+DIFFERENT = 1
+"""The exit code of `--exit-code`, as of git."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(diff)
+
+
+def diff(
+    old: Annotated[
+        str,
+        typer.Argument(
+            metavar="OLD", help="A reference of any kind, or a file of weights.", show_default=False
+        ),
+    ],
+    new: Annotated[
+        str, typer.Argument(metavar="NEW", help="What it is held against.", show_default=False)
+    ],
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 where they differ, as git does.")
+    ] = False,
+    input: options.Input = None,  # noqa: A002
+    batch: options.Batch = 1,
+    mode: options.RunMode = options.Mode.EVAL,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Every row: each renamed layer, layers with other shapes only, all tensors.",
+            rich_help_panel=options.LOOKS,
+        ),
+    ] = False,
+    human: options.Human = False,
+    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    output: options.Output = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Which layers were added, removed, renamed, changed; or which tensors of a file do not fit."""
+    from cnninspect import api
+
+    check_output(output, force=force)
+    report = api.diff(old, new, parse_inputs(input), batch=batch, mode=mode.value)
+    show(
+        report,
+        format=format.value,
+        output=output,
+        force=force,
+        quiet=quiet,
+        human=human,
+        every=every,
+    )
+    if exit_code and not report.is_empty:
+        raise typer.Exit(DIFFERENT)

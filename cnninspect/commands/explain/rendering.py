@@ -1,0 +1,141 @@
+"""How an `Explanation` is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cnninspect.commands.explain.report import ExplainedOperation, ExplainedTensor, Explanation
+from cnninspect.page.layer_columns import matrix_text
+from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Page, Style, Table
+from cnninspect.page.plain_data import Field
+from cnninspect.page.quantities import bytes_text, count, share, sizes
+from cnninspect.page.renderers import Renderer, View
+from cnninspect.records.costs import CostState
+from cnninspect.records.tensors import TensorSpec
+
+CSV_FIELDS = ("op", "layer", "calls", "state", "macs", "reason", "formula")
+TIMES = {0: "never called", 1: "called once", 2: "called twice"}
+
+
+def page(report: Explanation, view: View) -> Page:
+    """Shapes and counts, then each operation with its formula, then what the layer owns."""
+    layer = report.layer
+    calls = TIMES.get(layer.calls, f"called {layer.calls:,} times")
+    about = f"{layer.type} in {report.model.reference}" if layer.path else layer.type
+    blocks: list[Block] = [Facts(tuple(_facts(report, human=view.human)))]
+    if report.operations:
+        blocks.append(_operations(report, human=view.human))
+    if report.parameters or report.buffers:
+        blocks.append(_tensors(report, human=view.human))
+    return Page(layer.path or report.model.reference, f"{about} · {calls}", tuple(blocks))
+
+
+def _facts(report: Explanation, *, human: bool) -> Iterator[Fact]:
+    layer = report.layer
+    yield Fact("input", _specs(report.inputs))
+    yield Fact("output", _specs(report.outputs))
+    if layer.kernel:
+        stride = f", stride {sizes(layer.stride)}" if layer.stride else ""
+        yield Fact("kernel", f"{sizes(layer.kernel)}{stride}")
+    if layer.receptive_field:
+        yield Fact("receptive field", sizes(layer.receptive_field))
+    if layer.matrix:
+        unfolded = bytes_text(layer.matrix.unfolded_bytes, human=human)
+        yield Fact("im2col", f"{matrix_text(layer.matrix)}, unfolded input {unfolded}")
+    total, own = layer.total, layer.own
+    is_bound = any(operation.state is CostState.UNKNOWN for operation in report.operations)
+    bound, bound_of_model = ("≥ " if open_ else "" for open_ in (is_bound, report.uncounted))
+    for label, sign, whole, mine, sign_of_model, model in (
+        ("parameters", "", total.parameters, own.parameters, "", report.model_parameters),
+        ("MACs", bound, total.macs, own.macs, bound_of_model, report.model_macs),
+    ):
+        parts = [sign + count(whole, human=human)]
+        if whole and layer.path:
+            of_model = f"{sign_of_model}{count(model, human=human)}"
+            parts.append(f"{share(whole, model)} % of the model's {of_model}")
+        if 0 < mine < whole:
+            parts.append(f"{count(mine, human=human)} its own")
+        yield Fact(label, " · ".join(parts))
+    if total.activations:
+        size = bytes_text(total.activation_bytes, human=human)
+        yield Fact("activations", f"{bound}{count(total.activations, human=human)} · {size}")
+
+
+def _specs(specs: Sequence[TensorSpec]) -> str:
+    return ", ".join(f"{sizes(spec.shape)} {spec.dtype}" for spec in specs) or "none"
+
+
+def _operations(report: Explanation, *, human: bool) -> Table:
+    path = report.layer.path
+    is_several = any(operation.layer != path for operation in report.operations)
+    columns = (
+        Column("operation", Kind.PATH),
+        Column("layer", Kind.PATH),
+        Column("calls", Kind.NUMBER, sacrifice=1),
+        Column("MACs", Kind.NUMBER),
+        Column("why", Kind.PROSE),
+    )
+    rows = tuple(_operation_row(operation, path, human=human) for operation in report.operations)
+    shown = [i for i, column in enumerate(columns) if is_several or column.header != "layer"]
+    return Table(
+        columns=tuple(columns[i] for i in shown),
+        rows=tuple(tuple(row[i] for i in shown) for row in rows),
+    )
+
+
+def _operation_row(operation: ExplainedOperation, path: str, *, human: bool) -> tuple[Cell, ...]:
+    style = Style.PLAIN if operation.state == CostState.COUNTED else Style.FAINT
+    macs, why = operation.state.value, operation.reason
+    if operation.state == CostState.COUNTED:
+        macs = count(operation.macs, human=human)
+        why = "\n".join(part for part in (operation.reason, operation.formula) if part)
+    elif operation.state == CostState.UNKNOWN:
+        style, why = Style.WARNING, why or "there is no formula for it"
+    inside = operation.layer.removeprefix(f"{path}.") if path else operation.layer
+    return (
+        Cell(operation.op, style),
+        Cell("(own)" if operation.layer == path else inside, style, full=operation.layer),
+        Cell(f"{operation.calls:,}", style),
+        Cell(macs, style),
+        Cell(why, style),
+    )
+
+
+TENSOR_COLUMNS = (
+    Column("tensor", Kind.PATH),
+    Column("shape", Kind.SHAPE),
+    Column("elements", Kind.NUMBER),
+    Column("dtype", Kind.WORD, sacrifice=1),
+    Column("kind", Kind.PROSE),
+)
+
+
+def _tensors(report: Explanation, *, human: bool) -> Table:
+    owned = [(t, "parameter" if t.trainable else "frozen parameter") for t in report.parameters]
+    owned += [(tensor, "buffer") for tensor in report.buffers]
+    return Table(
+        TENSOR_COLUMNS,
+        tuple(_tensor_row(tensor, kind, human=human) for tensor, kind in owned),
+    )
+
+
+def _tensor_row(tensor: ExplainedTensor, kind: str, *, human: bool) -> tuple[Cell, ...]:
+    shared = f", shared with {tensor.shared_with} and counted there" if tensor.shared_with else ""
+    return (
+        Cell(tensor.name),
+        Cell(sizes(tensor.shape)),
+        Cell(count(tensor.numel, human=human)),
+        Cell(tensor.dtype),
+        Cell(kind + shared, Style.FAINT),
+    )
+
+
+def rows(report: Explanation, view: View) -> tuple[Sequence[str], Iterator[Sequence[Field]]]:  # noqa: ARG001
+    """A row for each operation."""
+    return CSV_FIELDS, (
+        (o.op, o.layer, o.calls, o.state.value, o.macs, o.reason, o.formula)
+        for o in report.operations
+    )
+
+
+RENDERER = Renderer(view=View, page=page, rows=rows)

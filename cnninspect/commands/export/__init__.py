@@ -1,0 +1,51 @@
+"""Networks as ONNX files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union
+
+from cnninspect.sources.open import as_arguments, network
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from torch import nn
+
+    from cnninspect.records.export_report import ExportReport
+
+
+def export_onnx(
+    model: Union[str, nn.Module],
+    path: str | PathLike[str],
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> ExportReport:
+    """Write a network to an ONNX file that does what the network does, and say how that is known.
+
+    `settings` are the fields of `cnninspect.records.export_report.ExportSettings`: `opset`,
+    `dynamic` (sizes left open, as in `("batch",)`), `dtype`, `weights`, `batch`, `seed`,
+    `exporter`, `verify`, `keep_traces`, `force`.  A live module is left exactly as it was.
+
+    Raises:
+        ExportMismatch: the file did something else; it is not kept.
+        ExportFailed: torch's exporter cannot write such a network.
+        FileExists, FileUnwritable: the file cannot be written.
+        MissingLibrary: onnxruntime, which runs the file, is not installed.
+        CnnInspectError: as for `trace`.
+    """
+    from cnninspect.commands.export.analysis import export_report
+    from cnninspect.engine.onnx_write.making import make_file
+    from cnninspect.errors import ExportMismatch
+    from cnninspect.records.export_report import ExportSettings
+
+    chosen = ExportSettings(**settings)
+    loaded, place = network(model, "an export"), Path(path)
+    made = make_file(loaded, place, chosen, inputs=as_arguments(inputs), kwargs=kwargs)
+    report = export_report(made, place, chosen)
+    if not report.is_right:
+        raise ExportMismatch(loaded.info.reference, report)
+    return report

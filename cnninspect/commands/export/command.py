@@ -1,0 +1,147 @@
+"""`cnninspect export MODEL -o FILE.onnx`: an ONNX file that proves itself."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from cnninspect.commands import options
+from cnninspect.commands.options import parse_inputs
+from cnninspect.commands.output import show
+from cnninspect.errors import ExportFailed, ExportMismatch
+
+FILE = "What is in the file"
+
+
+class Exporter(str, Enum):
+    """Who writes the graph."""
+
+    DYNAMO = "dynamo"
+    TORCHSCRIPT = "torchscript"
+
+
+class Dtype(str, Enum):
+    """What weights may be."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    BFLOAT16 = "bfloat16"
+    FLOAT64 = "float64"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(export)
+
+
+def export(
+    model: options.Model,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE.onnx", help="The file to write.",
+            rich_help_panel=options.WRITES, show_default=False,
+        ),
+    ],
+    input: options.Input = None,  # noqa: A002
+    batch: options.Batch = 1,
+    dynamic: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--dynamic",
+            metavar="AXES",
+            help="Sizes left open: batch, height, width, sequence, or x:2=frames; comma or repeat.",
+            rich_help_panel=FILE,
+            show_default=False,
+        ),
+    ] = None,
+    weights: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--weights",
+            metavar="WEIGHTS",
+            help="Weights to put in: safetensors, or a state dict of torch.",
+            rich_help_panel=FILE,
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed", help="Of weights that are not given and of inputs.", rich_help_panel=FILE
+        ),
+    ] = 0,
+    dtype: Annotated[
+        Optional[Dtype],
+        typer.Option(
+            "--dtype", help="Convert the weights.", rich_help_panel=FILE, show_default=False
+        ),
+    ] = None,
+    opset: Annotated[
+        Optional[int],
+        typer.Option(
+            "--opset",
+            metavar="N",
+            help="Version of ONNX's operators; the exporter's own if not given.",
+            rich_help_panel=FILE,
+            show_default=False,
+        ),
+    ] = None,
+    exporter: Annotated[
+        Exporter,
+        typer.Option(
+            "--exporter",
+            help="torchscript writes down one run, and fixes what depends on data.",
+            rich_help_panel=FILE,
+        ),
+    ] = Exporter.DYNAMO,
+    keep_traces: Annotated[
+        bool,
+        typer.Option(
+            "--keep-traces",
+            help="Leave stack traces in, with paths of this machine.",
+            rich_help_panel=FILE,
+        ),
+    ] = False,
+    no_verify: Annotated[
+        bool,
+        typer.Option("--no-verify", help="Do not run the file.", rich_help_panel=options.RUNS),
+    ] = False,
+    human: options.Human = False,
+    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:  # fmt: skip
+    """An ONNX file that proves itself: checked, run against torch, its counts compared."""
+    from cnninspect import api
+
+    named = tuple(name for text in dynamic or () for name in text.split(",") if name)
+    try:
+        report = api.export_onnx(
+            model,
+            output,
+            parse_inputs(input),
+            batch=batch,
+            dynamic=named,
+            weights=weights,
+            seed=seed,
+            dtype=dtype.value if dtype else None,
+            opset=opset,
+            exporter=exporter.value,
+            keep_traces=keep_traces,
+            verify=not no_verify,
+            force=force,
+        )
+    except ExportFailed as problem:
+        if debug:
+            sys.stderr.write(problem.log)
+        raise
+    except ExportMismatch as problem:
+        show(problem.report, format=format.value, quiet=quiet, human=human)
+        raise
+    show(report, format=format.value, quiet=quiet, human=human)

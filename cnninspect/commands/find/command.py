@@ -1,0 +1,135 @@
+"""`cnninspect find`: every architecture that keeps the limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from cnninspect.commands import options
+from cnninspect.commands import options as limits
+from cnninspect.commands.options import parse_columns, parse_inputs
+from cnninspect.commands.output import check_output, show
+from cnninspect.commands.progress import progress_bar
+from cnninspect.errors import BadOption, SomeModelsFailed
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(find)
+
+
+def find(
+    pattern: Annotated[
+        str, typer.Argument(help="A part of the name, or a pattern such as 'resnet*'.")
+    ] = "*",
+    source: Annotated[
+        str,
+        typer.Option("--source", metavar="A,B,…", help="Where to look: zoo, torchvision, timm."),
+    ] = "zoo",
+    max_params: limits.MaxParams = None,
+    min_params: limits.MinParams = None,
+    max_macs: limits.MaxMacs = None,
+    min_macs: limits.MinMacs = None,
+    max_activations: limits.MaxActivations = None,
+    min_activations: limits.MinActivations = None,
+    max_bytes: limits.MaxBytes = None,
+    min_bytes: limits.MinBytes = None,
+    dtype: limits.Dtype = None,
+    baseline: limits.Baseline = None,
+    axes: Annotated[
+        str,
+        typer.Option(
+            "--axes",
+            metavar="A,B,…",
+            help="What the frontier is of; accuracy counts where it is published.",
+        ),
+    ] = "parameters,macs,accuracy",
+    frontier: Annotated[bool, typer.Option("--frontier", help="Only the frontier.")] = False,
+    input: options.Input = None,  # noqa: A002
+    batch: options.Batch = 1,
+    mode: options.RunMode = options.Mode.EVAL,
+    count_as: limits.CountAs = "macs",
+    sort: limits.Sort = None,
+    top: Annotated[
+        Optional[str],
+        typer.Option(
+            "--top",
+            metavar="N|all",
+            help="So many beside the frontier. In tables 20, else all.",
+            rich_help_panel=options.LOOKS,
+            show_default=False,
+        ),
+    ] = None,
+    columns: limits.Columns = None,
+    human: options.Human = False,
+    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    plot: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw parameters against MACs, as .png, .svg or .pdf.",
+            rich_help_panel=options.WRITES,
+            show_default=False,
+        ),
+    ] = None,
+    output: options.Output = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    jobs: limits.Jobs = None,
+    cache: limits.Cache = True,
+    debug: options.Debug = False,
+) -> None:
+    """Every architecture that fits, the Pareto frontier first: fewest MACs for its parameters."""
+    from cnninspect import api
+    from cnninspect.commands.pictures import check_picture, draw
+    from cnninspect.page.model_table import FindingView
+
+    check_output(output, force=force)
+    check_picture(plot, force=force)
+    view = {
+        "sort": sort,
+        "rows": _rows(top),
+        "columns": parse_columns(columns),
+        "frontier_only": frontier,
+    }
+    FindingView(**view)  # type: ignore[arg-type]  # what is typed wrongly is said at once
+    with progress_bar("measuring", quiet=quiet) as progress:
+        report = api.find(
+            pattern,
+            parse_inputs(input),
+            sources=parse_columns(source),
+            axes=parse_columns(axes),
+            baseline=baseline,
+            max_params=max_params,
+            min_params=min_params,
+            max_macs=max_macs,
+            min_macs=min_macs,
+            max_activations=max_activations,
+            min_activations=min_activations,
+            max_bytes=max_bytes,
+            min_bytes=min_bytes,
+            dtype=dtype,
+            batch=batch,
+            mode=mode.value,
+            convention=count_as,
+            jobs=jobs,
+            remember=cache,
+            progress=progress,
+        )
+    show(report, format=format.value, output=output, force=force, quiet=quiet, human=human, **view)
+    draw(report, plot, force=force, quiet=quiet)
+    if report.failed and not report.searched:
+        raise SomeModelsFailed(len(report.failed), len(report.failed))
+
+
+def _rows(typed: str | None) -> int | str | None:
+    if typed is None:
+        return "auto"
+    if typed == "all":
+        return None
+    if not typed.isdigit():
+        raise BadOption("--top", typed, "a whole number, or all")
+    return int(typed)

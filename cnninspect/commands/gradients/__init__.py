@@ -1,0 +1,149 @@
+"""How large the gradient is at each depth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Union
+
+from cnninspect.errors import RunFailed
+from cnninspect.sources.open import Model, as_arguments, network, several, trace
+
+if TYPE_CHECKING:
+    from cnninspect.commands.gradients.report import GradientProfile, ModelGradients, PathProfile
+    from cnninspect.records.passes import GradientSettings, WeightedLayer
+    from cnninspect.records.traces import Trace
+
+
+def gradients(
+    models: Union[Model, Sequence[Model]],
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    targets: Any = None,
+    batch: int | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+    **settings: Any,
+) -> GradientProfile:
+    """How large the gradient is at each depth of models, by real forward and backward passes.
+
+    `settings` are the fields of `cnninspect.records.passes.GradientSettings`; `batch`
+    None is 8, or 1 where `inputs` hold the batch already.  `targets` are labels or values for the
+    loss; None: drawn at random.  `progress` is called with the passes done, those to do, and what
+    was done.  A live module is left exactly as it was.
+
+    Raises:
+        CannotTrain: nothing in a model can be trained.
+        CnnInspectError: see `cnninspect.errors`.
+    """
+    from cnninspect.commands.gradients.report import GradientProfile
+    from cnninspect.engine.real_passes.batches import Feed
+    from cnninspect.engine.real_passes.profiling import passes_of
+    from cnninspect.records.passes import GradientSettings
+
+    every = several(models)
+    feed = Feed(as_arguments(inputs), kwargs, targets)
+    if batch is None and (inputs is not None or kwargs):
+        batch = 1 if _hold_batch(every[0], feed) else None
+    chosen = GradientSettings(**(settings if batch is None else {"batch": batch, **settings}))
+    done = 0
+
+    def report(what: str) -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, len(every) * passes_of(chosen), what)
+
+    return GradientProfile(
+        chosen, tuple(_gradients_of(model, chosen, feed, report) for model in every)
+    )
+
+
+def gradient_paths(
+    models: Union[Model, Sequence[Model]],
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    mode: str = "train",
+    batch: int = 2,
+) -> PathProfile:
+    """In how many ways a gradient gets from the output of models to the input; nothing is run.
+
+    Raises:
+        CnnInspectError: see `cnninspect.errors`.
+    """
+    from cnninspect.commands.gradients.report import ModelPaths, PathProfile
+    from cnninspect.metrics.gradient_paths import gradient_paths as paths_of
+
+    found = []
+    for model in several(models):
+        traced, layers = _weighted(model, inputs, kwargs, mode=mode, batch=batch)
+        paths = paths_of(traced, layers)
+        found.append(
+            ModelPaths(
+                traced.model, traced.inputs, traced.mode, len(layers), paths.count, paths.lengths
+            )
+        )
+    return PathProfile(tuple(found))
+
+
+def _gradients_of(
+    model: Model, settings: GradientSettings, feed: Any, report: Callable[[str], None]
+) -> ModelGradients:
+    from dataclasses import replace
+
+    from cnninspect.commands.gradients.analysis import profile_of
+    from cnninspect.engine.real_passes.profiling import measure
+    from cnninspect.metrics.freezing import frozen, frozen_names
+
+    loaded = network(model, "training")
+    try:
+        traced, layers = _weighted(
+            model, feed.inputs, feed.kwargs, mode=settings.mode, batch=settings.batch
+        )
+    except RunFailed as problem:
+        if "Expected more than 1 value per channel" in str(problem):
+            problem.hint = "batch norm needs several values: a larger --batch, or --mode eval"
+        raise
+    feed = replace(
+        feed,
+        specs=tuple(tensor.spec for tensor in traced.inputs),
+        frozen=frozenset(frozen_names(frozen(traced, settings.freeze))),
+    )
+    measured = measure(loaded, layers, settings, feed, report)
+    notes = traced.how.notes
+    return profile_of(
+        traced, layers, measured.passes, loss=measured.loss, data=measured.data, notes=notes
+    )
+
+
+def _hold_batch(model: Model, feed: Any) -> bool:
+    """Whether the inputs that a person gave have the batch in them, at least one of them."""
+    from cnninspect.records.models import InputRequest
+
+    typed = [item for item in feed.inputs or () if isinstance(item, InputRequest)]
+    if len(typed) < len(feed.inputs or ()) or not typed:
+        return True
+    # A shape without the batch gets it in front, so the traced input has one size more.
+    traced = trace(model, feed.inputs, kwargs=feed.kwargs)
+    return any(
+        len(item.shape) == len(tensor.spec.shape) for item, tensor in zip(typed, traced.inputs)
+    )
+
+
+def _weighted(
+    model: Model, inputs: Any, kwargs: Mapping[str, Any] | None, *, mode: str, batch: int
+) -> tuple[Trace, tuple[WeightedLayer, ...]]:
+    """A trace in that mode and its weighted layers.
+
+    Where training leaves layers out at random (stochastic depth), it is a trace of testing.
+    """
+    from cnninspect.metrics.depth import weighted_layers
+
+    traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch)
+    layers = weighted_layers(traced)
+    if mode == "train" and any(not layer.calls and layer.parameters for layer in traced.layers):
+        other = trace(model, inputs, kwargs=kwargs, mode="eval", batch=batch)
+        others = weighted_layers(other)
+        if len(others) > len(layers):
+            return other, others
+    return traced, layers

@@ -1,0 +1,91 @@
+"""How a `PathProfile` is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cnninspect.commands.gradients.facts import EXACT, MOST_ROWS, lengths_text, paths_text, rounded
+from cnninspect.commands.gradients.report import ModelPaths, PathProfile
+from cnninspect.metrics.gradient_paths import PathLength
+from cnninspect.page.page import Block, Cell, Column, Kind, Page, Style, Table
+from cnninspect.page.plain_data import Field
+from cnninspect.page.quantities import plural
+from cnninspect.page.renderers import Renderer, View
+
+CSV_FIELDS = ("model", "length", "paths")
+COLUMNS = (
+    Column("model", Kind.PATH),
+    Column("weighted layers", Kind.NUMBER, sacrifice=1),
+    Column("gradient paths", Kind.NUMBER),
+    Column("their length in layers", Kind.NUMBER),
+)
+BAR = 32
+"""Characters of the longest bar."""
+
+
+def page(report: PathProfile, view: View) -> Page:
+    """How many paths each model has, and how many there are of each length."""
+    rows = tuple(
+        (
+            Cell(model.model.name),
+            Cell(f"{model.weighted_layers:,}"),
+            Cell(paths_text(model.paths, human=view.human)),
+            Cell(lengths_text(model.path_lengths)),
+        )
+        for model in report.models
+    )
+    blocks: list[Block] = [Table(COLUMNS, rows)]
+    blocks += [_lengths(model, view) for model in report.models if len(model.path_lengths) > 1]
+    return Page("gradient paths", "from the output to the input", tuple(blocks))
+
+
+def _lengths(model: ModelPaths, view: View) -> Table:
+    """A row for each length, or for neighbouring ones, with a bar for its share."""
+    groups = _groups(model.path_lengths)
+    most = max(sum(item.paths for item in group) for group in groups)
+    rows = []
+    for group in groups:
+        paths = sum(item.paths for item in group)
+        first, last = group[0].length, group[-1].length
+        written = f"{paths:,}" if paths < EXACT or view.width is None else rounded(paths)
+        rows.append(
+            (
+                Cell(f"{first}" if first == last else f"{first}–{last}", Style.FAINT),
+                Cell(written, full=f"{paths:,}"),
+                Cell(_share(paths, model.paths)),
+                Cell("█" * (BAR * paths // most), Style.ACCENT, full=" "),
+            )
+        )
+    columns = (
+        Column("layers", Kind.NUMBER),
+        Column("paths", Kind.NUMBER),
+        Column("%", Kind.NUMBER),
+        Column("", Kind.WORD, name="bar", sacrifice=1),
+    )
+    count = plural(len(model.path_lengths), "length")
+    return Table(columns, tuple(rows), title=f"{model.model.name}: paths of {count}")
+
+
+def _share(part: int, whole: int) -> str:
+    per_mille = 1000 * part // whole  # whole numbers, since these are beyond what floats hold
+    return f"{per_mille / 10:.1f}" if per_mille else "<0.1"
+
+
+def _groups(lengths: Sequence[PathLength]) -> list[Sequence[PathLength]]:
+    size = -(-len(lengths) // MOST_ROWS)
+    return [lengths[i : i + size] for i in range(0, len(lengths), size)]
+
+
+def rows(
+    report: PathProfile,
+    view: View,  # noqa: ARG001
+) -> tuple[Sequence[str], Iterator[Sequence[Field]]]:
+    """A row for each length of each model."""
+    return CSV_FIELDS, (
+        (model.model.name, item.length, item.paths)
+        for model in report.models
+        for item in model.path_lengths
+    )
+
+
+RENDERER = Renderer(view=View, page=page, rows=rows)

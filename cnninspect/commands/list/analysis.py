@@ -1,0 +1,29 @@
+"""Which names match."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from cnninspect.commands.list.report import Listing
+from cnninspect.errors import UnknownChoice, UnknownModel
+from cnninspect.sources import registry
+
+
+def list_models(pattern: str = "*", *, source: str | None, family: str | None) -> Listing:
+    """The models whose names match, of one source or of those that need no library.
+
+    Raises:
+        UnknownChoice: there is no such source or family.
+        UnknownModel: nothing matches.
+    """
+    entries = registry.entries((source,) if source else registry.LISTED)
+    if family is not None:
+        families = list(dict.fromkeys(entry.family for entry in entries))
+        if family not in families:
+            raise UnknownChoice("--family", family, families)
+        entries = tuple(entry for entry in entries if entry.family == family)
+    wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
+    found = tuple(entry for entry in entries if fnmatchcase(entry.name, wanted))
+    if not found:
+        raise UnknownModel(pattern, (entry.name for entry in entries))
+    return Listing(found)

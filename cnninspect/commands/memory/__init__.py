@@ -1,0 +1,78 @@
+"""What a step of training or inference needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cnninspect.sources.open import Model, as_arguments, network, trace
+
+if TYPE_CHECKING:
+    from cnninspect.commands.memory.report import BatchFit
+    from cnninspect.metrics.training_memory import Memory
+
+
+def memory(
+    model: Model,
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    batch: int = 1,
+    mode: str | None = None,
+    optimizer: str = "sgd",
+    dtype: str | None = None,
+    amp: str | None = None,
+    freeze: Sequence[str] = (),
+    inference: bool = False,
+) -> Memory:
+    """What a step of training, or of inference, needs: bytes and MACs, by layer and in total.
+
+    `dtype` is that of the weights, `amp` the one that autocast computes in, `freeze` are patterns
+    of parameters that are not trained; `mode` is train, or eval for inference, unless given.
+
+    Raises:
+        CannotTrain: no output depends on a trainable parameter.
+        PatternMatchesNothing: a pattern of `freeze` names nothing.
+        CnnInspectError: see `cnninspect.errors`.
+    """
+    from cnninspect.engine.training import trace_training
+    from cnninspect.metrics.freezing import frozen, frozen_names
+    from cnninspect.metrics.training_memory import find_optimizer, memory_of
+
+    find_optimizer(optimizer)
+    still: tuple[str, ...] = ()
+    if freeze:
+        still = frozen_names(frozen(trace(model, inputs, kwargs=kwargs, batch=batch), freeze))
+    step = trace_training(
+        network(model, "a step of training"),
+        as_arguments(inputs),
+        kwargs=kwargs,
+        mode=mode or ("eval" if inference else "train"),
+        batch=batch,
+        frozen=still,
+        dtype=dtype,
+        amp=amp,
+        inference=inference,
+    )
+    purpose = "inference" if inference else "training"
+    return memory_of(step, optimizer=optimizer, purpose=purpose, amp=amp or "")
+
+
+def fit_batch(
+    model: Model, limit_bytes: int, *, optimizer: str = "sgd", **options: Any
+) -> BatchFit:
+    """The largest batch whose step needs at most `limit_bytes`, confirmed by traces around it.
+
+    `options` are those of `memory` but for `batch`; inputs are those of a batch of one.
+
+    Raises:
+        DoesNotFit: not even a batch of one does; the hint says what would help.
+    """
+    from cnninspect.commands.memory.analysis import fit_of
+
+    return fit_of(
+        lambda batch, **others: memory(model, batch=batch, **{**options, **others}),
+        limit_bytes,
+        optimizer=optimizer,
+        is_inference=bool(options.get("inference")),
+    )

@@ -1,0 +1,145 @@
+"""`cnninspect memory MODEL`: what training and inference need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from cnninspect.commands import options
+from cnninspect.commands.options import parse_inputs
+from cnninspect.commands.output import check_output, show, write_whole
+from cnninspect.commands.pictures import check_picture
+from cnninspect.errors import BadOption
+from cnninspect.metrics.limits import parse_bound
+from cnninspect.records.reports import Report
+
+STEP = "What is run"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(memory)
+
+
+def memory(
+    model: options.Model,
+    input: options.Input = None,  # noqa: A002
+    batch: options.Batch = 1,
+    optimizer: Annotated[
+        str,
+        typer.Option(
+            "--optimizer",
+            help="sgd, momentum, adagrad, rmsprop, adam or adamw.",
+            rich_help_panel=STEP,
+        ),
+    ] = "sgd",
+    dtype: Annotated[
+        Optional[str],
+        typer.Option(
+            "--dtype",
+            help="Of weights and inputs: float32, float16, bfloat16 or float64.",
+            rich_help_panel=STEP,
+            show_default=False,
+        ),
+    ] = None,
+    amp: Annotated[
+        Optional[str],
+        typer.Option(
+            "--amp",
+            metavar="DTYPE",
+            help="Autocast to bfloat16 or float16.",
+            rich_help_panel=STEP,
+            show_default=False,
+        ),
+    ] = None,
+    freeze: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--freeze",
+            metavar="PATTERN",
+            help="Parameters that are not trained: layer1, 'layer[12]', '*.bias'; repeatable.",
+            rich_help_panel=STEP,
+            show_default=False,
+        ),
+    ] = None,
+    inference: Annotated[
+        bool,
+        typer.Option("--inference", help="A forward pass only.", rich_help_panel=STEP),
+    ] = False,
+    fit: Annotated[
+        Optional[str],
+        typer.Option(
+            "--fit",
+            metavar="BYTES",
+            help="The largest batch that so much memory holds: 24GB, 16GiB.",
+            rich_help_panel=STEP,
+            show_default=False,
+        ),
+    ] = None,
+    plot: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw it: .png, .svg or .pdf.",
+            rich_help_panel=options.WRITES,
+            show_default=False,
+        ),
+    ] = None,
+    level: Annotated[
+        int,
+        typer.Option(
+            "--level",
+            "--depth",
+            min=0,
+            help="Names in the paths down to which layers are shown.",
+            rich_help_panel=options.LOOKS,
+        ),
+    ] = 2,
+    human: options.Human = False,
+    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    output: options.Output = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Parameters, gradients, optimiser state, saved activations and the peak, by layer."""
+    from cnninspect import api
+
+    check_output(output, force=force)
+    check_picture(plot, force=force)
+    settings: dict[str, Any] = {
+        "inputs": parse_inputs(input),
+        "optimizer": optimizer,
+        "dtype": dtype,
+        "amp": amp,
+        "freeze": tuple(freeze or ()),
+        "inference": inference,
+    }
+    report: Report
+    looks: dict[str, Any] = {"human": human}
+    if fit is None:
+        report = api.memory(model, batch=batch, **settings)
+        looks["level"] = level
+    elif batch != 1:
+        raise BadOption("--batch", str(batch), "left out with --fit, which looks for the batch")
+    else:
+        limit = parse_bound(fit, option="--fit", is_bytes=True)
+        report = api.fit_batch(model, int(limit.value), **settings)
+    show(report, format=format.value, output=output, force=force, quiet=quiet, **looks)
+    if plot is not None:
+        draw_memory(report, plot, level=level, force=force, quiet=quiet)
+
+
+def draw_memory(report: Report, path: Path, *, level: int, force: bool, quiet: bool) -> None:
+    """Draw what a step needs into a file; of a fit, the step that fits."""
+    from cnninspect.commands.memory.plot import picture
+    from cnninspect.commands.memory.report import BatchFit
+    from cnninspect.page.plots import format_of
+
+    memory: Any = report.memory if isinstance(report, BatchFit) else report
+    write_whole(path, picture(memory, format_of(path), level=level), force=force)
+    if not quiet:
+        typer.echo(f"wrote {path}", err=True)

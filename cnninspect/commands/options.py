@@ -1,0 +1,204 @@
+"""The options that commands share, and what is read from them."""
+
+from __future__ import annotations
+
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from cnninspect.errors import BadOption
+from cnninspect.sources.input_text import parse_inputs
+
+LOOKS, RUNS, WRITES = "How it looks", "How the model is run", "Where it goes"
+
+
+class Format(str, Enum):
+    """What a report is written as."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+
+
+class Mode(str, Enum):
+    """How the model behaves."""
+
+    EVAL = "eval"
+    TRAIN = "train"
+
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="resnet34, resnet34@num_classes=10, torchvision:resnet50, path/to/net.py:make, …",
+        show_default=False,
+    ),
+]
+Input = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="SHAPE",
+        help="3x224x224, 8x3x224x224 or tokens:int64:1x128; once for each input of forward.",
+        rich_help_panel=RUNS,
+        show_default=False,
+    ),
+]
+Batch = Annotated[
+    int, typer.Option("--batch", "-b", min=1, help="Size of the batch.", rich_help_panel=RUNS)
+]
+RunMode = Annotated[
+    Mode, typer.Option("--mode", help="Run as in testing or in training.", rich_help_panel=RUNS)
+]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict", help="Exit with 3 where an operation is unknown.", rich_help_panel=RUNS
+    ),
+]
+Weights = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--weights", metavar="FILE", help="See that these fit: safetensors or a state dict.",
+        rich_help_panel=RUNS, show_default=False,
+    ),
+]  # fmt: skip
+OutputFormat = Annotated[
+    Format, typer.Option("--format", "-f", help="What to write.", rich_help_panel=LOOKS)
+]
+Human = Annotated[
+    bool, typer.Option("--human", help="21.8 M for 21,797,672.", rich_help_panel=LOOKS)
+]
+Output = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write to a file.", rich_help_panel=WRITES,
+        show_default=False,
+    ),
+]  # fmt: skip
+Force = Annotated[
+    bool, typer.Option("--force", help="Overwrite that file.", rich_help_panel=WRITES)
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=WRITES)
+]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=WRITES)
+]
+
+
+LIMITS, SPEED = "Limits: 6M, 1.5G, 100MB, 95MiB, or 60% of the baseline", "How long it takes"
+
+
+def _limit(side: str, quantity: str, what: str) -> Any:
+    return typer.Option(
+        f"--{side}-{quantity}",
+        metavar="N",
+        help=f"At {'most' if side == 'max' else 'least'} so many {what}.",
+        rich_help_panel=LIMITS,
+        show_default=False,
+    )
+
+
+MaxParams = Annotated[Optional[str], _limit("max", "params", "parameters")]
+MinParams = Annotated[Optional[str], _limit("min", "params", "parameters")]
+MaxMacs = Annotated[Optional[str], _limit("max", "macs", "MACs")]
+MinMacs = Annotated[Optional[str], _limit("min", "macs", "MACs")]
+MaxActivations = Annotated[Optional[str], _limit("max", "activations", "activations")]
+MinActivations = Annotated[Optional[str], _limit("min", "activations", "activations")]
+MaxBytes = Annotated[Optional[str], _limit("max", "bytes", "bytes of parameters")]
+MinBytes = Annotated[Optional[str], _limit("min", "bytes", "bytes of parameters")]
+
+Baseline = Annotated[
+    Optional[str],
+    typer.Option(
+        "--baseline",
+        metavar="MODEL",
+        help="The model that ratios and shares are of.",
+        show_default=False,
+    ),
+]
+Dtype = Annotated[
+    Optional[str],
+    typer.Option(
+        "--dtype",
+        metavar="DTYPE",
+        help="Bytes as if parameters were stored in float16, int8, …",
+        show_default=False,
+    ),
+]
+Jobs = Annotated[
+    Optional[int],
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        metavar="N",
+        help="Processes that measure side by side; by itself as many as are worth it.",
+        rich_help_panel=SPEED,
+        show_default=False,
+    ),
+]
+Cache = Annotated[
+    bool,
+    typer.Option(
+        "--cache/--no-cache",
+        help="Remember what is measured of named architectures in the user's cache folder.",
+        rich_help_panel=SPEED,
+    ),
+]
+Sort = Annotated[
+    Optional[str],
+    typer.Option(
+        "--sort",
+        metavar="COLUMN",
+        help="Sorted, largest first: macs, parameters, depth, …",
+        rich_help_panel="How it looks",
+        show_default=False,
+    ),
+]
+Columns = Annotated[
+    Optional[str],
+    typer.Option(
+        "--columns",
+        metavar="A,B,…",
+        help="Columns to show, in their order; a wrong name lists them all.",
+        rich_help_panel="How it looks",
+        show_default=False,
+    ),
+]
+CountAs = Annotated[
+    str,
+    typer.Option(
+        "--count-as",
+        metavar="CONVENTION",
+        help="Shown beside the MACs: the count by the rules of torchvision, fvcore, thop, …",
+        rich_help_panel="How the model is run",
+    ),
+]
+
+
+__all__ = ["parse_columns", "parse_inputs", "parse_numbers"]
+
+
+def parse_columns(typed: str | None) -> tuple[str, ...]:
+    """The names in `--columns a,b,c`."""
+    return tuple(name.strip() for name in typed.split(",") if name.strip()) if typed else ()
+
+
+def parse_numbers(typed: str | None, option: str) -> tuple[Fraction, ...]:
+    """The numbers in `--sizes 64,96.5`, exactly.
+
+    Raises:
+        BadOption: one of them is no number.
+    """
+    try:
+        return tuple(Fraction(text.strip()) for text in typed.split(",")) if typed else ()
+    except (ValueError, ZeroDivisionError):
+        raise BadOption(option, typed, "numbers with commas between: 64,96,128") from None

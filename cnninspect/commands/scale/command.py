@@ -1,0 +1,108 @@
+"""`cnninspect scale MODEL`: how a network grows with one of its sizes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from cnninspect.commands import options
+from cnninspect.commands import options as limits
+from cnninspect.commands.options import parse_inputs, parse_numbers
+from cnninspect.commands.output import check_output, show
+from cnninspect.commands.progress import progress_bar
+from cnninspect.errors import BadOption
+
+GRID = "Compound scaling, as of EfficientNet"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(scale)
+
+
+def scale(
+    model: options.Model,
+    over: Annotated[
+        Optional[str],
+        typer.Option(
+            "--over",
+            metavar="SIZE",
+            help="resolution (the default), batch, width, depth, sequence, or a setting.",
+            show_default=False,
+        ),
+    ] = None,
+    sizes: Annotated[
+        Optional[str],
+        typer.Option(
+            "--sizes",
+            metavar="A,B,…",
+            help="The sizes to run at; by itself such that the law is exact.",
+            show_default=False,
+        ),
+    ] = None,
+    input: options.Input = None,  # noqa: A002
+    batch: options.Batch = 1,
+    mode: options.RunMode = options.Mode.EVAL,
+    grid: Annotated[
+        bool,
+        typer.Option(
+            "--grid",
+            help="Every α, β, γ for depth, width, resolution with α·β²·γ² ≈ 2.",
+            rich_help_panel=GRID,
+        ),
+    ] = False,
+    tolerance: Annotated[
+        Optional[float],
+        typer.Option(
+            "--tolerance",
+            metavar="X",
+            help="How far α·β²·γ² may be from 2; 0.1 by itself.",
+            rich_help_panel=GRID,
+            show_default=False,
+        ),
+    ] = None,
+    top: Annotated[
+        Optional[int],
+        typer.Option(
+            "--top",
+            metavar="N",
+            help="Only the N points nearest to twice the work; 20 by itself.",
+            rich_help_panel=GRID,
+            show_default=False,
+        ),
+    ] = None,
+    jobs: limits.Jobs = None,
+    cache: limits.Cache = True,
+    human: options.Human = False,
+    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    output: options.Output = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """How MACs, parameters and activations grow with a size: the exact law, as a formula."""
+    from cnninspect import api
+
+    check_output(output, force=force)
+    written = {"format": format.value, "output": output, "force": force, "quiet": quiet}
+    if not grid:
+        if tolerance is not None or top is not None:
+            raise BadOption("--tolerance or --top", "without --grid", "used with it")
+        report = api.scale(
+            model,
+            parse_inputs(input),
+            over=over or "resolution",
+            sizes=parse_numbers(sizes, "--sizes"),
+            batch=batch,
+            mode=mode.value,
+        )
+        show(report, human=human, **written)  # type: ignore[arg-type]
+        return
+    if over is not None or sizes is not None or input is not None:
+        raise BadOption("--grid", "with --over, --sizes or --input", "used without them")
+    with progress_bar("measuring", quiet=quiet) as progress:
+        found = api.scale_grid(
+            model, tolerance=tolerance or 0.1, jobs=jobs, remember=cache, progress=progress
+        )
+    show(found, human=human, top=20 if top is None else top, **written)  # type: ignore[arg-type]

@@ -1,0 +1,69 @@
+"""A network layer by layer: shapes, parameters, MACs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Union
+
+from cnninspect.commands.memory import memory
+from cnninspect.sources.open import Model, trace, weights_table, with_head
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from cnninspect.metrics.summary import Summary
+
+
+def summarize(
+    model: Model,
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    mode: str = "eval",
+    batch: int = 1,
+    weights: str | PathLike[str] | None = None,
+    convention: str = "macs",
+    backward: bool = False,
+    device: str | None = None,
+    freeze: Sequence[str] = (),
+    unfreeze: Sequence[str] = (),
+    head: int | None = None,
+) -> Union[Summary, Any]:
+    """A model layer by layer: shapes, parameters, MACs, and the totals.
+
+    Of a file of weights, which holds no network, it is the table of its tensors, a
+    `cnninspect.records.checkpoint.Checkpoint`; torch is not imported for that.
+
+    `convention` names the rules for `report.convention.total`; `report.totals.macs` always stays
+    the exact MACs.  With `backward`, each layer has the MACs of the backward pass in training, and
+    with `device` (a100, h100, h200, rtx4090, cpu:GFLOPS:GBPS) the least time that it takes there;
+    `a100:bfloat16` asks for another dtype than that of the trace.  As in transfer learning,
+    `head` gives a reference that many classes, and `freeze` are patterns of layers or parameters
+    that are not trained, but for those of `unfreeze`.  The other arguments are those of `trace`.
+
+    Raises:
+        CnnInspectError: see `cnninspect.errors`.
+    """
+    runs = (inputs, kwargs, weights, device, head), (mode, batch, convention, backward)
+    if runs == ((None,) * 5, ("eval", 1, "macs", False)) and not freeze and not unfreeze:
+        table = weights_table(model)
+        if table is not None:
+            return table
+    from cnninspect.metrics.freezing import frozen, frozen_names
+    from cnninspect.metrics.summarizing import summarize_trace
+
+    model = with_head(model, head)
+    traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights)
+    traced = frozen(traced, freeze, unfreeze)
+    report = summarize_trace(traced, convention)
+    if backward:
+        from cnninspect.metrics.training_memory import with_backward
+
+        still = frozen_names(traced) if freeze or unfreeze else ()
+        step = memory(model, inputs, kwargs=kwargs, batch=batch, freeze=still)
+        report = with_backward(report, step)
+    if device is not None:
+        from cnninspect.metrics.roofline import with_roofline
+
+        report = with_roofline(report, traced, device)
+    return report

@@ -1,0 +1,207 @@
+"""`cnninspect summary MODEL`: a network layer by layer."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Annotated, Any, Optional
+
+import typer
+
+from cnninspect.commands import options
+from cnninspect.commands.options import parse_columns, parse_inputs
+from cnninspect.commands.output import check_output, show
+from cnninspect.errors import BadOption, UnknownChoice, UnknownOperations, UnsafeToLoad
+
+TRANSFER = "Transfer learning: a new head, the rest frozen"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(summary)
+
+
+def summary(
+    model: options.Model,
+    input: options.Input = None,  # noqa: A002
+    batch: options.Batch = 1,
+    mode: options.RunMode = options.Mode.EVAL,
+    count_as: Annotated[
+        str,
+        typer.Option(
+            "--count-as",
+            metavar="CONVENTION",
+            help="Whose rules to count by: macs, torchvision, fvcore, thop, ptflops, …",
+            rich_help_panel=options.RUNS,
+        ),
+    ] = "macs",
+    weights: options.Weights = None,
+    strict: options.Strict = False,
+    level: Annotated[
+        Optional[str],
+        typer.Option(
+            "--level",
+            "--depth",
+            metavar="N|all",
+            help="Names in the paths down to which layers are shown. In tables 3, else all.",
+            rich_help_panel=options.LOOKS,
+            show_default=False,
+        ),
+    ] = None,
+    sort: Annotated[
+        Optional[str],
+        typer.Option(
+            "--sort",
+            metavar="COLUMN",
+            help="A flat list, sorted: macs, parameters, activations, …",
+            rich_help_panel=options.LOOKS,
+            show_default=False,
+        ),
+    ] = None,
+    top: Annotated[
+        Optional[int],
+        typer.Option(
+            "--top",
+            metavar="N",
+            help="Only the N largest layers.",
+            rich_help_panel=options.LOOKS,
+            show_default=False,
+        ),
+    ] = None,
+    columns: Annotated[
+        Optional[str],
+        typer.Option(
+            "--columns",
+            metavar="A,B,…",
+            help="Columns to show, in their order; a wrong name lists them all.",
+            rich_help_panel=options.LOOKS,
+            show_default=False,
+        ),
+    ] = None,
+    fold: Annotated[
+        bool,
+        typer.Option(
+            "--fold",
+            help="Show identical blocks in a row once.",
+            rich_help_panel=options.LOOKS,
+        ),
+    ] = False,
+    backward: Annotated[
+        bool,
+        typer.Option(
+            "--backward",
+            help="Add the MACs of the backward pass in training, and their ratio.",
+            rich_help_panel=options.RUNS,
+        ),
+    ] = False,
+    device_spec: Annotated[
+        Optional[str],
+        typer.Option(
+            "--device-spec",
+            metavar="DEVICE[:DTYPE]",
+            help="Add the least time on a100, h100, h200, rtx4090 or cpu:GFLOPS:GBPS, "
+            "as traced or as if in a dtype: a100:bfloat16.",
+            rich_help_panel=options.RUNS,
+            show_default=False,
+        ),
+    ] = None,
+    freeze: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--freeze",
+            metavar="PATTERN",
+            help="Layers or parameters that are not trained: 'layer[123]', '*'; repeatable.",
+            rich_help_panel=TRANSFER,
+            show_default=False,
+        ),
+    ] = None,
+    unfreeze: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--unfreeze",
+            metavar="PATTERN",
+            help="What is trained after all: --freeze '*' --unfreeze fc.",
+            rich_help_panel=TRANSFER,
+            show_default=False,
+        ),
+    ] = None,
+    set_head: Annotated[
+        Optional[int],
+        typer.Option(
+            "--set-head",
+            metavar="CLASSES",
+            help="A new last layer for so many classes, as @num_classes=10 makes.",
+            rich_help_panel=TRANSFER,
+            show_default=False,
+        ),
+    ] = None,
+    human: options.Human = False,
+    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    output: options.Output = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """A network layer by layer: output shape, parameters, MACs, shares, totals, coverage.
+
+    Of a file of weights, its tensors by module, read without running anything in it.
+    """
+    from cnninspect import api
+    from cnninspect.records.checkpoint import Checkpoint
+
+    check_output(output, force=force)
+    view = {
+        "level": _level(level),
+        "sort": sort,
+        "top": top,
+        "columns": parse_columns(columns),
+        "fold": fold,
+    }
+    _check_view(view)
+    report = api.summarize(
+        model,
+        parse_inputs(input),
+        mode=mode.value,
+        batch=batch,
+        weights=weights,
+        convention=count_as,
+        backward=backward,
+        device=device_spec,
+        freeze=freeze or (),
+        unfreeze=unfreeze or (),
+        head=set_head,
+    )
+    show(report, format=format.value, output=output, force=force, quiet=quiet, human=human, **view)
+    if strict and isinstance(report, Checkpoint):
+        refused = [found.name for found in report.globals if not found.allowed]
+        if refused:
+            raise UnsafeToLoad(report.reference, refused)
+    elif strict and report.uncounted:
+        raise UnknownOperations([unknown.op for unknown in report.uncounted])
+
+
+def _check_view(view: dict[str, Any]) -> None:
+    """Refuse at once what neither the table of a network takes nor that of a file of weights.
+
+    Raises:
+        UnknownChoice, BadOption: there is no such column or order, or a number is of no use.
+    """
+    from cnninspect.commands.summary.rendering import SummaryView
+    from cnninspect.commands.summary.weights_rendering import CheckpointView
+
+    try:
+        SummaryView(**view)
+    except UnknownChoice:
+        with suppress(UnknownChoice):
+            CheckpointView(**view)
+            return
+        raise
+
+
+def _level(typed: str | None) -> int | str | None:
+    if typed is None:
+        return "auto"
+    if typed == "all":
+        return None
+    if not typed.isdigit():
+        raise BadOption("--level", typed, "a whole number, or all")
+    return int(typed)

@@ -1,0 +1,187 @@
+"""The bytes of an ONNX file with the values of large tensors left out.
+
+An ONNX file is a protobuf message.  Its weights are nearly all of it and say nothing about shapes,
+so they are skipped where they lie: a file of any size is read in the memory of its graph.
+Source: Protocol Buffers, Encoding; onnx/onnx.proto for the numbers of the fields.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from math import prod
+from mmap import mmap
+from typing import Union
+
+from cnninspect.engine.onnx_read.dtypes import BITS_OF
+from cnninspect.engine.onnx_read.errors import Malformed
+
+Bytes = Union[bytes, mmap]
+
+LARGE = 8192
+"""Bytes of values that are still kept, since they may be a shape or an index."""
+DEEPEST = 50
+"""Graphs within graphs; protobuf itself stops at 100 messages."""
+
+MODEL, GRAPH, NODE, ATTRIBUTE, TENSOR, SPARSE, FUNCTION, TRAINING = range(8)
+PARTS: dict[int, dict[int, int]] = {
+    MODEL: {7: GRAPH, 20: TRAINING, 25: FUNCTION},
+    GRAPH: {1: NODE, 5: TENSOR, 15: SPARSE},
+    NODE: {5: ATTRIBUTE},
+    ATTRIBUTE: {5: TENSOR, 6: GRAPH, 10: TENSOR, 11: GRAPH, 22: SPARSE, 23: SPARSE},
+    SPARSE: {1: TENSOR, 2: TENSOR},
+    FUNCTION: {7: NODE, 11: ATTRIBUTE},
+    TRAINING: {},
+}
+"""The messages that may hold tensors, and by number the fields where they do."""
+DIMS, DATA_TYPE, NAME, RAW, DOC_STRING = 1, 2, 8, 9, 12
+FLOATS, DOUBLES = 4, 10
+VALUES = (FLOATS, 5, 6, 7, RAW, DOUBLES, 11)
+"""Fields of a tensor that hold its values."""
+MARK = os.urandom(8).hex()
+"""The documentation string of a tensor whose values were left out: a word that no file can know."""
+
+
+@dataclass(slots=True)
+class Tensor:
+    """What a tensor's message says before its values."""
+
+    dims: list[int] = field(default_factory=list)
+    data_type: int = 0
+    name: bytes = b""
+    values: dict[int, int] = field(default_factory=dict)
+    """Bytes of values, by field."""
+
+
+def without_values(data: Bytes) -> bytes:
+    """The message with the values of large tensors left out.
+
+    Raises:
+        Malformed: it is no protobuf message, ends too early, nests too deep, or holds a large
+            tensor whose values do not fill its shape.
+    """
+    return _rewritten(data, 0, len(data), MODEL, 0)
+
+
+def _rewritten(data: Bytes, start: int, end: int, message: int, depth: int) -> bytes:
+    """The message between two positions, parts that may hold tensors rewritten in turn."""
+    if depth > 4 * DEEPEST:
+        raise Malformed(f"its graphs are nested deeper than {DEEPEST}")
+    parts, kept_from, position = [], start, start
+    nested = PARTS[message]
+    while position < end:
+        at = position
+        number, kind, position, stop = _field(data, position, end)
+        if kind == 2 and number in nested and stop - position > LARGE:
+            inner = nested[number]
+            if inner == TENSOR:
+                body = _rewritten_tensor(data, position, stop)
+            elif inner == TRAINING:
+                body = b""
+            else:
+                body = _rewritten(data, position, stop, inner, depth + 1)
+            parts += [data[kept_from:at], _varint(number << 3 | 2), _varint(len(body)), body]
+            kept_from = stop
+        position = stop
+    parts.append(data[kept_from:end])
+    return b"".join(parts)
+
+
+def _rewritten_tensor(data: Bytes, start: int, end: int) -> bytes:
+    """A tensor with its values left out where they are many."""
+    tensor, parts, position = Tensor(), [], start
+    while position < end:
+        at = position
+        number, kind, position, stop = _field(data, position, end)
+        if number == DIMS:
+            _add_dims(tensor, data, position, stop, kind=kind)
+        elif number == DATA_TYPE and kind == 0:
+            tensor.data_type, _ = _read_varint(data, position, end)
+        elif number == NAME and kind == 2:
+            tensor.name = data[position:stop]
+        if number in VALUES and kind == 2:
+            tensor.values[number] = tensor.values.get(number, 0) + stop - position
+        else:
+            parts.append(data[at:stop])
+        position = stop
+    if sum(tensor.values.values()) <= LARGE:
+        return data[start:end]
+    _check(tensor)
+    return b"".join(parts) + bytes((DOC_STRING << 3 | 2, len(MARK))) + MARK.encode()
+
+
+def _add_dims(tensor: Tensor, data: Bytes, position: int, stop: int, *, kind: int) -> None:
+    if kind == 0:
+        tensor.dims.append(_read_varint(data, position, stop)[0])
+        return
+    while position < stop:
+        size, position = _read_varint(data, position, stop)
+        tensor.dims.append(size)
+
+
+def _check(tensor: Tensor) -> None:
+    """See that the values fill the shape.
+
+    Raises:
+        Malformed: they do not.
+    """
+    name = tensor.name.decode("utf-8", "replace")
+    if any(size >= 2**63 for size in tensor.dims):
+        raise Malformed(f"the tensor {name!r} has a negative size")
+    numel, bits = prod(tensor.dims), BITS_OF.get(tensor.data_type, 0)
+    needed = {RAW: -(-numel * bits // 8), FLOATS: numel * bits // 8, DOUBLES: numel * bits // 8}
+    for number, found in tensor.values.items():
+        if bits and found != needed.get(number, found):
+            shape = "×".join(map(str, tensor.dims)) or "a scalar"
+            raise Malformed(
+                f"the tensor {name!r} of {shape} needs {needed[number]:,} bytes and has {found:,}"
+            )
+        if number not in needed and numel > 8 * found:  # at best a bit for each element
+            raise Malformed(f"the tensor {name!r} has fewer values than its shape")
+
+
+def _field(data: Bytes, position: int, end: int) -> tuple[int, int, int, int]:
+    """Number and wire type of the field at a position, and where its content begins and ends."""
+    key = data[position]
+    position += 1
+    if key >= 0x80:
+        key, position = _read_varint(data, position - 1, end)
+    number, kind = key >> 3, key & 7
+    if kind == 2:
+        size, position = _read_varint(data, position, end)
+        stop = position + size
+    elif kind == 0:
+        _, stop = _read_varint(data, position, end)
+    elif kind == 5:
+        stop = position + 4
+    elif kind == 1:
+        stop = position + 8
+    else:
+        raise Malformed("it is not a protobuf message")
+    if not number:
+        raise Malformed("it is not a protobuf message")
+    if stop > end:
+        raise Malformed(f"it ends {stop - end:,} bytes too early")
+    return number, kind, position, stop
+
+
+def _read_varint(data: Bytes, position: int, end: int) -> tuple[int, int]:
+    """The number at a position, and where it ends."""
+    value = shift = 0
+    while position < end and shift < 70:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+    raise Malformed("it is not a protobuf message")
+
+
+def _varint(value: int) -> bytes:
+    written = bytearray()
+    while value >= 0x80:
+        written.append(value & 0x7F | 0x80)
+        value >>= 7
+    written.append(value)
+    return bytes(written)

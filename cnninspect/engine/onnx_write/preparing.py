@@ -1,0 +1,147 @@
+"""The network for real: with weights, of the dtype that is wanted, and with inputs to run on."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cnninspect.engine import restore_state as guarding
+from cnninspect.engine.bind_inputs import Given, converted, given_for
+from cnninspect.engine.building import build_really
+from cnninspect.engine.module_tree import Structure
+from cnninspect.engine.onnx_write.axes import Feed
+from cnninspect.engine.weights import load_weights
+from cnninspect.errors import ExportFailed, RunFailed, UnknownChoice, first_line
+from cnninspect.records.export_report import ExportSettings
+from cnninspect.records.models import LoadedModel
+from cnninspect.records.traces import Trace
+
+DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+"""What weights may be converted to."""
+NO_SCRIPT = "export the network that the program was made from"
+COPIES = 3
+"""How often the weights are in memory at the same time while a file is made and compared."""
+
+
+def network_for_real(loaded: LoadedModel, settings: ExportSettings, trace: Trace) -> nn.Module:
+    """The network on the CPU as in testing, with its weights; a live one is copied.
+
+    Raises:
+        BuildFailed: it cannot be built.
+        FileMissing, FileUnreadable, WeightsMismatch: the weights cannot be loaded.
+        ExportFailed: it is TorchScript, or its weights are too large for this machine's memory.
+        UnknownChoice: there is no such dtype.
+    """
+    if settings.dtype is not None and settings.dtype not in DTYPES:
+        raise UnknownChoice("--dtype", settings.dtype, DTYPES)
+    _check_memory(loaded, trace)
+    torch.manual_seed(settings.seed)
+    module = build_really(loaded)
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ExportFailed(loaded.info.reference, "it is a TorchScript program", hint=NO_SCRIPT)
+    if loaded.live:
+        module = copy.deepcopy(module).cpu()
+    guarding.set_mode(module.modules(), "eval")
+    if settings.weights is not None:
+        load_weights(module, settings.weights)
+    if settings.dtype is not None:
+        module = module.to(DTYPES[settings.dtype])
+    return module.requires_grad_(requires_grad=False)
+
+
+def _check_memory(loaded: LoadedModel, trace: Trace) -> None:
+    if not hasattr(os, "sysconf"):  # Windows does not say
+        return
+    needed = sum(p.spec.nbytes for layer in trace.layers for p in layer.parameters)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if COPIES * needed > memory:
+        raise ExportFailed(
+            loaded.info.reference,
+            f"its weights take {needed:,} bytes, {COPIES} times over while the file is made, "
+            f"and this machine has {memory:,}",
+        )
+
+
+def feed_for(
+    module: nn.Module,
+    loaded: LoadedModel,
+    inputs: Sequence[Any] | None,
+    *,
+    kwargs: Mapping[str, Any] | None,
+    settings: ExportSettings,
+) -> Feed:
+    """Inputs that the network runs with.
+
+    Raises:
+        BadInput: the inputs are not possible, or could not be worked out.
+        RunFailed: the network does not run with them.
+    """
+    structure = Structure(module)
+
+    def attempts(batch: int) -> Iterator[Given]:
+        return given_for(structure, loaded, inputs, kwargs=kwargs, batch=batch)
+
+    failed: Exception | None = None
+    for one, two in zip(attempts(settings.batch), attempts(2 * settings.batch)):
+        given = _made_real(one, settings.seed)
+        try:
+            with torch.no_grad():
+                module(*given.args, **given.kwargs)
+        except Exception as problem:  # what forward raises; another size may do
+            failed = failed or problem
+            continue
+        return Feed(given, _names(given), _batch_axes(one.tensors(), two.tensors()))
+    raise RunFailed(first_line(failed) if failed else "there is nothing to run it with") from failed
+
+
+def _made_real(given: Given, seed: int) -> Given:
+    generator = torch.Generator().manual_seed(seed)
+
+    def real(tensor: Tensor) -> Tensor:
+        if not tensor.is_meta:
+            return tensor.detach().cpu().clone()
+        made = torch.randn(tensor.shape, generator=generator, dtype=torch.float32)
+        return made.to(tensor.dtype)
+
+    return Given(
+        converted(given.args, real), converted(given.kwargs, real), given.names, given.notes
+    )
+
+
+def _names(given: Given) -> tuple[str, ...]:
+    """A name for each tensor, as in a trace."""
+    from cnninspect.engine.bind_inputs import named  # noqa: PLC0415
+
+    names = given.names
+    positional = [
+        tensor.name
+        for i, value in enumerate(given.args)
+        for tensor in named(names[i] if i < len(names) else f"input{i}", value)
+    ]
+    return (*positional, *(tensor.name for tensor in named("", given.kwargs)))
+
+
+def _batch_axes(one: Sequence[Tensor], two: Sequence[Tensor]) -> tuple[int | None, ...]:
+    """Where the batch is in each tensor: the axis that is longer where the batch is.
+
+    A tensor that was handed in has it first, if its size there is that of the others.
+    """
+    found = [
+        next((i for i, (m, n) in enumerate(zip(a.shape, b.shape)) if m != n), None)
+        for a, b in zip(one, two)
+    ]
+    sizes = {tensor.shape[axis] for tensor, axis in zip(one, found) if axis is not None}
+    return tuple(
+        0 if axis is None and tensor.dim() and (not sizes or tensor.shape[0] in sizes) else axis
+        for tensor, axis in zip(one, found)
+    )

@@ -1,0 +1,196 @@
+"""All forward and backward passes of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from cnninspect.engine import restore_state as guarding
+from cnninspect.engine.real_passes.batches import Batch, Batches, Feed, images_for
+from cnninspect.engine.real_passes.gradient_hooks import Measurement
+from cnninspect.engine.real_passes.losses import chosen_loss, loss_of, trained_outputs
+from cnninspect.engine.real_passes.preparation import ready_model
+from cnninspect.engine.real_passes.unrolling import Unrolling
+from cnninspect.errors import CannotTrain, CnnInspectError, LabelOutOfRange, RunFailed, first_line
+from cnninspect.records.models import LoadedModel
+from cnninspect.records.passes import DataUsed, GradientPass, GradientSettings, WeightedLayer
+
+Progress = Callable[[str], None]
+"""Called after each pass, with what was done."""
+
+OPTIMIZERS: dict[str, tuple[str, dict[str, float]]] = {
+    "sgd": ("SGD", {}),
+    "momentum": ("SGD", {"momentum": 0.9}),
+    "adagrad": ("Adagrad", {}),
+    "rmsprop": ("RMSprop", {}),
+    "adam": ("Adam", {}),
+    "adamw": ("AdamW", {}),
+}
+"""Class in `torch.optim`, and what it is made with beside the learning rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What all passes of a model left behind."""
+
+    passes: tuple[GradientPass, ...]
+    loss: str
+    """The loss that was taken."""
+    data: DataUsed
+
+
+def measure(
+    loaded: LoadedModel,
+    layers: Sequence[WeightedLayer],
+    settings: GradientSettings,
+    feed: Feed,
+    progress: Progress = lambda _: None,
+) -> Measured:
+    """Run a model forward and back, from every seed and with every batch, and take the norms.
+
+    With training steps, each measured pass is the one that its step is made of.
+
+    Raises:
+        CannotTrain: nothing is trained, or the output cannot be differentiated.
+        RunFailed: the model raised.
+        CnnInspectError: see `ready_model` and `Batches`.
+    """
+    images = images_for(settings)
+    passes: list[GradientPass] = []
+    loss = data = None
+    with guarding.unchanged_random_state():
+        for seed in range(settings.seed, settings.seed + settings.seeds):
+            with ready_model(loaded, layers, settings, feed, seed=seed) as model:
+                _check(model, layers, loaded.info.reference)
+                batches = Batches(model, loaded, feed, settings=settings, seed=seed, images=images)
+                runs = Runs(model, loaded.info.reference, layers, settings, seed=seed)
+                try:
+                    with runs:
+                        for each in runs.passes(batches):
+                            passes.append(each)
+                            progress(f"{loaded.info.name}, seed {seed}")
+                except LabelOutOfRange as problem:
+                    known = len(batches.used().classes)
+                    raise LabelOutOfRange(problem.label, problem.classes, known) from None
+                loss, data = runs.loss, batches.used()
+    assert loss is not None
+    assert data is not None
+    return Measured(tuple(passes), loss, data)
+
+
+def passes_of(settings: GradientSettings) -> int:
+    """How often `measure` reports progress."""
+    return settings.seeds * (len(settings.measured_steps) if settings.steps else settings.batches)
+
+
+def _check(model: nn.Module, layers: Sequence[WeightedLayer], name: str) -> None:
+    """See that there are layers which can be watched.
+
+    Raises:
+        CannotTrain: there are none.
+    """
+    if isinstance(model, torch.jit.ScriptModule):
+        raise CannotTrain(
+            name,
+            "it is a TorchScript program, whose layers let nobody watch them",
+            "build it from Python code: path/to/net.py:make_model",
+        )
+    if not layers:
+        raise CannotTrain(name, "it has no layer with weights")
+
+
+class Runs:
+    """The passes of one model from one start."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        name: str,
+        layers: Sequence[WeightedLayer],
+        settings: GradientSettings,
+        *,
+        seed: int,
+    ) -> None:
+        self.loss = settings.loss
+        self._model, self._name, self._settings, self._seed = model, name, settings, seed
+        self._measurement = Measurement(model, layers)
+        self._unrolling = Unrolling(model, name) if settings.over == "time" else None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Runs:
+        self._stack.enter_context(self._measurement)
+        if self._unrolling:
+            self._stack.enter_context(self._unrolling)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def passes(self, batches: Batches) -> Iterator[GradientPass]:
+        """Each measured pass, one after the other."""
+        if self._settings.steps:
+            yield from self._training(batches)
+            return
+        for number in range(self._settings.batches):
+            yield self._measured(batches.batch(number), number=number, step=0)
+
+    def _training(self, batches: Batches) -> Iterator[GradientPass]:
+        settings = self._settings
+        kind, options = OPTIMIZERS[settings.optimizer]
+        trained = [p for p in self._model.parameters() if p.requires_grad]
+        optimizer = getattr(torch.optim, kind)(trained, lr=settings.learning_rate, **options)
+        self._measurement.keeps_gradients = True
+        measured = settings.measured_steps
+        for step in range(settings.steps + 1):
+            number = step % settings.batches
+            self._measurement.is_on = step in measured
+            if self._measurement.is_on:
+                yield self._measured(batches.batch(number), number=number, step=step)
+            else:
+                self._run(batches.batch(number), number=number, step=step)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+    def _measured(self, batch: Batch, *, number: int, step: int) -> GradientPass:
+        measurement = self._measurement
+        measurement.forget()
+        if self._unrolling:
+            self._unrolling.forget()
+        loss = self._run(batch, number=number, step=step)
+        layers = measurement.layers()
+        if not layers:
+            raise CannotTrain(
+                self._name,
+                "none of its layers is seen to run, as in programs that are compiled",
+                "build it from Python code: path/to/net.py:make_model",
+            )
+        return GradientPass(
+            seed=self._seed,
+            batch=number,
+            step=step,
+            loss=loss,
+            layers=layers,
+            states=self._unrolling.states() if self._unrolling else (),
+            gradient_norm=measurement.gradient_norm(),
+        )
+
+    def _run(self, batch: Batch, *, number: int, step: int) -> float:
+        """Forward and back; returns the loss."""
+        # Dropout depends on the pass alone, not on what ran before it.
+        torch.manual_seed(hash((self._seed, number, step)))
+        try:
+            outputs = self._model(*batch.args, **batch.kwargs)
+        except CnnInspectError:
+            raise
+        except Exception as problem:  # whatever forward raises
+            raise RunFailed(first_line(problem)) from problem
+        outputs = trained_outputs(outputs, self._name)
+        self.loss = chosen_loss(self.loss, outputs[0])
+        loss = loss_of(outputs, batch.labels, self.loss, batch.noise)
+        del outputs
+        self._measurement.backward(loss)
+        return float(loss.detach())

@@ -1,0 +1,549 @@
+"""Words that several errors use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+LONG = 200
+"""Characters of another error's text from which on only its first sentence is told."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`did you mean a, b or c?` with the nearest of `known`, or `""` where none is near."""
+    nearest = get_close_matches(name, list(known), n=3, cutoff=0.6)
+    if not nearest:
+        return ""
+    *first, last = nearest
+    return f"did you mean {', '.join(first)} or {last}?" if first else f"did you mean {last}?"
+
+
+def nearest_or_all(name: str, known: Iterable[str], title: str) -> str:
+    """All that is known after `title`, and before it the nearest, where one is near."""
+    known = list(known)
+    nearest, allowed = did_you_mean(name, known), f"{title}: {', '.join(known)}"
+    return f"{nearest} ({allowed})" if nearest else allowed
+
+
+def some(names: Sequence[str], shown: int = 3) -> str:
+    """The first few of the names, and how many more there are."""
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def first_line(problem: BaseException) -> str:
+    """What somebody else's error says, in one line with its kind.
+
+    That is its first line, with the next one if it ends with a colon; of a long one the first
+    sentence.
+    """
+    text, *more = str(problem).strip().splitlines() or [""]
+    if more and text.endswith(":"):
+        text = f"{text} {more[0].strip()}"
+    if len(text) > LONG:
+        sentence, end, _ = text.partition(". ")
+        text = f"{sentence}." if end else text
+    text = text if len(text) <= LONG else f"{text[: LONG - 1]}…"
+    return f"{type(problem).__name__}: {text}" if text else type(problem).__name__
+
+
+class CnnInspectError(Exception):
+    """Base of all errors: a sentence, and a hint at what to type next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(CnnInspectError):
+    """What the person typed cannot be done."""
+
+    exit_code = 2
+
+
+class Failure(CnnInspectError):
+    """What the person typed makes sense, and it failed."""
+
+
+class AnswerIsNo(CnnInspectError):
+    """The work was done and the answer is no."""
+
+    exit_code = 3
+
+
+class UnknownModel(UsageError):
+    """No source has a model of that name."""
+
+    def __init__(
+        self, name: str, known: Iterable[str], source: str = "", *, hint: str = ""
+    ) -> None:
+        where = f" in {source}" if source else ""
+        super().__init__(
+            f"there is no model called {name!r}{where}",
+            did_you_mean(name, known) or hint or "cnninspect list shows every name",
+        )
+
+
+class UnknownSetting(UsageError):
+    """The model has no such setting."""
+
+    def __init__(self, model: str, key: str, known: Sequence[str]) -> None:
+        described = "; ".join(known)
+        super().__init__(
+            f"{model} has no setting {key!r}",
+            f"it has: {described}" if known else "it has no settings",
+        )
+
+
+class BadSetting(UsageError):
+    """A setting's value is not of its type, or out of its range."""
+
+    def __init__(self, model: str, key: str, value: str, expected: str) -> None:
+        super().__init__(f"{model}: {key}={value} is not possible", f"{key} must be {expected}")
+
+
+class BadReference(UsageError):
+    """A reference cannot be read."""
+
+    def __init__(self, text: str, problem: str, hint: str = "") -> None:
+        super().__init__(
+            f"cannot read the reference {text!r}: {problem}",
+            hint
+            or "a reference looks like resnet34, resnet34@num_classes=10 or torchvision:resnet50",
+        )
+
+
+class BadInput(UsageError):
+    """An input cannot be read or is not possible."""
+
+    def __init__(self, text: str, problem: str, hint: str = "") -> None:
+        super().__init__(
+            f"input {text!r}: {problem}" if text else problem,
+            hint or "write --input 3x224x224, 8x3x224x224 or tokens:int64:1x128",
+        )
+
+
+class UnknownLayer(UsageError):
+    """The model has no layer of that path."""
+
+    def __init__(self, model: str, path: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"{model} has no layer {path!r}",
+            did_you_mean(path, known) or f"cnninspect summary {model} shows every layer",
+        )
+
+
+class UnknownChoice(UsageError):
+    """An option's value is not among those allowed."""
+
+    def __init__(self, option: str, value: str, known: Iterable[str]) -> None:
+        hint = nearest_or_all(value, known, f"{option} takes")
+        super().__init__(f"{option} {value!r} is not known", hint)
+
+
+class BadOption(UsageError):
+    """An option's value is of no use."""
+
+    def __init__(self, option: str, value: object, expected: str) -> None:
+        super().__init__(f"{option} {value} is not possible", f"{option} must be {expected}")
+
+
+class BadQuantity(UsageError):
+    """A number with its unit cannot be read."""
+
+    def __init__(self, option: str, text: str, expected: str) -> None:
+        super().__init__(f"{option} {text!r} is not possible", expected)
+
+
+class Contradiction(UsageError):
+    """Limits that nothing can keep."""
+
+    def __init__(self, title: str, least: str, most: str, where: str = "") -> None:
+        place = f" of {where}" if where else ""
+        super().__init__(
+            f"the limits on the {title}{place} contradict each other: {least} and {most}",
+            "the least must not be above the most",
+        )
+
+
+class UnknownKey(UsageError):
+    """A file of settings has a key that means nothing."""
+
+    def __init__(self, place: str, key: str, known: Iterable[str]) -> None:
+        hint = nearest_or_all(key, known, "keys here")
+        super().__init__(f"{place}: there is no key {key!r}", hint)
+
+
+class BadBudget(UsageError):
+    """A budget file says something that cannot be."""
+
+    def __init__(self, place: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"{place}: {problem}", hint)
+
+
+class PatternMatchesNothing(UsageError):
+    """A pattern for layers fits none of the model's, so what is said of them says nothing."""
+
+    def __init__(self, pattern: str, model: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"no layer of {model} fits {pattern!r}",
+            did_you_mean(pattern, known) or f"cnninspect summary {model} shows every layer",
+        )
+
+
+class NothingToCheck(UsageError):
+    """A gate that checks nothing must not pass."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(f"there is nothing to check {what}", hint)
+
+
+class CannotScale(UsageError):
+    """A model has no such size, or not in a way that can be told."""
+
+    def __init__(self, model: str, over: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"{model} cannot be scaled over its {over}: {problem}", hint)
+
+
+class MissingLibrary(UsageError):
+    """A library that this needs is not installed."""
+
+    def __init__(self, library: str, extra: str, needed_for: str) -> None:
+        super().__init__(
+            f"{needed_for} needs {library}, which is not installed",
+            f"pip install 'cnninspect[{extra}]'",
+        )
+
+
+class NeedsModules(UsageError):
+    """A trace, or the graph in a file, where only a network of modules will do."""
+
+    def __init__(self, model: str, what_it_is: str, needed_for: str) -> None:
+        super().__init__(
+            f"{needed_for} needs a network of modules, and {model} is {what_it_is}",
+            "give the network that it was made from",
+        )
+
+
+class CannotTrain(UsageError):
+    """A model has nothing that gradients could reach."""
+
+    def __init__(self, model: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"{model} cannot be trained: {problem}", hint)
+
+
+class LabelOutOfRange(UsageError):
+    """A label names a class that the model does not have.
+
+    `wanted` is how many classes the labels tell apart, where that is known.
+    """
+
+    def __init__(self, label: int, classes: int, wanted: int = 0) -> None:
+        self.label, self.classes = label, classes
+        enough = max(label + 1, classes, wanted)
+        super().__init__(
+            f"label {label} is out of range: the model tells {classes} classes apart, "
+            f"0 to {classes - 1}",
+            f"a model with more outputs fits, as MODEL@num_classes={enough}",
+        )
+
+
+class FileMissing(UsageError):
+    """There is no such file."""
+
+    def __init__(self, path: object, hint: str = "check the path") -> None:
+        super().__init__(f"there is no file {path}", hint)
+
+
+class FileExists(UsageError):
+    """The output is there already and --force was not given."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(f"{path} exists already", "add --force to overwrite it")
+
+
+class SomeModelsFailed(Failure):
+    """Of several models, some could not be measured; the report says why."""
+
+    def __init__(self, failed: int, models: int) -> None:
+        noun = "model" if models == 1 else "models"
+        super().__init__(f"{failed} of {models} {noun} could not be measured")
+
+
+class WeightsMismatch(Failure):
+    """The weights of a file are not those of the network; the message names the first of each kind.
+
+    `missing`, `unexpected` and `misshaped` have all of them.
+    """
+
+    def __init__(
+        self,
+        path: object,
+        *,
+        missing: Sequence[str] = (),
+        unexpected: Sequence[str] = (),
+        misshaped: Sequence[str] = (),
+        hint: str = "",
+    ) -> None:
+        self.missing = tuple(missing)
+        self.unexpected = tuple(unexpected)
+        self.misshaped = tuple(misshaped)
+        lists = (
+            ("not in the file", missing),
+            ("only in the file", unexpected),
+            ("of another shape", misshaped),
+        )
+        found = [f"{len(names)} {what} ({some(names)})" for what, names in lists if names]
+        super().__init__(f"the weights in {path} do not fit the network: {'; '.join(found)}", hint)
+
+
+class FileUnreadable(Failure):
+    """A file is not what it should be."""
+
+    def __init__(self, path: object, problem: str, hint: str = "") -> None:
+        super().__init__(f"cannot read {path}: {problem}", hint)
+
+
+class FileUnwritable(Failure):
+    """A file could not be written."""
+
+    def __init__(self, path: object, problem: str) -> None:
+        super().__init__(f"cannot write {path}: {problem}", "choose another place with -o")
+
+
+class LibraryBroken(Failure):
+    """A library is installed and cannot be imported."""
+
+    def __init__(self, library: str, extra: str, problem: str) -> None:
+        super().__init__(
+            f"{library} is installed and cannot be imported: {problem}",
+            f"pip install --upgrade --force-reinstall 'cnninspect[{extra}]'",
+        )
+
+
+class SourceBroken(Failure):
+    """Another package's source of models cannot be used."""
+
+    def __init__(self, scheme: str, offered_by: str, problem: str) -> None:
+        super().__init__(
+            f"the source {scheme}: of {offered_by} cannot be used: {problem}",
+            "this is a matter of that package, not of cnninspect",
+        )
+
+
+class BuildFailed(Failure):
+    """The model could not be built."""
+
+    def __init__(self, model: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"building {model} failed: {problem}", hint or "--debug shows where")
+
+
+class RunFailed(Failure):
+    """The model could not be run.
+
+    `layer` is the path of the layer that was running, `trace` what had run up to there.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        layer: str = "",
+        layer_type: str = "",
+        trace: Any = None,
+        hint: str = "",
+    ) -> None:
+        self.layer = layer
+        self.trace = trace
+        at = f"{layer or 'the model itself'} ({layer_type})" if layer_type else layer
+        super().__init__(
+            f"running the model failed at {at}: {problem}" if at else f"running failed: {problem}",
+            hint or "--input sets the input's shape, --debug shows where it failed",
+        )
+
+
+class ShapeMismatch(RunFailed):
+    """The input does not fit a layer.  `got` and `wanted` are shapes as a person reads them."""
+
+    def __init__(
+        self,
+        *,
+        layer: str,
+        layer_type: str,
+        got: str,
+        wanted: str,
+        trace: Any = None,
+        hint: str = "",
+    ) -> None:
+        self.got = got
+        self.wanted = wanted
+        super().__init__(
+            f"it got {got} and wants {wanted}",
+            layer=layer, layer_type=layer_type, trace=trace,
+            hint=hint or "--input sets the input's shape, as in --input 3x224x224",
+        )  # fmt: skip
+
+
+class ExportFailed(Failure):
+    """A model could not be written as ONNX.  `log` is all that the exporter said."""
+
+    def __init__(self, model: str, problem: str, *, hint: str = "", log: str = "") -> None:
+        super().__init__(
+            f"exporting {model} failed: {problem}", hint or "--debug shows all that was said"
+        )
+        self.log = log
+
+
+class UnsafeToLoad(AnswerIsNo):
+    """With --strict: loading a file of weights would look up what may run any code."""
+
+    def __init__(self, path: str, names: Sequence[str]) -> None:
+        super().__init__(
+            f"{path} asks for names that torch.load(weights_only=True) refuses: {some(names)}",
+            "load it only if you trust its author, or ask for safetensors",
+        )
+
+
+class Unexplained(AnswerIsNo):
+    """With --strict: a counter has another number, and nobody can say why."""
+
+    def __init__(self, counters: Sequence[str]) -> None:
+        has = "has a difference" if len(counters) == 1 else "have differences"
+        super().__init__(
+            f"{', '.join(counters)} {has} that nothing explains",
+            "--by-layer shows the layers; --counter leaves a counter out by naming the others",
+        )
+
+
+class UnknownOperations(AnswerIsNo):
+    """With --strict: some operations have no formula, so the count is not whole."""
+
+    def __init__(self, operations: Sequence[str]) -> None:
+        super().__init__(
+            f"nothing is known of the cost of {', '.join(operations)}",
+            "without --strict the rest is counted; cnninspect.register_cost adds a formula",
+        )
+
+
+class Unhealthy(AnswerIsNo):
+    """With --fail-on: some models' gradients have a verdict that was named."""
+
+    def __init__(self, verdicts: Sequence[tuple[str, str]]) -> None:
+        said = ", ".join(f"{model}: {verdict}" for model, verdict in verdicts)
+        rate = "a smaller --lr, " if " at step " in said else ""
+        super().__init__(
+            f"gradients are not as they should be ({said})",
+            f"{rate}other weights (--init), normalisation or skip connections may mend it",
+        )
+
+
+class OverBudget(AnswerIsNo):
+    """A model does not keep its limits; the report says which."""
+
+    def __init__(self, broken: int, checked: int) -> None:
+        is_one = checked == 1
+        super().__init__(f"{broken} of {checked} {'limit is' if is_one else 'limits are'} not kept")
+
+
+class Moved(AnswerIsNo):
+    """A model is not what it was; the report says where."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what, hint)
+
+
+class DoesNotFit(AnswerIsNo):
+    """Not even a batch of one fits.
+
+    `helps` are pairs: what to do, and the bytes it then takes; `also` is what may help, too.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        needed: int,
+        limit: int,
+        helps: Sequence[tuple[str, int]],
+        also: Sequence[str] = (),
+    ) -> None:
+        tried = [
+            f"{what} takes {less:,} bytes{', which fits' if less <= limit else ''}"
+            for what, less in helps
+        ]
+        super().__init__(
+            f"{model} does not fit: a batch of one needs {needed:,} bytes, "
+            f"{needed - limit:,} more than the {limit:,} there are",
+            "; ".join([*tried, *also]),
+        )
+
+
+class ExportMismatch(AnswerIsNo):
+    """An exported file does not do what the model does; it was not kept.  `report` tells all."""
+
+    def __init__(self, model: str, report: Any) -> None:
+        at = report.mismatch
+        where = f"first in {at.path} ({at.type})" if at else "in its outputs"
+        error = at.max_rel_error if at else max(r.max_rel_error for r in report.verification)
+        allowed = report.verification[0].tolerance
+        differs = f"differs {where} by {error:.2g} of the largest element; {allowed:g} is allowed"
+        if error == float("inf"):
+            differs = "fails, or gives other shapes or what is no number"
+        super().__init__(
+            f"the file does not do what {model} does: it {differs}",
+            "the file was not kept; --no-verify writes it as it is"
+            if report.exporter == "dynamo"
+            else "the file was not kept; this exporter fixes whatever depends on data",
+        )
+        self.report = report
+
+
+__all__ = [
+    "AnswerIsNo",
+    "BadBudget",
+    "BadInput",
+    "BadOption",
+    "BadQuantity",
+    "BadReference",
+    "BadSetting",
+    "BuildFailed",
+    "CannotScale",
+    "CannotTrain",
+    "CnnInspectError",
+    "Contradiction",
+    "DoesNotFit",
+    "ExportFailed",
+    "ExportMismatch",
+    "Failure",
+    "FileExists",
+    "FileMissing",
+    "FileUnreadable",
+    "FileUnwritable",
+    "LabelOutOfRange",
+    "LibraryBroken",
+    "MissingLibrary",
+    "Moved",
+    "NeedsModules",
+    "NothingToCheck",
+    "OverBudget",
+    "PatternMatchesNothing",
+    "RunFailed",
+    "ShapeMismatch",
+    "SomeModelsFailed",
+    "SourceBroken",
+    "Unexplained",
+    "Unhealthy",
+    "UnknownChoice",
+    "UnknownKey",
+    "UnknownLayer",
+    "UnknownModel",
+    "UnknownOperations",
+    "UnknownSetting",
+    "UnsafeToLoad",
+    "UsageError",
+    "WeightsMismatch",
+    "did_you_mean",
+    "first_line",
+]

@@ -1,0 +1,1 @@
+"""What several questions measure on a trace; standard library only, no torch."""

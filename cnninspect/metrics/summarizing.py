@@ -1,0 +1,135 @@
+"""From a trace to the summary of its layers."""
+
+from __future__ import annotations
+
+from cnninspect.costs.conventions import find
+from cnninspect.costs.conventions.operators import MACS
+from cnninspect.metrics.costing import costed_calls, coverage_of, uncounted_in
+from cnninspect.metrics.published import published_for
+from cnninspect.metrics.receptive_field import receptive_fields
+from cnninspect.metrics.summary import (
+    ConventionTotal,
+    Counts,
+    EngineInfo,
+    LayerSummary,
+    Summary,
+    Totals,
+)
+from cnninspect.metrics.windows import kernel_of, matrix_form, stride_of
+from cnninspect.records.costs import Costed
+from cnninspect.records.layers import Layer, parent_of
+from cnninspect.records.operations import Call
+from cnninspect.records.traces import Trace
+
+
+def summarize_trace(trace: Trace, convention: str) -> Summary:
+    """Every layer's own and total costs, and those of the whole network.
+
+    Raises:
+        UnknownChoice: there is no convention of that name.
+    """
+    rules = find(convention)
+    costed = tuple(costed_calls(trace))
+    calls_of: dict[str, list[tuple[Call, Costed]]] = {layer.path: [] for layer in trace.layers}
+    for call, cost in costed:
+        calls_of[call.layer].append((call, cost))
+    by_convention = {} if rules is MACS else rules.count(trace)
+    own = {
+        layer.path: _own(layer, calls_of[layer.path], by_convention.get(layer.path))
+        for layer in trace.layers
+    }
+    total = totals_of(own)
+    fields = receptive_fields(trace)
+    layers = tuple(
+        _row(layer, calls_of[layer.path], own[layer.path], total[layer.path], fields)
+        for layer in trace.layers
+    )
+    return Summary(
+        model=trace.model,
+        inputs=trace.inputs,
+        outputs=trace.outputs,
+        engine=EngineInfo(
+            build=trace.how.build,
+            run=trace.how.run,
+            calls=len(trace.calls),
+            operations=len(trace.operations),
+            notes=trace.how.notes,
+        ),
+        mode=trace.mode,
+        totals=_totals(trace, total[""]),
+        convention=ConventionTotal(rules.name, total[""].convention, rules.source, rules.unit),
+        coverage=coverage_of(costed),
+        layers=layers,
+        uncounted=uncounted_in(costed),
+        published=published_for(trace, total[""]),
+    )
+
+
+def totals_of(own: dict[str, Counts]) -> dict[str, Counts]:
+    """By path, the counts of a layer with those of everything under it.
+
+    `own` has parents before their children.
+    """
+    total = dict(own)
+    for path in reversed(own):
+        if path:
+            parent = parent_of(path)
+            total[parent] = total[parent] + total[path]
+    return total
+
+
+def _own(layer: Layer, calls: list[tuple[Call, Costed]], by_convention: int | None) -> Counts:
+    held = [parameter for parameter in layer.parameters if parameter.shared_with is None]
+    macs = sum(cost.cost.macs for _, cost in calls)
+    written = [(call, cost) for call, cost in calls if cost.cost.activations]
+    return Counts(
+        parameters=sum(p.spec.numel for p in held),
+        trainable_parameters=sum(p.spec.numel for p in held if p.trainable),
+        parameter_bytes=sum(p.spec.nbytes for p in held),
+        macs=macs,
+        activations=sum(cost.cost.activations for _, cost in written),
+        activation_bytes=sum(
+            cost.cost.activations * call.operation.output.nbytes // call.operation.output.numel
+            for call, cost in written
+        ),
+        convention=macs if by_convention is None else by_convention,
+    )
+
+
+def _row(
+    layer: Layer,
+    calls: list[tuple[Call, Costed]],
+    own: Counts,
+    total: Counts,
+    fields: dict[str, tuple[int, ...]],
+) -> LayerSummary:
+    windowed = next((c.operation for c, _ in calls if kernel_of(c.operation) is not None), None)
+    return LayerSummary(
+        path=layer.path,
+        type=layer.type,
+        level=layer.level,
+        calls=layer.calls,
+        input_shapes=tuple(spec.shape for spec in layer.inputs),
+        output_shapes=tuple(spec.shape for spec in layer.outputs),
+        own=own,
+        total=total,
+        kernel=kernel_of(windowed) if windowed else None,
+        stride=stride_of(windowed) if windowed else None,
+        receptive_field=fields.get(layer.path),
+        matrix=matrix_form(windowed) if windowed else None,
+    )
+
+
+def _totals(trace: Trace, counts: Counts) -> Totals:
+    buffers = [b for layer in trace.layers for b in layer.buffers if b.shared_with is None]
+    return Totals(
+        parameters=counts.parameters,
+        trainable_parameters=counts.trainable_parameters,
+        buffers=sum(buffer.spec.numel for buffer in buffers),
+        parameter_bytes=counts.parameter_bytes,
+        macs=counts.macs,
+        flops=2 * counts.macs,
+        activations=counts.activations,
+        activation_bytes=counts.activation_bytes,
+        layers=len(trace.layers) - 1,
+    )

@@ -1,0 +1,161 @@
+"""What stands over and under a table of layers or models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from cnninspect.metrics.summary import Published, Summary, Uncounted
+from cnninspect.page.page import Fact, Facts, Notice, Style
+from cnninspect.page.quantities import bytes_text, count, plural, scaled, scaled_time, sizes
+from cnninspect.records.tensors import NamedTensor
+
+BUILDS = {
+    "meta": "built without memory for weights",
+    "real": "built for real",
+    "file": "read from a file",
+}
+RUNS = {
+    "abstract": "run without computing",
+    "real": "run for real",
+    "graph": "followed as a graph",
+}
+LAYERS_NAMED = 5
+"""Layers named for each operation without a formula."""
+
+
+def about(report: Summary) -> str:
+    """The rest of the title line: where the model is from, what went in."""
+    model = report.model
+    source = "a live module" if model.source == "module" else model.source
+    reference = model.reference if model.reference != model.name else ""
+    inputs = f"input {tensors_text(report.inputs)}" if report.inputs else "no input"
+    return " · ".join(part for part in (reference, source, inputs, report.mode) if part)
+
+
+def tensors_text(tensors: tuple[NamedTensor, ...]) -> str:
+    """`1×3×224×224 float32`; with names where there are several."""
+    named = len(tensors) > 1
+    return ", ".join(
+        f"{t.name} {sizes(t.spec.shape)} {t.spec.dtype}"
+        if named
+        else f"{sizes(t.spec.shape)} {t.spec.dtype}"
+        for t in tensors
+    )
+
+
+def warning(report: Summary) -> Notice | None:
+    """What has no formula: which operation, how often, where.  None where nothing lacks one."""
+    if not report.uncounted:
+        return None
+    operations = len(report.uncounted)
+    has = "has" if operations == 1 else "have"
+    items = []
+    for gap in report.uncounted:
+        layers = [path or "the model itself" for path in gap.layers]
+        more = len(layers) - LAYERS_NAMED
+        where = ", ".join(layers[:LAYERS_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+        items.append(f"{gap.op}: {plural(gap.calls, 'call')} in {where}")
+    return Notice(
+        f"{plural(operations, 'operation')} {has} no formula; MACs are a lower bound:",
+        tuple(items),
+        Style.WARNING,
+    )
+
+
+def footer(report: Summary, *, human: bool) -> Facts:
+    """Totals, coverage, published numbers, how it was traced."""
+    facts = (
+        *_totals(report, human=human),
+        *_convention(report, human=human),
+        _coverage(report),
+        *_published(report.published),
+        *_device(report),
+        _engine(report),
+        *(Fact("note", note) for note in report.engine.notes),
+    )
+    return Facts(facts)
+
+
+def _totals(report: Summary, *, human: bool) -> Iterator[Fact]:
+    totals = report.totals
+    parts = [count(totals.parameters, human=human), _trainable(report, human=human)]
+    parts.append(bytes_text(totals.parameter_bytes, human=human))
+    if totals.buffers:
+        parts.append(f"buffers {count(totals.buffers, human=human)}")
+    yield Fact("parameters", " · ".join(part for part in parts if part))
+    bound = "≥ " if report.uncounted else ""
+    macs, flops = (count(n, human=human) for n in (totals.macs, totals.flops))
+    yield Fact("MACs", f"{bound}{macs} · FLOPs {bound}{flops} (2 per MAC)")
+    elements = f"{bound}{count(totals.activations, human=human)}"
+    yield Fact("activations", f"{elements} · {bytes_text(totals.activation_bytes, human=human)}")
+
+
+def _device(report: Summary) -> Iterator[Fact]:
+    """The least time on the device that was named, and what is known of that device."""
+    device, root = report.device, report.layers[0].roofline
+    if device is None or root is None:
+        return
+    rates = (
+        f"{scaled(device.flops_per_second, 'FLOP/s')} in {device.dtype}, "
+        f"{scaled(device.bytes_per_second, 'B/s')}"
+    )
+    least = f"at least {scaled_time(root.total.seconds)}, call by call"
+    if device.assumed:
+        least += f", were all floats {device.dtype}"
+    yield Fact(device.name, f"{least} · {rates} · {device.source}")
+
+
+def _trainable(report: Summary, *, human: bool) -> str:
+    total, trainable = report.totals.parameters, report.totals.trainable_parameters
+    if not total:
+        return ""
+    if trainable == total:
+        return "all trainable"
+    if not trainable:
+        return "none trainable"
+    frozen = count(total - trainable, human=human)
+    return f"{count(trainable, human=human)} trainable, {frozen} not"
+
+
+def _convention(report: Summary, *, human: bool) -> Iterator[Fact]:
+    convention = report.convention
+    if convention.name != "macs":
+        total = count(convention.total, human=human)
+        source = f" ({convention.source})" if convention.source else ""
+        yield Fact(f"as {convention.name}", f"{total} {convention.unit}{source}", Style.ACCENT)
+
+
+def _coverage(report: Summary) -> Fact:
+    seen = report.coverage
+    text = f"{plural(seen.calls, 'call')}: {seen.counted:,} counted, {seen.free:,} free, "
+    style = Style.WARNING if seen.unknown else Style.PLAIN
+    return Fact("coverage", f"{text}{seen.unknown:,} unknown", style)
+
+
+def _published(numbers: tuple[Published, ...]) -> Iterator[Fact]:
+    """One line for each source, and for what matches and what does not."""
+    for matches, source in dict.fromkeys((number.matches, number.source) for number in numbers):
+        alike = [n.printed for n in numbers if (n.matches, n.source) == (matches, source)]
+        printed, verb = " and ".join(alike), "matches" if matches else "differs from"
+        if " " in source:
+            text = f"{verb} the published {printed} ({source})"
+        else:
+            text = f"{verb} {source}'s published {printed}"
+        yield Fact("published", text, Style.GOOD if matches else Style.WARNING)
+
+
+def _engine(report: Summary) -> Fact:
+    engine = report.engine
+    how = f"{BUILDS.get(engine.build, engine.build)}, {RUNS.get(engine.run, engine.run)}"
+    return Fact("traced", f"{how} · {plural(engine.operations, 'distinct operation')}")
+
+
+def lower_bounds(uncounted: Iterable[tuple[str, Sequence[Uncounted]]]) -> Iterator[Notice]:
+    """The operations without a formula, by model; nothing where there are none."""
+    items = tuple(
+        f"{name}: {', '.join(gap.op for gap in gaps)}" for name, gaps in uncounted if gaps
+    )
+    if items:
+        verb = "has" if len(items) == 1 else "have"
+        who = f"{plural(len(items), 'model')} {verb} operations without a formula"
+        yield Notice(f"{who}; ≥ is a lower bound:", items, Style.WARNING)

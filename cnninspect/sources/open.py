@@ -1,0 +1,194 @@
+"""The one way from a reference, a live module or a file to a model and to its trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Union
+
+from cnninspect.errors import BadOption, NeedsModules, UnknownChoice
+from cnninspect.records.checkpoint import Checkpoint
+from cnninspect.records.models import MODES, GraphFile, LoadedModel, ModelInfo, Reference
+from cnninspect.records.traces import Trace
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from torch import nn
+
+Model = Union[str, "nn.Module", "Trace"]
+"""A reference, a live module, or a trace that was made before."""
+
+
+def several(models: Union[Model, Sequence[Model]]) -> tuple[Model, ...]:
+    """One model or more as a tuple."""
+    if isinstance(models, (list, tuple)):
+        return tuple(models)
+    return (models,)  # type: ignore[return-value]
+
+
+def with_head(model: Model, classes: int | None) -> Model:
+    """The reference with a last layer for so many classes; None: the model as it is.
+
+    Raises:
+        BadOption: it is no reference, or there cannot be so many.
+        BadReference: the reference says already how many.
+    """
+    if classes is None:
+        return model
+    from cnninspect.errors import BadOption
+    from cnninspect.sources import rewriting
+
+    if not isinstance(model, str):
+        raise BadOption("head", classes, "left out for a live module: give it a head of its own")
+    return rewriting.with_head(model, classes)
+
+
+def weights_table(model: Model) -> Checkpoint | None:
+    """The tensors of the file of weights that a reference names; None: it is no such file."""
+    if not isinstance(model, str):
+        return None
+    from cnninspect.sources.registry import reference_of
+
+    return weights_of(reference_of(model))
+
+
+def as_subject(model: Model) -> Union[str, LoadedModel, GraphFile, Trace]:
+    """A reference or a trace as it is, a live module as a model that must not change."""
+    from cnninspect.records.traces import Trace
+
+    return model if isinstance(model, (str, Trace)) else network(model, "a comparison")
+
+
+def network(model: Model, needed_for: str) -> LoadedModel:
+    """What a reference names, if it has modules, or a live module as a model that must not change.
+
+    Raises:
+        NeedsModules: it is a file that holds a graph, or a trace.
+    """
+    from cnninspect.records.traces import Trace
+
+    if isinstance(model, Trace):
+        raise NeedsModules(model.model.reference, "a trace", needed_for)
+    loaded = load(model)
+    if isinstance(loaded, GraphFile):
+        raise NeedsModules(loaded.info.reference, "the graph in a file", needed_for)
+    return loaded
+
+
+def load(model: Union[str, nn.Module]) -> Union[LoadedModel, GraphFile]:
+    """What a reference names, or a live module as a model that must not change."""
+    if isinstance(model, str):
+        from cnninspect.sources.registry import load as load_reference
+
+        return load_reference(model)
+    name = type(model).__name__
+    return LoadedModel(ModelInfo(name, "module", name), lambda: model, live=True)
+
+
+def as_arguments(inputs: Any) -> Sequence[Any] | None:
+    """The positional arguments of `forward`, with each shape turned into a request for a tensor.
+
+    A list of shapes among them becomes a list of tensors, which have no batch of their own.
+    """
+    from cnninspect.records.models import InputRequest
+
+    if inputs is None:
+        return None
+    if is_shape(inputs) or not isinstance(inputs, (list, tuple)):
+        inputs = (inputs,)
+
+    def requested(value: Any, *, batch_dim: int | None = 0) -> Any:
+        if is_shape(value):
+            return InputRequest(tuple(value), batch_dim=batch_dim)
+        if isinstance(value, (list, tuple)) and value and all(is_shape(item) for item in value):
+            return [requested(item, batch_dim=None) for item in value]
+        return value
+
+    return tuple(requested(value) for value in inputs)
+
+
+def is_shape(value: Any) -> bool:
+    """Whether this is a tensor's shape: a tuple or list of whole numbers."""
+    return (
+        isinstance(value, (tuple, list))
+        and len(value) > 0
+        and all(isinstance(size, int) and not isinstance(size, bool) for size in value)
+    )
+
+
+def trace(
+    model: Model,
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    mode: str = "eval",
+    batch: int = 1,
+    weights: str | PathLike[str] | None = None,
+) -> Trace:
+    """Run a model without computing, and write down every layer and every call.
+
+    `inputs` are the positional arguments of `forward`: tensors, shapes as tuples of integers, lists
+    of shapes, or whatever else it takes; a single tensor may stand by itself, and a dictionary may
+    hold the arguments by name.  None: the model's own default.  A live module is left exactly as it
+    was.  `weights` is a file of safetensors or torch.save, which
+    has to fit the model.
+
+    Raises:
+        CnnInspectError: see `cnninspect.errors`.
+    """
+    from cnninspect.records.traces import Trace
+
+    if isinstance(model, Trace):
+        return model
+    if mode not in MODES:
+        raise UnknownChoice("mode", mode, MODES)
+    from cnninspect.sources.network import no_network
+
+    loaded = load(model)
+    with no_network() if isinstance(model, str) else nullcontext():
+        return trace_loaded(
+            loaded,
+            as_arguments(inputs),
+            kwargs=kwargs,
+            mode=mode,
+            batch=batch,
+            weights=weights,
+        )
+
+
+def trace_loaded(
+    loaded: LoadedModel | GraphFile,
+    inputs: Sequence[Any] | None = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    weights: Any = None,
+    **options: Any,
+) -> Trace:
+    """What a model, or the graph in a file, does with these inputs.
+
+    `options` are `mode` and `batch`.
+
+    Raises:
+        CnnInspectError: as `engine.tracing.trace` or `engine.onnx_graph.tracing.trace` raise.
+        BadOption: weights are given for a graph, which has its own.
+    """
+    if isinstance(loaded, GraphFile):
+        if weights is not None:
+            raise BadOption("weights", weights, "for a model that is built; this file has its own")
+        follow = import_module("cnninspect.engine.onnx_read.tracing").trace
+        traced: Trace = follow(loaded, inputs, kwargs=kwargs, **options)
+        return traced
+    run = import_module("cnninspect.engine.tracing").trace
+    given = {} if weights is None else {"weights": weights}
+    return run(loaded, inputs, kwargs=kwargs, **given, **options)
+
+
+def weights_of(reference: Reference) -> Checkpoint | None:
+    """The table of the file of weights that is named; None: it is no such file."""
+    if reference.source not in ("checkpoint", "pt"):
+        return None
+    from cnninspect.sources import checkpoint
+
+    return checkpoint.table(reference)

@@ -1,0 +1,1 @@
+"""What is remembered, and the worker processes that measure many models."""

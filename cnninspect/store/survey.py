@@ -1,0 +1,297 @@
+"""Measures many models: what is remembered is not measured again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields
+from typing import Any, Union
+
+from cnninspect.costs.conventions import find as find_convention
+from cnninspect.errors import BadOption, CnnInspectError, Failure, UnknownChoice
+from cnninspect.metrics.figures import Figures, Unmeasured, check_dtype, stored_as
+from cnninspect.metrics.limits import QUANTITIES, Limit, limits_of
+from cnninspect.records.models import Accuracy, GraphFile, InputRequest, LoadedModel, Reference
+from cnninspect.records.reports import plain
+from cnninspect.records.traces import Trace
+from cnninspect.sources.open import weights_of
+from cnninspect.sources.registry import LISTABLE, reference_of
+from cnninspect.store.cache import Memory, has_formulas_of_this_process, versions
+from cnninspect.store.tasks import Outcome, Task, read_outcome, written_outcome
+from cnninspect.store.worker_pool import measure_side_by_side
+
+Progress = Callable[[int, int, str], None]
+"""Called with the models done, those to do, and the one that was done last."""
+
+MANY = 8
+"""Models for which another process is worth its start."""
+LASTING = ("BuildFailed", "RunFailed", "ShapeMismatch", "BadInput")
+"""Errors that come again; others may be gone when the person has done something."""
+SECONDS_BETWEEN = 5.0
+"""How often results are written down while others are still measured."""
+
+
+def survey(
+    tasks: Sequence[Task],
+    *,
+    jobs: int | None = None,
+    memory: Memory | None = None,
+    progress: Progress | None = None,
+) -> tuple[Outcome, ...]:
+    """What comes of each task, in their order.
+
+    `jobs` processes measure side by side; None: as many as are worth it.  With a `memory`, what
+    it holds is not measured, and what was measured of named architectures is put in.
+    """
+    here = has_formulas_of_this_process()
+    distinct = list(dict.fromkeys(tasks))
+    keys = {} if memory is None or here else _keys(distinct)
+    outcomes = _recalled(memory, keys) if memory is not None else {}
+    missing = [task for task in distinct if task not in outcomes]
+    if missing:
+        measured = _measured(missing, 1 if here else jobs or worthwhile_jobs(len(missing)))
+        with closing(_Notebook(memory, keys)) as notebook:
+            for done, (task, outcome) in enumerate(measured, start=1):
+                outcomes[task] = outcome
+                notebook.note(task, outcome)
+                if progress is not None:
+                    progress(done, len(missing), task.reference)
+    return tuple(outcomes[task] for task in tasks)
+
+
+def worthwhile_jobs(models: int) -> int:
+    """Processes that so many models are worth, at most one for each core that we may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, min(cores, models // MANY))
+
+
+def _measured(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, Outcome]]:
+    if jobs == 1:
+        for task in tasks:
+            yield task, measure(task)
+        return
+    for position, outcome in measure_side_by_side(tasks, jobs):
+        yield tasks[position], outcome
+
+
+def _keys(tasks: Sequence[Task]) -> dict[Task, str]:
+    """What each task is remembered by; files and people's own code are not, since they change."""
+    keys = {}
+    for task in tasks:
+        try:
+            source = reference_of(task.reference).source
+        except CnnInspectError:
+            continue
+        if source in LISTABLE:
+            text = json.dumps([versions(source), plain(task)])
+            keys[task] = hashlib.sha256(text.encode()).hexdigest()
+    return keys
+
+
+def _recalled(memory: Memory, keys: dict[Task, str]) -> dict[Task, Outcome]:
+    texts = memory.recall(list(keys.values())) if keys else {}
+    found = {}
+    for task, key in keys.items():
+        if key in texts:
+            try:
+                found[task] = read_outcome(texts[key])
+            except (TypeError, KeyError, ValueError):
+                continue  # what cannot be read is measured again
+    return found
+
+
+class _Notebook:
+    """Writes outcomes down, many at a time, and the last ones when it is closed."""
+
+    def __init__(self, memory: Memory | None, keys: dict[Task, str]) -> None:
+        self.memory = memory
+        self.keys = keys
+        self.open: dict[str, str] = {}
+        self.written = time.monotonic()
+
+    def note(self, task: Task, outcome: Outcome) -> None:
+        """Write an outcome down, sooner or later, if it is worth it."""
+        lasts = not isinstance(outcome, Unmeasured) or outcome.kind in LASTING
+        if self.memory is None or task not in self.keys or not lasts:
+            return
+        self.open[self.keys[task]] = written_outcome(outcome)
+        if time.monotonic() - self.written > SECONDS_BETWEEN:
+            self.close()
+
+    def close(self) -> None:
+        """Write down what is open."""
+        if self.memory is not None:
+            self.memory.keep(self.open)
+        self.open, self.written = {}, time.monotonic()
+
+
+def measure(task: Task) -> Outcome:
+    """The figures of the model that a task names.  Whatever goes wrong is an outcome, too."""
+    try:
+        return _figures(task)
+    except CnnInspectError as problem:
+        return unmeasured(task.reference, problem)
+    except MemoryError as problem:
+        return Unmeasured(task.reference, "there is not enough memory", "", type(problem).__name__)
+    except Exception as problem:  # a defect of ours in one model must not be the end of a survey
+        kind = type(problem).__name__
+        hint = "this is a defect of cnninspect; cnninspect summary --debug shows where"
+        return Unmeasured(task.reference, f"unexpected {kind}: {problem}", hint, "Defect")
+
+
+def unmeasured(reference: str, problem: CnnInspectError) -> Unmeasured:
+    """An error as an outcome."""
+    return Unmeasured(reference, str(problem), problem.hint, type(problem).__name__)
+
+
+def _figures(task: Task) -> Figures:
+    from cnninspect.metrics.figures import figures_of
+    from cnninspect.metrics.weights import figures_of_weights
+    from cnninspect.sources.open import trace_loaded as trace
+    from cnninspect.sources.registry import load, reference_of
+
+    reference = reference_of(task.reference)
+    weights = weights_of(reference)
+    if weights is not None:
+        return figures_of_weights(weights, task.convention)
+    traced = trace(load(task.reference), task.inputs, mode=task.mode, batch=task.batch)
+    size = traced.inputs[0].spec.shape[-2:] if traced.inputs else ()
+    return figures_of(traced, task.convention, _accuracy(reference, size))
+
+
+def _accuracy(reference: Reference, size: tuple[int, ...]) -> Accuracy | None:
+    """What the source publishes of this network as its authors built it."""
+    if reference.source != "torchvision" or reference.settings:
+        return None
+    from cnninspect.sources.torchvision import published_accuracy
+
+    return published_accuracy(reference.name, size)
+
+
+Subject = Union[str, LoadedModel, GraphFile, Trace]
+"""A reference, a model that can be built, or a trace that was made before."""
+MODES = ("eval", "train")
+
+
+class BaselineFailed(Failure):
+    """The model that others are measured by could not be measured itself."""
+
+    def __init__(self, outcome: Unmeasured) -> None:
+        super().__init__(f"the baseline {outcome.reference}: {outcome.error}", outcome.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """How models are measured.
+
+    Raises:
+        UnknownChoice: there is no such mode or convention.
+        BadOption: the number of processes is of no use.
+    """
+
+    arguments: Sequence[Any] | None = None
+    """Positional arguments of `forward`, with requests for tensors to be made; None: defaults."""
+    kwargs: Mapping[str, Any] | None = None
+    batch: int = 1
+    mode: str = "eval"
+    convention: str = "macs"
+    dtype: str | None = None
+    """That bytes are counted in."""
+    jobs: int | None = 1
+    """Processes; None: as many as are worth it."""
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        check_dtype(self.dtype)
+        find_convention(self.convention)
+        if self.mode not in MODES:
+            raise UnknownChoice("mode", self.mode, MODES)
+        if self.jobs is not None and self.jobs < 1:
+            raise BadOption("--jobs", self.jobs, "1 or more")
+
+    @property
+    def requests(self) -> tuple[InputRequest, ...] | None:
+        """The inputs that are to be made."""
+        if not self.arguments:
+            return None
+        return tuple(a for a in self.arguments if isinstance(a, InputRequest))
+
+    @property
+    def can_be_told(self) -> bool:
+        """Whether another process can be told: nobody's own tensors are among the inputs."""
+        return not self.kwargs and len(self.requests or ()) == len(self.arguments or ())
+
+
+def measuring_and_limits(options: Mapping[str, Any]) -> tuple[Measuring, tuple[Limit, ...]]:
+    """How to measure, and the limits.
+
+    Raises:
+        TypeError: there is no such option.
+        BadQuantity, Contradiction: a limit cannot be read, or nothing can keep them all.
+    """
+    names = [f"{side}_{quantity}" for quantity in QUANTITIES for side in ("max", "min")]
+    known = {field.name for field in fields(Measuring)}
+    for name in options:
+        if name not in known and name not in names:
+            raise TypeError(f"there is no option {name!r}; limits are {', '.join(names)}")
+    measuring = Measuring(**{name: value for name, value in options.items() if name in known})
+    typed = [(name, options[name]) for name in names if options.get(name) is not None]
+    return measuring, limits_of((name, str(value)) for name, value in typed)
+
+
+def outcomes_of(
+    subjects: Sequence[Subject], measuring: Measuring, memory: Memory | None
+) -> list[Outcome]:
+    """What comes of each: references are measured where it is best, all else here."""
+    names = [s for s in subjects if isinstance(s, str) and measuring.can_be_told]
+    tasks = [
+        Task(name, measuring.requests, measuring.batch, measuring.mode, measuring.convention)
+        for name in names
+    ]
+    surveyed = survey(tasks, jobs=measuring.jobs, memory=memory, progress=measuring.progress)
+    known = dict(zip(names, surveyed))
+    return [
+        _stored_as(
+            known[s] if isinstance(s, str) and s in known else _measured_here(s, measuring),
+            measuring.dtype,
+        )
+        for s in subjects
+    ]
+
+
+def _stored_as(outcome: Outcome, dtype: str | None) -> Outcome:
+    if isinstance(outcome, Unmeasured) or dtype is None:
+        return outcome
+    return stored_as(outcome, dtype)
+
+
+def _measured_here(subject: Subject, measuring: Measuring) -> Outcome:
+    from cnninspect.metrics.figures import figures_of
+    from cnninspect.metrics.weights import figures_of_weights
+
+    if isinstance(subject, Trace):
+        return figures_of(subject, measuring.convention)
+    from cnninspect.sources.open import trace_loaded as trace
+    from cnninspect.sources.registry import load, reference_of
+
+    try:
+        weights = weights_of(reference_of(subject)) if isinstance(subject, str) else None
+        if weights is not None:
+            return figures_of_weights(weights, measuring.convention)
+        loaded = load(subject) if isinstance(subject, str) else subject
+        traced = trace(
+            loaded,
+            measuring.arguments,
+            kwargs=measuring.kwargs,
+            mode=measuring.mode,
+            batch=measuring.batch,
+        )
+        return figures_of(traced, measuring.convention)
+    except CnnInspectError as problem:
+        name = subject if isinstance(subject, str) else subject.info.reference
+        return unmeasured(name, problem)

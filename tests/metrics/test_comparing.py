@@ -1,0 +1,84 @@
+"""Ratios, limits and frontiers over hand-made figures."""
+
+from dataclasses import replace
+
+import pytest
+from hand_made_figures import figures
+
+from cnninspect.commands.compare.analysis import compare
+from cnninspect.commands.find.analysis import select
+from cnninspect.errors import BadQuantity
+from cnninspect.metrics.limits import limits_of
+from cnninspect.metrics.summary import Uncounted
+from cnninspect.records.models import Accuracy
+
+SMALL, LARGE = figures("small", 100, 1000), figures("large", 300, 4000)
+VAGUE = replace(figures("vague", 50, 500), uncounted=(Uncounted("x.odd", 1, ("a",)),))
+
+
+def found(models, baseline=None, axes=("parameters", "macs", "accuracy"), **limits):
+    return select(
+        models, [], baseline=baseline, limits=limits_of(limits.items()), axes=axes,
+        sources=("zoo",), pattern="*",
+    )  # fmt: skip
+
+
+def test_ratios_are_to_the_baseline():
+    report = compare([SMALL, LARGE], [], baseline=SMALL)
+    assert report.models[0].ratios.macs == 1
+    assert report.models[1].ratios.macs == 4
+    assert report.models[1].ratios.parameters == 3
+
+
+def test_limits_mark_what_fits_and_name_what_is_exceeded():
+    limits = limits_of([("max_params", "200"), ("min_macs", "2000")])
+    report = compare([SMALL, LARGE], [], baseline=None, limits=limits)
+    assert [model.fits for model in report.models] == [False, False]
+    assert [model.exceeded for model in report.models] == [("min_macs",), ("max_params",)]
+
+
+def test_a_share_is_one_of_the_baseline():
+    limits = limits_of([("max_macs", "50%")])
+    report = compare([SMALL, LARGE], [], baseline=LARGE, limits=limits)
+    assert [model.fits for model in report.models] == [True, False]
+    assert report.limits[0].limit == 2000
+    with pytest.raises(BadQuantity, match="--max-macs"):
+        compare([SMALL], [], baseline=None, limits=limits)
+
+
+def test_what_has_no_formula_leaves_a_limit_on_work_open():
+    report = compare([VAGUE], [], baseline=None, limits=limits_of([("max_macs", "600")]))
+    assert report.models[0].fits is None
+    over = compare([VAGUE], [], baseline=None, limits=limits_of([("max_macs", "400")]))
+    assert over.models[0].fits is False
+    by_size = compare([VAGUE], [], baseline=None, limits=limits_of([("max_params", "60")]))
+    assert by_size.models[0].fits is True
+
+
+def test_only_what_fits_is_found_and_what_is_open_is_named():
+    report = found([SMALL, LARGE, VAGUE], max_macs="1000")
+    assert [model.model.name for model in report.models] == ["small"]
+    assert report.open == ("vague",)
+    assert report.searched == 3
+
+
+def test_the_frontier_comes_first_and_then_fewest_macs():
+    worse = figures("worse", 110, 1100)
+    slim = figures("slim", 40, 9000)
+    report = found([LARGE, worse, SMALL, slim])
+    assert [(m.model.name, m.frontier) for m in report.models] == [
+        ("small", True), ("slim", True), ("worse", False), ("large", False),
+    ]  # fmt: skip
+    assert report.axes == ("parameters", "macs")
+
+
+def test_accuracy_is_an_axis_where_it_is_known():
+    best = replace(LARGE, accuracy=Accuracy(80.0, None, "V1", "torchvision"))
+    report = found([SMALL, best, figures("worse", 400, 5000)])
+    assert {m.model.name for m in report.models if m.frontier} == {"small", "large"}
+    assert "accuracy" in report.axes
+
+
+def test_capacity_takes_many_parameters_for_good():
+    report = found([SMALL, LARGE, figures("worse", 200, 4000)], axes=("capacity", "macs"))
+    assert {m.model.name for m in report.models if m.frontier} == {"small", "large"}

@@ -1,0 +1,99 @@
+"""The file of results."""
+
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from cnninspect.store import cache as remembering
+from cnninspect.store.cache import FILE, Memory, cache_folder
+
+
+def test_what_is_kept_is_recalled():
+    Memory().keep({"a": "1", "b": "2"})
+    assert Memory().recall(["a", "c"]) == {"a": "1"}
+
+
+def test_many_keys_are_asked_for_in_parts():
+    texts = {str(i): str(i) for i in range(1200)}
+    Memory().keep(texts)
+    assert Memory().recall(list(texts)) == texts
+
+
+def test_nothing_is_made_by_asking(cache):
+    assert Memory().recall(["a"]) == {}
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database at all, but long enough to be one" * 99, b"x"]
+)
+def test_a_damaged_file_is_made_anew(cache, content):
+    Memory().keep({"a": "1"})
+    (cache / FILE).write_bytes(content)
+    memory = Memory()
+    assert memory.recall(["a"]) == {}
+    memory.keep({"b": "2"})
+    assert memory.recall(["b"]) == {"b": "2"}
+    assert memory.notes == []
+
+
+def test_a_file_that_is_cut_off_is_made_anew(cache):
+    Memory().keep({str(i): "x" * 3000 for i in range(50)})
+    path = cache / FILE
+    path.write_bytes(path.read_bytes()[:9000])
+    memory = Memory()
+    memory.keep({"b": "2"})
+    assert Memory().recall(["b"]) == {"b": "2"}
+
+
+def test_a_place_that_cannot_be_written_to_is_noted_and_no_error(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    memory = Memory(tmp_path / "file" / "folder")
+    assert memory.recall(["a"]) == {}
+    memory.keep({"a": "1"})
+    assert memory.recall(["a"]) == {}
+    (note,) = memory.notes
+    assert note.startswith("results are not remembered")
+
+
+def test_others_may_write_at_the_same_time(cache):
+    code = (
+        "import sys\n"
+        "from cnninspect.store.cache import Memory\n"
+        "for i in range(20): Memory().keep({f'{sys.argv[1]}-{i}': 'x' * 500})\n"
+        "assert not Memory().notes"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(n)]) for n in range(3)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    keys = [f"{n}-{i}" for n in range(3) for i in range(20)]
+    assert len(Memory().recall(keys)) == 60
+
+
+def test_a_file_in_use_is_waited_for_and_then_done_without(cache, monkeypatch):
+    monkeypatch.setattr(remembering, "PATIENCE", 0.05)
+    Memory().keep({"a": "1"})
+    other = sqlite3.connect(cache / FILE)
+    other.execute("BEGIN EXCLUSIVE")
+    memory = Memory()
+    memory.keep({"b": "2"})
+    other.close()
+    assert "locked" in memory.notes[0]
+    assert Memory().recall(["a"]) == {"a": "1"}
+
+
+def test_the_oldest_go_when_there_are_too_many(monkeypatch):
+    monkeypatch.setattr(remembering, "MOST_ROWS", 3)
+    for key in "abcde":
+        Memory().keep({key: key})
+    assert sorted(Memory().recall(list("abcde"))) == ["c", "d", "e"]
+
+
+def test_the_folder_is_the_systems_unless_chosen(monkeypatch, tmp_path):
+    monkeypatch.delenv("CNNINSPECT_CACHE")
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "cnninspect"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # which the specification has ignored
+    assert cache_folder().is_absolute()
