@@ -84,7 +84,21 @@ def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'cnninspect' has no attribute {name!r}")
     module, _, attribute = _PLACES[name].partition(":")
-    return getattr(import_module(module), attribute)
+    value = getattr(import_module(module), attribute)
+    _let_reports_show_themselves()
+    return value
+
+
+def _let_reports_show_themselves() -> None:
+    """Give reports the method that notebooks ask for; the records know nothing of formats."""
+    from cnninspect.records.reports import Report
+
+    def html(report: Report) -> str:
+        from cnninspect.page.formats import render
+
+        return render(report, format="html")
+
+    Report._repr_html_ = html
 
 
 def __dir__() -> list[str]:

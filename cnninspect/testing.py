@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnninspect import api
+from cnninspect.commands.check import check
 from cnninspect.commands.check.report import BudgetCheck
 from cnninspect.page.formats import render
+from cnninspect.sources.open import Model
 
 
-def assert_budget(model: api.Model | None = None, inputs: Any = None, **rules: Any) -> BudgetCheck:
+def assert_budget(model: Model | None = None, inputs: Any = None, **rules: Any) -> BudgetCheck:
     """See that a model keeps its limits; the arguments are those of `cnninspect.check`.
 
     Raises:
@@ -23,7 +24,7 @@ def assert_budget(model: api.Model | None = None, inputs: Any = None, **rules: A
         CnnInspectError: the limits are of no use, or the model cannot be measured.
     """
     __tracebackhide__ = True  # pytest then shows the test that asked
-    report = api.check(model, inputs, **rules)
+    report = check(model, inputs, **rules)
     if not report.ok:
         raise AssertionError(render(report))
     return report

@@ -14,13 +14,13 @@ import pytest
 import typer
 
 import cnninspect
-from cnninspect.commands.application import app
+from cnninspect.commands.application import application
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(cnninspect.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"torch", "onnx", "onnxscript", "onnxruntime", "fvcore", "numpy", "torchvision", "timm"}
-COMMAND = typer.main.get_command(app)
+COMMAND = typer.main.get_command(application())
 COMMANDS = sorted(COMMAND.commands)
 
 
@@ -93,6 +93,21 @@ def test_import_contracts_hold():
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_commands_import_nothing_of_each_other_but_reports():
+    folders = {path.parent.name for path in PACKAGE.glob("commands/*/command.py")}
+    for path in PACKAGE.glob("commands/*/**/*.py"):
+        own = path.relative_to(PACKAGE / "commands").parts[0]
+        for node in ast.walk(ast.parse(path.read_text())):
+            module = getattr(node, "module", None) or ""
+            parts = module.split(".")
+            if (
+                parts[:2] == ["cnninspect", "commands"]
+                and parts[2:3]
+                and parts[2] in folders - {own}
+            ):
+                assert parts[3:] == ["report"], f"{path.relative_to(PACKAGE)} imports {module}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

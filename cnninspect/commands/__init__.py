@@ -1,8 +1,30 @@
-"""What one types: one file for each command, which parses, calls the api, renders and exits."""
+"""What can be asked: one folder for each question.
+
+A folder holds what its question needs of: `__init__.py` (the Python function), `report.py` (the
+answer, as frozen records), `analysis.py` (from a trace to the answer), `measuring.py` (what touches
+tensors, the only file of a folder that may import torch), `rendering.py` (from the answer to a page
+of tables) and `command.py` (what one types).  The files beside the folders are what they share.
+"""
 
 from __future__ import annotations
 
 import gc
+
+COMMANDS = {
+    "summary": "cnninspect.commands.summary.command:summary",
+    "list": "cnninspect.commands.list.command:list_models",
+    "explain": "cnninspect.commands.explain.command:explain",
+    "compare": "cnninspect.commands.compare.command:compare",
+    "find": "cnninspect.commands.find.command:find",
+    "check": "cnninspect.commands.check.command:check",
+    "diff": "cnninspect.commands.diff.command:diff",
+    "scale": "cnninspect.commands.scale.command:scale",
+    "gradients": "cnninspect.commands.gradients.command:gradients",
+    "memory": "cnninspect.commands.memory.command:memory",
+    "export": "cnninspect.commands.export.command:export",
+    "audit": "cnninspect.commands.audit.command:audit",
+}
+"""Name to the function whose signature typer reads, in the order in which `--help` shows them."""
 
 
 def main() -> None:

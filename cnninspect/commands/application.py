@@ -10,36 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cnninspect.commands import COMMANDS
 from cnninspect.commands.output import spell_what_is_missing
 from cnninspect.errors import CnnInspectError, RunFailed
 from cnninspect.version import __version__
 
 if TYPE_CHECKING:
     from cnninspect.records.traces import Trace
-
-COMMANDS = (
-    "summary",
-    "list",
-    "explain",
-    "compare",
-    "find",
-    "check",
-    "diff",
-    "scale",
-    "gradients",
-    "memory",
-    "export",
-    "audit",
-)
-"""In the order in which `--help` shows them; each is a module of this package."""
-
-app = typer.Typer(
-    name="cnninspect",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-"""What typer runs."""
 
 
 def _show_version(asked: bool) -> None:
@@ -48,7 +25,6 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def cnninspect(
     version: Annotated[
         bool,
@@ -58,8 +34,19 @@ def cnninspect(
     """Inspect and analyse neural networks: shapes, parameters, MACs, gradients, budgets, ONNX."""
 
 
-for _name in COMMANDS:
-    import_module(f"cnninspect.commands.{_name}_command").add_to(app)
+def application() -> typer.Typer:
+    """What typer runs: every command of the table."""
+    made = typer.Typer(
+        name="cnninspect",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(cnninspect)
+    for name, place in COMMANDS.items():
+        module, _, function = place.partition(":")
+        made.command(name)(getattr(import_module(module), function))
+    return made
 
 
 def run(arguments: list[str] | None = None) -> None:
@@ -67,7 +54,7 @@ def run(arguments: list[str] | None = None) -> None:
     spell_what_is_missing()
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(arguments, prog_name="cnninspect", standalone_mode=False)
+        code = application()(arguments, prog_name="cnninspect", standalone_mode=False)
     except BrokenPipeError:
         # Whoever read the output has seen enough; Python must not complain about it on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,23 +5,15 @@ from __future__ import annotations
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from cnninspect.errors import BadOption
+from cnninspect.page.formats import FORMATS
 from cnninspect.sources.input_text import parse_inputs
 
 LOOKS, RUNS, WRITES = "How it looks", "How the model is run", "Where it goes"
-
-
-class Format(str, Enum):
-    """What a report is written as."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    MARKDOWN = "markdown"
 
 
 class Mode(str, Enum):
@@ -69,9 +61,15 @@ Weights = Annotated[
         rich_help_panel=RUNS, show_default=False,
     ),
 ]  # fmt: skip
-OutputFormat = Annotated[
-    Format, typer.Option("--format", "-f", help="What to write.", rich_help_panel=LOOKS)
-]
+FormatOption = typer.Option("--format", "-f", help="What to write.", rich_help_panel=LOOKS)
+
+if TYPE_CHECKING:
+    OutputFormat = str
+else:  # typer shows the members of an enumeration as choices; this one is made from the table
+    Format = Enum("Format", {name: name for name in FORMATS}, type=str)
+    OutputFormat = Annotated[Format, FormatOption]
+
+
 Human = Annotated[
     bool, typer.Option("--human", help="21.8 M for 21,797,672.", rich_help_panel=LOOKS)
 ]

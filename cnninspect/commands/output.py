@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 PIPED_WIDTH = 100
 """Characters to a line where no terminal says how wide it is."""
-FOR_PEOPLE = ("table", "markdown")
-"""Formats in which a character may be spelled in others; the rest are data."""
 
 
 def check_output(path: Path | None, *, force: bool) -> None:
@@ -54,7 +52,7 @@ def show(
     Raises:
         FileExists, FileUnwritable: the file cannot be written.
     """
-    from cnninspect.page.formats import render
+    from cnninspect.page.formats import FORMATS, render
 
     is_terminal = output is None and sys.stdout.isatty()
     # Columns that somebody asked for are all there, unless lines must not be so long.
@@ -69,7 +67,7 @@ def show(
         encoding = sys.stdout.encoding or "utf-8"
         _print(
             render(report, width=width(), color=has_color(), encoding=encoding, **options),
-            is_data=format not in FOR_PEOPLE,
+            is_data=format not in FORMATS or FORMATS[format].is_data,
         )
 
 

@@ -77,6 +77,7 @@ class Difference(Report):
     """Which layers were added, removed, renamed and changed, and what that costs."""
 
     schema: ClassVar[str] = "cnninspect.diff/1"
+    rendering: ClassVar[str] = "cnninspect.commands.diff.rendering"
 
     old: WholeNetwork
     new: WholeNetwork
@@ -133,6 +134,7 @@ class TensorDifference(Report):
     """How the tensors of a network and of a file of weights, or of two files, match."""
 
     schema: ClassVar[str] = "cnninspect.diff-tensors/1"
+    rendering: ClassVar[str] = "cnninspect.commands.diff.tensors_rendering"
 
     old: str
     """Reference of the network or file."""

@@ -193,6 +193,7 @@ class Summary(Report):
     """A network layer by layer, and its totals."""
 
     schema: ClassVar[str] = "cnninspect.summary/1"
+    rendering: ClassVar[str] = "cnninspect.commands.summary.rendering"
 
     model: ModelInfo
     inputs: tuple[NamedTensor, ...]

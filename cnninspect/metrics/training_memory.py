@@ -95,6 +95,7 @@ class Memory(Report):
     """What one step of training, or of inference, needs."""
 
     schema: ClassVar[str] = "cnninspect.memory/1"
+    rendering: ClassVar[str] = "cnninspect.commands.memory.rendering"
 
     model: ModelInfo
     inputs: tuple[NamedTensor, ...]

@@ -1,54 +1,61 @@
-"""How reports look: pure functions from a report to text.
+"""The formats that a report is written in: one table, and the way in, `render`.
 
-`render` is the way in.  To teach it another report, write one file with a `RENDERER` (see
-`renderers`), which turns the report into a `Page` (see `pages`) and into rows for CSV, and add a
-line to `RENDERERS`.  The rest is there:
-
-* `terminal` (with `fitting`), `markdown`, `webpage` write any page
-* `plain_data` writes JSON and CSV
-* `quantities` are numbers for people, `escaping` makes foreign text harmless, `lettering` spells
-  what an encoding does not have
+A report's page (see `page`) is written by `terminal`, `markdown` or `webpage`, its rows and its
+data by `plain_data`.  `renderers` says what a command offers so that all of them can be written.
 """
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from types import ModuleType
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from cnninspect.errors import UnknownChoice
 from cnninspect.page.ascii_fallback import drawn, spelled_page
 from cnninspect.page.markdown import write_markdown
+from cnninspect.page.page import Page
 from cnninspect.page.plain_data import write_csv, write_json
-from cnninspect.page.renderers import Renderer
+from cnninspect.page.renderers import Renderer, View, renderer_of
 from cnninspect.page.terminal import write_terminal
 from cnninspect.page.webpage import write_html
 from cnninspect.records.reports import Report
 
-FORMATS = ("table", "json", "csv", "markdown", "html")
-"""What `render` can write; `html` is for notebooks."""
 
-RENDERERS = {
-    "BudgetCheck": "cnninspect.commands.check.rendering",
-    "Audit": "cnninspect.commands.audit.rendering",
-    "Checkpoint": "cnninspect.commands.summary.weights_rendering",
-    "Comparison": "cnninspect.commands.compare.rendering",
-    "CompoundGrid": "cnninspect.commands.scale.grid_rendering",
-    "Difference": "cnninspect.commands.diff.rendering",
-    "Explanation": "cnninspect.commands.explain.rendering",
-    "ExportReport": "cnninspect.commands.export.rendering",
-    "Finding": "cnninspect.commands.find.rendering",
-    "GradientProfile": "cnninspect.commands.gradients.rendering",
-    "Listing": "cnninspect.commands.list.rendering",
-    "PathProfile": "cnninspect.commands.gradients.paths_rendering",
-    "BatchFit": "cnninspect.commands.memory.fit_rendering",
-    "Memory": "cnninspect.commands.memory.rendering",
-    "Scaling": "cnninspect.commands.scale.rendering",
-    "Summary": "cnninspect.commands.summary.rendering",
-    "TensorDifference": "cnninspect.commands.diff.tensors_rendering",
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format that every report can be written in."""
+
+    write: Callable[[Renderer[Any, Any], Any, Any], str]
+    """Renderer, report and view to text that ends with a line break."""
+    is_data: bool = False
+    """Whether programs read it: it is UTF-8 whatever a terminal can show."""
+
+
+def _table(page: Page, view: View) -> str:
+    text = write_terminal(page, width=view.width, color=view.color, has_room=view.has_room)
+    return drawn(text, view.encoding)
+
+
+def _markdown(page: Page, view: View) -> str:
+    return drawn(write_markdown(page), view.encoding)
+
+
+def _of_page(write: Callable[[Page, View], str]) -> Format:
+    return Format(
+        lambda renderer, report, view: write(
+            spelled_page(renderer.page(report, view), view.encoding), view
+        )
+    )
+
+
+FORMATS = {
+    "table": _of_page(_table),
+    "json": Format(lambda r, report, view: write_json(r.data(report, view)), is_data=True),
+    "csv": Format(lambda r, report, view: write_csv(*r.rows(report, view)), is_data=True),
+    "markdown": _of_page(_markdown),
+    "html": Format(lambda r, report, view: write_html(r.page(report, view)), is_data=True),
 }
-"""Type of report to the module whose `RENDERER` writes it, imported when it is needed."""
+"""By name, in the order in which `--help` shows them."""
 
 
 def render(report: Report, *, format: str = "table", **options: Any) -> str:  # noqa: A002
@@ -59,7 +66,7 @@ def render(report: Report, *, format: str = "table", **options: Any) -> str:  # 
 
     Raises:
         UnknownChoice: there is no such format, column or order.
-        BadOption: an option's value is of no use.
+        BadOption: an option's value cannot be used.
         TypeError: the report's view has no option of that name.
     """
     renderer = renderer_of(type(report))
@@ -70,34 +77,4 @@ def render(report: Report, *, format: str = "table", **options: Any) -> str:  # 
     view = renderer.view(**options)
     if format in renderer.writers:
         return renderer.writers[format](report, view)
-    if format == "json":
-        return write_json(renderer.data(report, view))
-    if format == "csv":
-        return write_csv(*renderer.rows(report, view))
-    page = spelled_page(renderer.page(report, view), view.encoding)
-    if format == "html":
-        return write_html(page)
-    if format == "markdown":
-        text = write_markdown(page)
-    else:
-        text = write_terminal(page, width=view.width, color=view.color, has_room=view.has_room)
-    return drawn(text, view.encoding)
-
-
-def renderer_of(kind: type[Report]) -> Renderer[Any, Any]:
-    """What writes reports of that type."""
-    for ancestor in kind.__mro__:
-        if ancestor.__name__ in RENDERERS:
-            module = import_module(RENDERERS[ancestor.__name__])
-            return module.RENDERER  # type: ignore[no-any-return]
-    raise TypeError(f"there is no renderer for {kind.__name__}")
-
-
-class _CallablePackage(ModuleType):
-    """Lets `cnninspect.page.formats(report)` be the function, though this package has the same name."""
-
-    def __call__(self, report: Report, **options: Any) -> str:
-        return render(report, **options)
-
-
-sys.modules[__name__].__class__ = _CallablePackage
+    return FORMATS[format].write(renderer, report, view)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from cnninspect.page.page import Page
@@ -50,3 +51,11 @@ class Renderer(Generic[AnyReport, AnyView]):
     """For the format json."""
     writers: Mapping[str, Callable[[AnyReport, AnyView], str]] = field(default_factory=dict)
     """For formats that only this report has."""
+
+
+def renderer_of(kind: type[Report]) -> Renderer[Any, Any]:
+    """What writes reports of that type: `RENDERER` of the module that the report names."""
+    if not kind.rendering:
+        raise TypeError(f"there is no renderer for {kind.__name__}")
+    renderer: Renderer[Any, Any] = import_module(kind.rendering).RENDERER
+    return renderer

@@ -44,6 +44,7 @@ class Checkpoint(Report):
     """The table of a file of weights, read without running anything that it holds."""
 
     schema: ClassVar[str] = "cnninspect.checkpoint/1"
+    rendering: ClassVar[str] = "cnninspect.commands.summary.weights_rendering"
 
     reference: str
     """The file, as it was typed."""

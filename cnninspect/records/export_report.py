@@ -128,6 +128,7 @@ class ExportReport(Report):
     """An ONNX file, and how well it does what the network does."""
 
     schema: ClassVar[str] = "cnninspect.export/1"
+    rendering: ClassVar[str] = "cnninspect.commands.export.rendering"
 
     model: ModelInfo
     file: str

@@ -1,4 +1,4 @@
-"""What every report can do: turn into plain data and back, show itself, and tell its JSON Schema."""
+"""What every report can do: turn into plain data and back, and tell its JSON Schema."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import typing
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, Literal, Union
 
@@ -16,12 +15,16 @@ from cnninspect.records.tensors import NamedTensor, TensorSpec
 
 
 class Report:
-    """Base of all reports.  A report holds raw numbers; `cnninspect.page.formats` makes text of it."""
+    """Base of all reports.  A report holds raw numbers; `cnninspect.render` makes text of it."""
 
     __slots__ = ()
 
     schema: ClassVar[str] = ""
     """Name and version of its JSON form, as in `cnninspect.summary/1`."""
+    _repr_html_: ClassVar[Callable[[Report], str]]
+    """What notebooks ask for; the public package puts it here, where it is first used."""
+    rendering: ClassVar[str] = ""
+    """The module whose `RENDERER` writes it, imported when it is needed."""
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data: what `--format json` writes."""
@@ -31,11 +34,6 @@ class Report:
             "torch": installed_version("torch"),
         }
         return {**header, **plain(self)}
-
-    def _repr_html_(self) -> str:
-        # By name: records lie below the renderers and must not import them.
-        render = import_module("cnninspect.page.formats").render
-        return str(render(self, format="html"))
 
 
 def plain(value: Any) -> Any:

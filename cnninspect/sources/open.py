@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Union
 
 from cnninspect.errors import BadOption, NeedsModules, UnknownChoice
 from cnninspect.records.checkpoint import Checkpoint
 from cnninspect.records.models import MODES, GraphFile, LoadedModel, ModelInfo, Reference
-from cnninspect.records.traces import Trace
+from cnninspect.records.traces import Trace, TrainingTrace
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from torch import nn
 
-Model = Union[str, "nn.Module", "Trace"]
-"""A reference, a live module, or a trace that was made before."""
+Model = Union[str, "nn.Module", LoadedModel, GraphFile, Trace]
+"""A reference, a live module, what a source made of a reference, or a trace made before."""
 
 
 def several(models: Union[Model, Sequence[Model]]) -> tuple[Model, ...]:
@@ -37,7 +37,6 @@ def with_head(model: Model, classes: int | None) -> Model:
     """
     if classes is None:
         return model
-    from cnninspect.errors import BadOption
     from cnninspect.sources import rewriting
 
     if not isinstance(model, str):
@@ -55,10 +54,8 @@ def weights_table(model: Model) -> Checkpoint | None:
 
 
 def as_subject(model: Model) -> Union[str, LoadedModel, GraphFile, Trace]:
-    """A reference or a trace as it is, a live module as a model that must not change."""
-    from cnninspect.records.traces import Trace
-
-    return model if isinstance(model, (str, Trace)) else network(model, "a comparison")
+    """A reference or a trace as it is, all else as what it is loaded as."""
+    return model if isinstance(model, (str, Trace)) else load(model)
 
 
 def network(model: Model, needed_for: str) -> LoadedModel:
@@ -67,8 +64,6 @@ def network(model: Model, needed_for: str) -> LoadedModel:
     Raises:
         NeedsModules: it is a file that holds a graph, or a trace.
     """
-    from cnninspect.records.traces import Trace
-
     if isinstance(model, Trace):
         raise NeedsModules(model.model.reference, "a trace", needed_for)
     loaded = load(model)
@@ -77,8 +72,10 @@ def network(model: Model, needed_for: str) -> LoadedModel:
     return loaded
 
 
-def load(model: Union[str, nn.Module]) -> Union[LoadedModel, GraphFile]:
+def load(model: Union[str, nn.Module, LoadedModel, GraphFile]) -> Union[LoadedModel, GraphFile]:
     """What a reference names, or a live module as a model that must not change."""
+    if isinstance(model, (LoadedModel, GraphFile)):
+        return model
     if isinstance(model, str):
         from cnninspect.sources.registry import load as load_reference
 
@@ -138,51 +135,61 @@ def trace(
     Raises:
         CnnInspectError: see `cnninspect.errors`.
     """
-    from cnninspect.records.traces import Trace
-
     if isinstance(model, Trace):
         return model
     if mode not in MODES:
         raise UnknownChoice("mode", mode, MODES)
-    from cnninspect.sources.network import no_network
-
     loaded = load(model)
-    with no_network() if isinstance(model, str) else nullcontext():
-        return trace_loaded(
-            loaded,
-            as_arguments(inputs),
-            kwargs=kwargs,
-            mode=mode,
-            batch=batch,
-            weights=weights,
-        )
-
-
-def trace_loaded(
-    loaded: LoadedModel | GraphFile,
-    inputs: Sequence[Any] | None = None,
-    *,
-    kwargs: Mapping[str, Any] | None = None,
-    weights: Any = None,
-    **options: Any,
-) -> Trace:
-    """What a model, or the graph in a file, does with these inputs.
-
-    `options` are `mode` and `batch`.
-
-    Raises:
-        CnnInspectError: as `engine.tracing.trace` or `engine.onnx_graph.tracing.trace` raise.
-        BadOption: weights are given for a graph, which has its own.
-    """
+    arguments = as_arguments(inputs)
+    options: dict[str, Any] = {"kwargs": kwargs, "mode": mode, "batch": batch}
     if isinstance(loaded, GraphFile):
         if weights is not None:
             raise BadOption("weights", weights, "for a model that is built; this file has its own")
         follow = import_module("cnninspect.engine.onnx_read.tracing").trace
-        traced: Trace = follow(loaded, inputs, kwargs=kwargs, **options)
-        return traced
+        followed: Trace = follow(loaded, arguments, **options)
+        return followed
+    if weights is not None:
+        options["weights"] = weights
     run = import_module("cnninspect.engine.tracing").trace
-    given = {} if weights is None else {"weights": weights}
-    return run(loaded, inputs, kwargs=kwargs, **given, **options)
+    with kept_offline(loaded):
+        traced: Trace = run(loaded, arguments, **options)
+    return traced
+
+
+def trace_step(
+    model: Model,
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    mode: str = "train",
+    batch: int = 1,
+    **settings: Any,
+) -> TrainingTrace:
+    """A whole step of training, or a pass of inference, written down without computing.
+
+    `settings` are those of `engine.training.trace_training`: `frozen`, `dtype`, `amp`, `inference`.
+
+    Raises:
+        NeedsModules: it is a file that holds a graph, or a trace.
+        CannotTrain: no output depends on a trainable parameter.
+        CnnInspectError: see `cnninspect.errors`.
+    """
+    loaded = network(model, "a step of training")
+    run = import_module("cnninspect.engine.training").trace_training
+    with kept_offline(loaded):
+        step: TrainingTrace = run(
+            loaded, as_arguments(inputs), kwargs=kwargs, mode=mode, batch=batch, **settings
+        )
+    return step
+
+
+def kept_offline(loaded: LoadedModel) -> AbstractContextManager[Any]:
+    """Keep what is built and run inside from the network, unless it is a live module."""
+    if loaded.live:
+        return nullcontext()
+    from cnninspect.sources.network import no_network
+
+    return no_network()
 
 
 def weights_of(reference: Reference) -> Checkpoint | None:

@@ -152,14 +152,14 @@ def unmeasured(reference: str, problem: CnnInspectError) -> Unmeasured:
 def _figures(task: Task) -> Figures:
     from cnninspect.metrics.figures import figures_of
     from cnninspect.metrics.weights import figures_of_weights
-    from cnninspect.sources.open import trace_loaded as trace
-    from cnninspect.sources.registry import load, reference_of
+    from cnninspect.sources.open import trace
+    from cnninspect.sources.registry import reference_of
 
     reference = reference_of(task.reference)
     weights = weights_of(reference)
     if weights is not None:
         return figures_of_weights(weights, task.convention)
-    traced = trace(load(task.reference), task.inputs, mode=task.mode, batch=task.batch)
+    traced = trace(task.reference, task.inputs, mode=task.mode, batch=task.batch)
     size = traced.inputs[0].spec.shape[-2:] if traced.inputs else ()
     return figures_of(traced, task.convention, _accuracy(reference, size))
 
@@ -276,16 +276,15 @@ def _measured_here(subject: Subject, measuring: Measuring) -> Outcome:
 
     if isinstance(subject, Trace):
         return figures_of(subject, measuring.convention)
-    from cnninspect.sources.open import trace_loaded as trace
-    from cnninspect.sources.registry import load, reference_of
+    from cnninspect.sources.open import trace
+    from cnninspect.sources.registry import reference_of
 
     try:
         weights = weights_of(reference_of(subject)) if isinstance(subject, str) else None
         if weights is not None:
             return figures_of_weights(weights, measuring.convention)
-        loaded = load(subject) if isinstance(subject, str) else subject
         traced = trace(
-            loaded,
+            subject,
             measuring.arguments,
             kwargs=measuring.kwargs,
             mode=measuring.mode,

@@ -16,13 +16,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 import cnninspect
-from cnninspect import api
 from cnninspect.engine.liveness import Liveness
 from cnninspect.engine.recording import tensors_in
 from cnninspect.engine.training import trace_training
 from cnninspect.errors import BadInput, CannotTrain, UsageError
 from cnninspect.metrics.training_memory import OPTIMIZERS, memory_of, peak_with
 from cnninspect.records.traces import TrainingTrace
+from cnninspect.sources import open as api
 from cnninspect.sources.registry import load
 
 

@@ -29,7 +29,7 @@ def test_frozen_and_trainable_make_the_whole():
     report = cnninspect.summarize("lenet5_modern", freeze=["features"])
     assert report.totals.parameters == 61_706
     assert report.totals.trainable_parameters == 59_134
-    assert "59,134 trainable, 2,572 not" in cnninspect.page.formats(report)
+    assert "59,134 trainable, 2,572 not" in cnninspect.render(report)
 
 
 def test_a_shared_parameter_is_frozen_by_either_name():

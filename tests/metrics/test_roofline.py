@@ -56,7 +56,7 @@ def test_another_dtype_moves_other_bytes_at_another_rate() -> None:
     half = cnninspect.summarize(net, x, device="cpu:1:1:bfloat16")
     assert half.layers[0].roofline is not None
     assert half.layers[0].roofline.own.moved_bytes == 2 * (8 * 100 + 100 * 50 + 8 * 50)
-    assert "call by call, were all floats bfloat16" in cnninspect.page.formats(half)
+    assert "call by call, were all floats bfloat16" in cnninspect.render(half)
     same = cnninspect.summarize(net, x, device="cpu:1:1:float32")
     assert same == cnninspect.summarize(net, x, device="cpu:1:1")
     real = cnninspect.summarize(net.half(), (x[0].half(),), device="a100")

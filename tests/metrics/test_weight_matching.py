@@ -40,7 +40,7 @@ def test_the_networks_own_weights_fit(trace, state):
 def test_state_dicts_of_torch_have_the_same_names(state):
     import torch
 
-    from cnninspect import api
+    from cnninspect.sources import open as api
 
     torch.manual_seed(0)
     module = api.load("resnet20@num_classes=4").build()

@@ -5,25 +5,26 @@ import doctest
 import io
 import json
 from dataclasses import dataclass, replace
-from importlib import import_module
+from typing import ClassVar
 
 import pytest
 from hand_built import odd_network, plain, resnet10, summary_of
+from report_types import report_types
 
 from cnninspect.commands.summary.rendering import SummaryView, table_of
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.metrics.summary import Counts, Published, Uncounted, limit_level
 from cnninspect.page import layer_tree as folding
 from cnninspect.page import quantities
-from cnninspect.page.formats import RENDERERS, render, renderer_of
+from cnninspect.page.formats import FORMATS, Format, render
 from cnninspect.page.plain_data import write_csv, write_json
-from cnninspect.page.renderers import Renderer
+from cnninspect.page.renderers import Renderer, renderer_of
 from cnninspect.records.reports import Report
 
 
-@pytest.mark.parametrize("name", RENDERERS)
-def test_registered_renderers_are_there(name):
-    assert isinstance(import_module(RENDERERS[name]).RENDERER, Renderer)
+@pytest.mark.parametrize("kind", report_types(), ids=lambda kind: kind.__name__)
+def test_every_report_names_a_renderer_that_is_there(kind):
+    assert isinstance(renderer_of(kind), Renderer)
 
 
 def test_reports_derived_from_a_known_one_are_rendered_like_it():
@@ -149,12 +150,13 @@ def test_notebooks_show_the_html_form():
     assert report._repr_html_() == render(report, format="html")
 
 
-def test_another_report_needs_one_module_and_one_line(monkeypatch):
+def test_another_report_needs_one_module(monkeypatch):
     from cnninspect.page.page import Fact, Facts, Page
     from cnninspect.page.renderers import View
 
     @dataclass(frozen=True, slots=True)
     class Weather(Report):
+        rendering: ClassVar[str] = "weather"
         degrees: float
 
     class WeatherModule:
@@ -164,11 +166,16 @@ def test_another_report_needs_one_module_and_one_line(monkeypatch):
             rows=lambda report, view: (("degrees",), [(report.degrees,)]),
         )
 
-    monkeypatch.setitem(RENDERERS, "Weather", "weather")
     monkeypatch.setitem(__import__("sys").modules, "weather", WeatherModule)
     assert render(Weather(20.0)) == "weather\n\n°C  20\n"
     assert render(Weather(20.0), format="csv") == "degrees\n20.0\n"
     assert json.loads(render(Weather(20.0), format="json"))["degrees"] == 20
+
+
+def test_another_format_is_one_row(monkeypatch):
+    row = Format(lambda renderer, report, view: f"{renderer.page(report, view).title}!\n")
+    monkeypatch.setitem(FORMATS, "title", row)
+    assert render(resnet10(), format="title") == "resnet10!\n"
 
 
 @pytest.mark.parametrize("module", [quantities, folding])

@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 
 import jsonschema
 import pytest
+from report_types import report_types
 
 import cnninspect
-from cnninspect import records
 from cnninspect.records.reports import DRAFT, Report, schema_of
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "schemas"
-
-
-def report_types() -> list[type[Report]]:
-    """Every type of report that has a JSON form."""
-    for module in iter_modules(records.__path__):
-        import_module(f"cnninspect.records.{module.name}")
-    found, pending = [], [Report]
-    while pending:
-        kind = pending.pop()
-        pending += kind.__subclasses__()
-        if kind.__module__.startswith("cnninspect.") and kind.schema:
-            found.append(kind)
-    return sorted(set(found), key=lambda kind: kind.schema)
 
 
 @pytest.mark.parametrize("kind", report_types(), ids=lambda kind: kind.__name__)
@@ -51,7 +36,7 @@ def reports() -> list[Report]:
 
 @pytest.mark.parametrize("report", reports(), ids=lambda report: type(report).__name__)
 def test_a_report_follows_its_schema(report: Report) -> None:
-    written = json.loads(cnninspect.page.formats(report, format="json"))
+    written = json.loads(cnninspect.render(report, format="json"))
     jsonschema.validate(written, schema_of(type(report)))
 
 

@@ -107,7 +107,7 @@ def test_torchvision_publishes_accuracy_for_the_size_that_is_traced():
 def test_a_file_of_weights_has_parameters_and_no_work(tmp_path):
     import torch
 
-    from cnninspect import api
+    from cnninspect.sources import open as api
 
     module = api.load("resnet20").build()
     optimizer = torch.optim.Adam(module.parameters())
@@ -123,5 +123,5 @@ def test_a_file_of_weights_has_parameters_and_no_work(tmp_path):
     assert file.bytes_as == ours.bytes_as
     assert (file.ratios.parameters, file.ratios.macs) == (1.0, None)
     assert (ours.fits, file.fits) == (True, None)  # whether its work fits, nobody can say
-    table = cnninspect.page.formats(report, columns=("model", "macs", "depth", "fits"))
+    table = cnninspect.render(report, columns=("model", "macs", "depth", "fits"))
     assert "open" in table

@@ -12,11 +12,6 @@ from cnninspect.commands.output import check_output, show
 from cnninspect.errors import Unexplained, UnknownOperations
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(audit)
-
-
 def audit(
     model: options.Model,
     input: options.Input = None,  # noqa: A002
@@ -88,19 +83,19 @@ def audit(
         ),
     ] = None,
     human: options.Human = False,
-    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    format: options.OutputFormat = "table",  # noqa: A002
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
     """The MACs beside the counts of other tools, rules and papers, and why those differ."""
-    from cnninspect import api
+    from cnninspect.commands.audit import audit
     from cnninspect.commands.progress import progress_bar
 
     check_output(output, force=force)
     with progress_bar("audit", quiet=quiet) as progress:
-        report = api.audit(
+        report = audit(
             model,
             parse_inputs(input),
             mode=mode.value,
@@ -113,7 +108,7 @@ def audit(
         )
     show(
         report,
-        format=format.value,
+        format=format,
         output=output,
         force=force,
         quiet=quiet,

@@ -144,6 +144,7 @@ class Audit(Report):
     """A network's work by independent counters and by other people's rules."""
 
     schema: ClassVar[str] = "cnninspect.audit/1"
+    rendering: ClassVar[str] = "cnninspect.commands.audit.rendering"
 
     model: ModelInfo
     inputs: tuple[NamedTensor, ...]

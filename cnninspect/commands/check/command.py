@@ -5,34 +5,28 @@ from __future__ import annotations
 import sys
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from cnninspect.commands import options
 from cnninspect.commands import options as limits
+from cnninspect.commands.check.rendering import RENDERER
 from cnninspect.commands.output import check_output, show, write_whole
 from cnninspect.errors import BadOption, Moved, OverBudget, SomeModelsFailed
+from cnninspect.page.formats import FORMATS
 
 LOCK = Path("cnninspect.lock")
 LOCKING = "Lock file: numbers and structure that must not move"
 
 
-class CheckFormat(str, Enum):
-    """What the answer is written as."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    MARKDOWN = "markdown"
-    JUNIT = "junit"
-    SARIF = "sarif"
-    GITHUB = "github"
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(check)
+if TYPE_CHECKING:
+    CheckFormat = str
+else:
+    CheckFormat = Annotated[
+        Enum("CheckFormat", {name: name for name in (*FORMATS, *RENDERER.writers)}, type=str),
+        options.FormatOption,
+    ]
 
 
 def check(
@@ -129,17 +123,14 @@ def check(
         ),
     ] = None,
     human: options.Human = False,
-    format: Annotated[  # noqa: A002
-        CheckFormat,
-        typer.Option("--format", "-f", help="What to write.", rich_help_panel=options.LOOKS),
-    ] = CheckFormat.TABLE,
+    format: CheckFormat = "table",  # noqa: A002
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:  # fmt: skip
     """A budget as a gate: exit 0 where every limit is kept, 3 where one is not."""
-    from cnninspect import api
+    from cnninspect.commands.check import check
 
     check_output(output, force=force)
     if locked and write_lock:
@@ -168,8 +159,8 @@ def check(
         _write_lock(model, lock, budget=budget, rules=rules, force=force, quiet=quiet)
         if not _limits(rules) and budget is None:
             return
-    report = api.check(model, budget=budget, locked=lock if locked else None, **rules)
-    show(report, format=format.value, output=output, force=force, quiet=quiet, human=human)
+    report = check(model, budget=budget, locked=lock if locked else None, **rules)
+    show(report, format=format, output=output, force=force, quiet=quiet, human=human)
     broken = sum(1 for limit in report.limits if not limit.ok)
     if broken:
         raise OverBudget(broken, len(report.limits))
@@ -196,10 +187,10 @@ def _write_lock(
     Raises:
         Moved: a model is not what the file says, and force was not used.
     """
-    from cnninspect import api
+    from cnninspect.commands.check import lock_text
 
     settings = {name: rules[name] for name in ("dtype", "input", "batch", "mode")}
-    text, differences = api.lock_text(model, lock, budget=budget, **settings)
+    text, differences = lock_text(model, lock, budget=budget, **settings)
     if differences and not force:
         for difference in differences:
             show(difference, format="table", quiet=quiet)

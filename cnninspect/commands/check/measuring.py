@@ -117,8 +117,7 @@ class Gate:
         """Run a model with the inputs that its budget names, else with those it was locked with."""
         if isinstance(subject, Trace):
             return subject
-        from cnninspect.sources.open import trace_loaded as trace
-        from cnninspect.sources.registry import load
+        from cnninspect.sources.open import trace
 
         arguments = self.arguments
         if arguments is None and budget.inputs:
@@ -126,7 +125,7 @@ class Gate:
         elif arguments is None and before is not None and not (self.kwargs or budget.batch):
             arguments = locking.inputs_of(before)
         return trace(
-            load(subject) if isinstance(subject, str) else subject,
+            subject,
             arguments,
             kwargs=self.kwargs,
             mode=budget.mode or (before.mode if before is not None else "eval"),

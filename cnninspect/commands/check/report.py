@@ -132,6 +132,7 @@ class BudgetCheck(Report):
     """Which limits are kept."""
 
     schema: ClassVar[str] = "cnninspect.check/1"
+    rendering: ClassVar[str] = "cnninspect.commands.check.rendering"
 
     ok: bool
     """Whether all are, and every model could be measured."""

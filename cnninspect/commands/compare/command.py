@@ -23,11 +23,6 @@ class By(str, Enum):
     STAGE = "stage"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(compare)
-
-
 def compare(
     models: Annotated[
         list[str],
@@ -70,7 +65,7 @@ def compare(
     ] = None,
     columns: limits.Columns = None,
     human: options.Human = False,
-    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    format: options.OutputFormat = "table",  # noqa: A002
     plot: Annotated[
         Optional[Path],
         typer.Option(
@@ -89,7 +84,7 @@ def compare(
     debug: options.Debug = False,
 ) -> None:  # fmt: skip
     """Models side by side: parameters, MACs, activations, depth, bytes, ratios, what fits."""
-    from cnninspect import api
+    from cnninspect.commands.compare import compare
     from cnninspect.commands.pictures import check_picture, draw
     from cnninspect.page.model_table import ComparisonView
 
@@ -98,7 +93,7 @@ def compare(
     view = {"by": by.value, "sort": sort, "top": top, "columns": parse_columns(columns)}
     ComparisonView(**view)  # type: ignore[arg-type]  # what is typed wrongly is said at once
     with progress_bar("measuring", quiet=quiet) as progress:
-        report = api.compare(
+        report = compare(
             models,
             parse_inputs(input),
             baseline=baseline,
@@ -118,7 +113,7 @@ def compare(
             remember=cache,
             progress=progress,
         )
-    show(report, format=format.value, output=output, force=force, quiet=quiet, human=human, **view)
+    show(report, format=format, output=output, force=force, quiet=quiet, human=human, **view)
     draw(report, plot, force=force, quiet=quiet)
     if report.failed:
         raise SomeModelsFailed(len(report.failed), len(report.failed) + len(report.models))

@@ -15,6 +15,7 @@ class Comparison(Report):
     """Models side by side."""
 
     schema: ClassVar[str] = "cnninspect.compare/1"
+    rendering: ClassVar[str] = "cnninspect.commands.compare.rendering"
 
     baseline: str | None
     """Reference of the model that ratios are to; None where it failed."""

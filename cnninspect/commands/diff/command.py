@@ -14,11 +14,6 @@ DIFFERENT = 1
 """The exit code of `--exit-code`, as of git."""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(diff)
-
-
 def diff(
     old: Annotated[
         str,
@@ -44,20 +39,20 @@ def diff(
         ),
     ] = False,
     human: options.Human = False,
-    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    format: options.OutputFormat = "table",  # noqa: A002
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
     """Which layers were added, removed, renamed, changed; or which tensors of a file do not fit."""
-    from cnninspect import api
+    from cnninspect.commands.diff import diff
 
     check_output(output, force=force)
-    report = api.diff(old, new, parse_inputs(input), batch=batch, mode=mode.value)
+    report = diff(old, new, parse_inputs(input), batch=batch, mode=mode.value)
     show(
         report,
-        format=format.value,
+        format=format,
         output=output,
         force=force,
         quiet=quiet,

@@ -11,11 +11,6 @@ from cnninspect.commands.options import parse_inputs
 from cnninspect.commands.output import check_output, show
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(explain)
-
-
 def explain(
     model: options.Model,
     layer: Annotated[
@@ -25,14 +20,14 @@ def explain(
     batch: options.Batch = 1,
     mode: options.RunMode = options.Mode.EVAL,
     human: options.Human = False,
-    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    format: options.OutputFormat = "table",  # noqa: A002
     output: options.Output = None,
     force: options.Force = False,
     debug: options.Debug = False,
 ) -> None:
     """One layer's numbers, each with its formula and the numbers put into it."""
-    from cnninspect import api
+    from cnninspect.commands.explain import explain
 
     check_output(output, force=force)
-    report = api.explain(model, layer, inputs=parse_inputs(input), mode=mode.value, batch=batch)
-    show(report, format=format.value, output=output, force=force, human=human)
+    report = explain(model, layer, inputs=parse_inputs(input), mode=mode.value, batch=batch)
+    show(report, format=format, output=output, force=force, human=human)

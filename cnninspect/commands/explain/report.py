@@ -53,6 +53,7 @@ class Explanation(Report):
     """One layer's numbers, with what each comes from."""
 
     schema: ClassVar[str] = "cnninspect.explain/1"
+    rendering: ClassVar[str] = "cnninspect.commands.explain.rendering"
 
     model: ModelInfo
     layer: LayerSummary

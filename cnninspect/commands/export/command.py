@@ -33,11 +33,6 @@ class Dtype(str, Enum):
     FLOAT64 = "float64"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(export)
-
-
 def export(
     model: options.Model,
     output: Annotated[
@@ -112,17 +107,17 @@ def export(
         typer.Option("--no-verify", help="Do not run the file.", rich_help_panel=options.RUNS),
     ] = False,
     human: options.Human = False,
-    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    format: options.OutputFormat = "table",  # noqa: A002
     force: options.Force = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:  # fmt: skip
     """An ONNX file that proves itself: checked, run against torch, its counts compared."""
-    from cnninspect import api
+    from cnninspect.commands.export import export_onnx
 
     named = tuple(name for text in dynamic or () for name in text.split(",") if name)
     try:
-        report = api.export_onnx(
+        report = export_onnx(
             model,
             output,
             parse_inputs(input),
@@ -142,6 +137,6 @@ def export(
             sys.stderr.write(problem.log)
         raise
     except ExportMismatch as problem:
-        show(problem.report, format=format.value, quiet=quiet, human=human)
+        show(problem.report, format=format, quiet=quiet, human=human)
         raise
-    show(report, format=format.value, quiet=quiet, human=human)
+    show(report, format=format, quiet=quiet, human=human)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cnninspect.commands.compare import compare
 from cnninspect.sources.open import as_arguments
 
 if TYPE_CHECKING:

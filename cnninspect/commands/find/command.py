@@ -15,11 +15,6 @@ from cnninspect.commands.progress import progress_bar
 from cnninspect.errors import BadOption, SomeModelsFailed
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(find)
-
-
 def find(
     pattern: Annotated[
         str, typer.Argument(help="A part of the name, or a pattern such as 'resnet*'.")
@@ -64,7 +59,7 @@ def find(
     ] = None,
     columns: limits.Columns = None,
     human: options.Human = False,
-    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    format: options.OutputFormat = "table",  # noqa: A002
     plot: Annotated[
         Optional[Path],
         typer.Option(
@@ -83,7 +78,7 @@ def find(
     debug: options.Debug = False,
 ) -> None:
     """Every architecture that fits, the Pareto frontier first: fewest MACs for its parameters."""
-    from cnninspect import api
+    from cnninspect.commands.find import find
     from cnninspect.commands.pictures import check_picture, draw
     from cnninspect.page.model_table import FindingView
 
@@ -97,7 +92,7 @@ def find(
     }
     FindingView(**view)  # type: ignore[arg-type]  # what is typed wrongly is said at once
     with progress_bar("measuring", quiet=quiet) as progress:
-        report = api.find(
+        report = find(
             pattern,
             parse_inputs(input),
             sources=parse_columns(source),
@@ -119,7 +114,7 @@ def find(
             remember=cache,
             progress=progress,
         )
-    show(report, format=format.value, output=output, force=force, quiet=quiet, human=human, **view)
+    show(report, format=format, output=output, force=force, quiet=quiet, human=human, **view)
     draw(report, plot, force=force, quiet=quiet)
     if report.failed and not report.searched:
         raise SomeModelsFailed(len(report.failed), len(report.failed))

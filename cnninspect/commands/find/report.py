@@ -23,6 +23,7 @@ class Finding(Report):
     """Every architecture that keeps the limits, the frontier first."""
 
     schema: ClassVar[str] = "cnninspect.find/1"
+    rendering: ClassVar[str] = "cnninspect.commands.find.rendering"
 
     sources: tuple[str, ...]
     pattern: str

@@ -24,11 +24,6 @@ OF_PATHS = frozenset(
 """What may be typed together with --paths."""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(gradients)
-
-
 def gradients(
     context: typer.Context,
     models: chosen.Models,
@@ -55,7 +50,7 @@ def gradients(
     rows: chosen.Rows = None,
     fail_on: chosen.FailOn = None,
     human: options.Human = False,
-    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    format: options.OutputFormat = "table",  # noqa: A002
     plot: chosen.Plot = None,
     output: options.Output = None,
     force: options.Force = False,
@@ -63,23 +58,23 @@ def gradients(
     debug: options.Debug = False,
 ) -> None:
     """How large the gradient is at each depth, by real passes; with a verdict for each model."""
-    from cnninspect import api
+    from cnninspect.commands.gradients import gradient_paths, gradients
     from cnninspect.commands.gradients.facts import GradientView
 
     unwanted = _unwanted(fail_on)
     check_output(output, force=force)
     inputs = parse_inputs(input)
-    looks: dict[str, Any] = {"format": format.value, "output": output, "force": force}
+    looks: dict[str, Any] = {"format": format, "output": output, "force": force}
     if paths:
         _refuse_measuring(context)
-        found = api.gradient_paths(models, inputs, mode=mode.value, batch=batch or 2)
+        found = gradient_paths(models, inputs, mode=mode.value, batch=batch or 2)
         show(found, quiet=quiet, human=human, **looks)
         return
     looks |= {"measure": measure, "rows": _rows(rows)}
     GradientView(measure=measure, rows=looks["rows"])  # refuses early what is of no use
     picture_format = _picture_format(plot, force=force)
     with progress_bar(models[0], quiet=quiet) as progress:
-        report = api.gradients(
+        report = gradients(
             models,
             inputs,
             batch=batch,

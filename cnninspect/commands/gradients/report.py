@@ -156,6 +156,7 @@ class GradientProfile(Report):
     """How large the gradient is at each depth of each model."""
 
     schema: ClassVar[str] = "cnninspect.gradients/1"
+    rendering: ClassVar[str] = "cnninspect.commands.gradients.rendering"
 
     settings: GradientSettings
     models: tuple[ModelGradients, ...]
@@ -181,5 +182,6 @@ class PathProfile(Report):
     """The gradient paths of each model: counted, nothing run."""
 
     schema: ClassVar[str] = "cnninspect.gradient-paths/1"
+    rendering: ClassVar[str] = "cnninspect.commands.gradients.paths_rendering"
 
     models: tuple[ModelPaths, ...]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnninspect.errors import UnknownChoice
-
 if TYPE_CHECKING:
     from cnninspect.commands.list.report import Listing
 

@@ -10,11 +10,6 @@ from cnninspect.commands import options
 from cnninspect.commands.output import check_output, show
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("list")(list_models)
-
-
 def list_models(
     pattern: Annotated[
         str, typer.Argument(help="A part of the name, or a pattern such as 'resnet*'.")
@@ -28,14 +23,14 @@ def list_models(
         typer.Option("--source", help="Only this source.", show_default=False),
     ] = None,
     human: options.Human = False,
-    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    format: options.OutputFormat = "table",  # noqa: A002
     output: options.Output = None,
     force: options.Force = False,
     debug: options.Debug = False,
 ) -> None:
     """What can be named: family, parameters, year and paper of each."""
-    from cnninspect import api
+    from cnninspect.commands.list import models
 
     check_output(output, force=force)
-    report = api.models(pattern, source=source, family=family)
-    show(report, format=format.value, output=output, force=force, human=human)
+    report = models(pattern, source=source, family=family)
+    show(report, format=format, output=output, force=force, human=human)

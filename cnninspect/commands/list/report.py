@@ -14,6 +14,7 @@ class Listing(Report):
     """Models that can be named."""
 
     schema: ClassVar[str] = "cnninspect.list/1"
+    rendering: ClassVar[str] = "cnninspect.commands.list.rendering"
 
     entries: tuple[ModelEntry, ...]
     """By source, then family, in the order in which each lists its own."""

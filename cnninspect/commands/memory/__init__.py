@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cnninspect.sources.open import Model, as_arguments, network, trace
+from cnninspect.sources.open import Model, trace, trace_step
 
 if TYPE_CHECKING:
     from cnninspect.commands.memory.report import BatchFit
@@ -35,7 +35,6 @@ def memory(
         PatternMatchesNothing: a pattern of `freeze` names nothing.
         CnnInspectError: see `cnninspect.errors`.
     """
-    from cnninspect.engine.training import trace_training
     from cnninspect.metrics.freezing import frozen, frozen_names
     from cnninspect.metrics.training_memory import find_optimizer, memory_of
 
@@ -43,9 +42,9 @@ def memory(
     still: tuple[str, ...] = ()
     if freeze:
         still = frozen_names(frozen(trace(model, inputs, kwargs=kwargs, batch=batch), freeze))
-    step = trace_training(
-        network(model, "a step of training"),
-        as_arguments(inputs),
+    step = trace_step(
+        model,
+        inputs,
         kwargs=kwargs,
         mode=mode or ("eval" if inference else "train"),
         batch=batch,

@@ -18,11 +18,6 @@ from cnninspect.records.reports import Report
 STEP = "What is run"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(memory)
-
-
 def memory(
     model: options.Model,
     input: options.Input = None,  # noqa: A002
@@ -99,14 +94,14 @@ def memory(
         ),
     ] = 2,
     human: options.Human = False,
-    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    format: options.OutputFormat = "table",  # noqa: A002
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
     """Parameters, gradients, optimiser state, saved activations and the peak, by layer."""
-    from cnninspect import api
+    from cnninspect.commands.memory import fit_batch, memory
 
     check_output(output, force=force)
     check_picture(plot, force=force)
@@ -121,14 +116,14 @@ def memory(
     report: Report
     looks: dict[str, Any] = {"human": human}
     if fit is None:
-        report = api.memory(model, batch=batch, **settings)
+        report = memory(model, batch=batch, **settings)
         looks["level"] = level
     elif batch != 1:
         raise BadOption("--batch", str(batch), "left out with --fit, which looks for the batch")
     else:
         limit = parse_bound(fit, option="--fit", is_bytes=True)
-        report = api.fit_batch(model, int(limit.value), **settings)
-    show(report, format=format.value, output=output, force=force, quiet=quiet, **looks)
+        report = fit_batch(model, int(limit.value), **settings)
+    show(report, format=format, output=output, force=force, quiet=quiet, **looks)
     if plot is not None:
         draw_memory(report, plot, level=level, force=force, quiet=quiet)
 

@@ -24,6 +24,7 @@ class BatchFit(Report):
     """The largest batch that a memory holds, confirmed by a trace at it and at the next one."""
 
     schema: ClassVar[str] = "cnninspect.memory-fit/1"
+    rendering: ClassVar[str] = "cnninspect.commands.memory.fit_rendering"
 
     model: ModelInfo
     limit_bytes: int

@@ -16,11 +16,6 @@ from cnninspect.errors import BadOption
 GRID = "Compound scaling, as of EfficientNet"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(scale)
-
-
 def scale(
     model: options.Model,
     over: Annotated[
@@ -75,21 +70,21 @@ def scale(
     jobs: limits.Jobs = None,
     cache: limits.Cache = True,
     human: options.Human = False,
-    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    format: options.OutputFormat = "table",  # noqa: A002
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
     """How MACs, parameters and activations grow with a size: the exact law, as a formula."""
-    from cnninspect import api
+    from cnninspect.commands.scale import scale, scale_grid
 
     check_output(output, force=force)
-    written = {"format": format.value, "output": output, "force": force, "quiet": quiet}
+    written = {"format": format, "output": output, "force": force, "quiet": quiet}
     if not grid:
         if tolerance is not None or top is not None:
             raise BadOption("--tolerance or --top", "without --grid", "used with it")
-        report = api.scale(
+        report = scale(
             model,
             parse_inputs(input),
             over=over or "resolution",
@@ -102,7 +97,7 @@ def scale(
     if over is not None or sizes is not None or input is not None:
         raise BadOption("--grid", "with --over, --sizes or --input", "used without them")
     with progress_bar("measuring", quiet=quiet) as progress:
-        found = api.scale_grid(
+        found = scale_grid(
             model, tolerance=tolerance or 0.1, jobs=jobs, remember=cache, progress=progress
         )
     show(found, human=human, top=20 if top is None else top, **written)  # type: ignore[arg-type]

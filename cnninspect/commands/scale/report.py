@@ -78,6 +78,7 @@ class Scaling(Report):
     """A network at several sizes, and the laws behind it."""
 
     schema: ClassVar[str] = "cnninspect.scale/1"
+    rendering: ClassVar[str] = "cnninspect.commands.scale.rendering"
 
     model: ModelInfo
     over: str
@@ -122,6 +123,7 @@ class CompoundGrid(Report):
     """Ways to scale a network to about twice its work."""
 
     schema: ClassVar[str] = "cnninspect.scale-grid/1"
+    rendering: ClassVar[str] = "cnninspect.commands.scale.grid_rendering"
 
     model: ModelInfo
     parameters: int

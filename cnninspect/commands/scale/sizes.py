@@ -65,12 +65,10 @@ class Runner:
 
     def run(self, model: Any = None, *, arguments: Any = None, batch: int | None = None) -> Trace:
         """A trace of it."""
-        from cnninspect.sources.open import trace_loaded as trace
-        from cnninspect.sources.registry import load
+        from cnninspect.sources.open import trace
 
-        chosen = self.model if model is None else model
         return trace(
-            load(chosen) if isinstance(chosen, str) else chosen,
+            self.model if model is None else model,
             self.arguments if arguments is None else arguments,
             mode=self.mode,
             batch=batch or self.batch,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
-from cnninspect.commands.memory import memory
-from cnninspect.sources.open import Model, trace, weights_table, with_head
+from cnninspect.sources.open import Model, trace, trace_step, weights_table, with_head
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -57,11 +56,11 @@ def summarize(
     traced = frozen(traced, freeze, unfreeze)
     report = summarize_trace(traced, convention)
     if backward:
-        from cnninspect.metrics.training_memory import with_backward
+        from cnninspect.metrics.training_memory import memory_of, with_backward
 
         still = frozen_names(traced) if freeze or unfreeze else ()
-        step = memory(model, inputs, kwargs=kwargs, batch=batch, freeze=still)
-        report = with_backward(report, step)
+        step = trace_step(model, inputs, kwargs=kwargs, batch=batch, frozen=still)
+        report = with_backward(report, memory_of(step))
     if device is not None:
         from cnninspect.metrics.roofline import with_roofline
 

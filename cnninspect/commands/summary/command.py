@@ -15,11 +15,6 @@ from cnninspect.errors import BadOption, UnknownChoice, UnknownOperations, Unsaf
 TRANSFER = "Transfer learning: a new head, the rest frozen"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(summary)
-
-
 def summary(
     model: options.Model,
     input: options.Input = None,  # noqa: A002
@@ -135,7 +130,7 @@ def summary(
         ),
     ] = None,
     human: options.Human = False,
-    format: options.OutputFormat = options.Format.TABLE,  # noqa: A002
+    format: options.OutputFormat = "table",  # noqa: A002
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
@@ -145,7 +140,7 @@ def summary(
 
     Of a file of weights, its tensors by module, read without running anything in it.
     """
-    from cnninspect import api
+    from cnninspect.commands.summary import summarize
     from cnninspect.records.checkpoint import Checkpoint
 
     check_output(output, force=force)
@@ -157,7 +152,7 @@ def summary(
         "fold": fold,
     }
     _check_view(view)
-    report = api.summarize(
+    report = summarize(
         model,
         parse_inputs(input),
         mode=mode.value,
@@ -170,7 +165,7 @@ def summary(
         unfreeze=unfreeze or (),
         head=set_head,
     )
-    show(report, format=format.value, output=output, force=force, quiet=quiet, human=human, **view)
+    show(report, format=format, output=output, force=force, quiet=quiet, human=human, **view)
     if strict and isinstance(report, Checkpoint):
         refused = [found.name for found in report.globals if not found.allowed]
         if refused:

@@ -26,8 +26,8 @@ from cnninspect.page.quantities import bytes_text, count, plural, share, sizes
 from cnninspect.page.renderers import Renderer
 from cnninspect.records.checkpoint import Checkpoint, StoredTensor
 
-COLUMN_NAMES = ("path", "shape", "dtype", "tensors", "elements", "share", "bytes", "storage", "offset",
-           "stride", "shared")  # fmt: skip
+COLUMN_NAMES = ("path", "shape", "dtype", "tensors", "elements", "share", "bytes", "storage",
+                "offset", "stride", "shared")  # fmt: skip
 """What can be typed after `--columns`."""
 DEFAULT = ("path", "shape", "dtype", "elements", "share", "bytes")
 ALIASES = {

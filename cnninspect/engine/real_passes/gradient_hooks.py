@@ -1,4 +1,4 @@
-"""Hooks that take the norm of each gradient as it arrives, and what autograd's graph tells before."""
+"""Hooks that take the norm of each gradient as it arrives; what autograd's graph tells before."""
 
 from __future__ import annotations
 

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 import cnninspect
-from cnninspect import api
 from cnninspect.commands.audit.measuring import run_tools, silence
 from cnninspect.commands.audit.measuring.subjects import Subjects
 from cnninspect.commands.audit.measuring.tools import TOOLS, look_alikes, own_parts
 from cnninspect.commands.audit.report import ToolPart, ToolRun
 from cnninspect.costs.conventions import CONVENTIONS
+from cnninspect.sources import open as api
 from cnninspect.sources.torchvision_operators import with_operators_defined
 
 

@@ -90,7 +90,7 @@ def test_the_report_is_about_the_file(export):
     assert report.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert report.bytes == path.stat().st_size
     assert report.opset == next(o.version for o in onnx.load(path).opset_import)
-    data = json.loads(cnninspect.page.formats(report, format="json"))
+    data = json.loads(cnninspect.render(report, format="json"))
     assert data["schema"] == "cnninspect.export/1"
     assert data["file"] == str(path)
     assert data["macs"] == {"torch": 256 * 5 + 5 * 26, "onnx": 256 * 5 + 5 * 26}

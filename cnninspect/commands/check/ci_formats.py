@@ -6,8 +6,8 @@ from pathlib import PurePath
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from cnninspect.commands.check.rendering import rule_of, sentence
 from cnninspect.commands.check.report import BudgetCheck, CheckedLimit
+from cnninspect.commands.check.wording import rule_of, sentence
 from cnninspect.metrics.figures import Unmeasured
 from cnninspect.page.escaping import visible
 from cnninspect.page.plain_data import write_json
