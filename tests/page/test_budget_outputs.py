@@ -64,7 +64,7 @@ REPORTS = (
 @pytest.fixture(autouse=True)
 def _fixed_version(monkeypatch):
     monkeypatch.setattr(
-        "cnninspect.commands.check.annotations.installed_version", lambda package: "1.2.3"
+        "cnninspect.commands.check.ci_formats.installed_version", lambda package: "1.2.3"
     )
 
 
