@@ -27,7 +27,7 @@ LLAMA_405B = {
     "vocab_size": 128256,
 }
 """Grattafiori et al. 2024, arXiv:2407.21783, Table 3."""
-OURS = ("cnninspect.api", "cnninspect.engine.tracing", "cnninspect.metrics.summarizing")
+OURS = ("cnninspect.sources.open", "cnninspect.engine.tracing", "cnninspect.metrics.summarizing")
 LLAMA, SEQUENCER = "Llama 405B, 2,048 tokens", "`timm:sequencer2d_l`"
 TARGETS = {LLAMA: (2.0, 600), SEQUENCER: (1.0, None)}
 """Seconds beyond the imports, and MB in all, that a summary may take."""
