@@ -84,7 +84,11 @@ COUNTERS = {
     for counter in (
         Counter(
             "cnninspect",
-            ("cnninspect.sources.open", "cnninspect.engine.tracing", "cnninspect.metrics.summarizing"),
+            (
+                "cnninspect.sources.open",
+                "cnninspect.engine.tracing",
+                "cnninspect.metrics.summarizing",
+            ),
             by_cnninspect,
         ),
         Counter("FlopCounterMode, meta", ("torch.utils.flop_counter",), by_flop_counter_mode),
