@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cnninspect.commands import COMMANDS
-from cnninspect.commands.output import spell_what_is_missing
+from cnninspect.commands.output import drop_output, prepare_streams
 from cnninspect.errors import CnnInspectError, RunFailed
+from cnninspect.page.escaping import visible
 from cnninspect.version import __version__
 
 if TYPE_CHECKING:
@@ -51,30 +54,38 @@ def application() -> typer.Typer:
 
 def run(arguments: list[str] | None = None) -> None:
     """Run what was typed and exit: 0 done, 1 failed, 2 typed wrongly, 3 the answer is no."""
-    spell_what_is_missing()
+    prepare_streams()
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:
         code = application()(arguments, prog_name="cnninspect", standalone_mode=False)
+        sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read the output has seen enough; Python must not complain about it on exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()  # whoever read it has seen enough
         code = 0
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("stopped", err=True)
+        report_stop()
         code = 130
     except Exception as problem:
         code = report_problem(problem, debug=debug)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            drop_output()  # it has been told
     sys.exit(code if isinstance(code, int) else 0)
 
 
 MOST_ROWS = 10
 """Layers shown of those that ran before one failed."""
+UNWRITTEN = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG, errno.EDQUOT)
+"""What the system says of an output that is closed or full."""
+LONGEST = 4000
+"""Characters of a sentence; what names much more is cut."""
 
 
 def report_problem(problem: Exception, *, debug: bool) -> int:
     """Say on stderr what went wrong and what to type next; returns the exit code."""
     if debug:
-        traceback.print_exception(problem)
+        say_quoted("".join(traceback.format_exception(problem)))
     if isinstance(problem, CnnInspectError):
         message, hint, code = str(problem), problem.hint, problem.exit_code
         if isinstance(problem, RunFailed) and problem.trace is not None:
@@ -84,6 +95,9 @@ def report_problem(problem: Exception, *, debug: bool) -> int:
         context = getattr(problem, "ctx", None)
         message, code = problem.format_message(), problem.exit_code
         hint = f"{context.command_path} --help" if context else "cnninspect --help"
+    elif isinstance(problem, OSError) and problem.filename is None and problem.errno in UNWRITTEN:
+        message, code = f"cannot write to standard output: {problem.strerror}", 1
+        hint = "-o writes to a file"
     else:
         message = f"unexpected {type(problem).__name__}: {problem}"
         hint, code = "this is a defect of cnninspect; --debug shows where", 1
@@ -93,10 +107,21 @@ def report_problem(problem: Exception, *, debug: bool) -> int:
     return code
 
 
+def report_stop() -> None:
+    """Say on stderr that somebody stopped the work."""
+    _print("stopped")
+
+
+def say_quoted(text: str) -> None:
+    """Print somebody else's lines on stderr, each marked as such: none looks like one of ours."""
+    _print("\n".join(f"| {visible(line)}" for line in text.splitlines()))
+
+
 def _say(label: str, text: str, color: str) -> None:
     colored = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     label = f"\x1b[{color}m{label}:\x1b[0m" if colored else f"{label}:"
-    _print(f"{label} {_printable(text)}")
+    shown = visible(text)
+    _print(f"{label} {shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + '…'}")
 
 
 def _rows_so_far(trace: Trace) -> str:
@@ -106,7 +131,7 @@ def _rows_so_far(trace: Trace) -> str:
     if not ran:
         return ""
     rows = [
-        (_printable(layer.path), _printable(layer.type), "×".join(map(str, layer.outputs[0].shape)))
+        (visible(layer.path), visible(layer.type), "×".join(map(str, layer.outputs[0].shape)))
         for layer in ran[-MOST_ROWS:]
     ]
     widths = [max(map(len, column)) for column in zip(*rows)]
@@ -118,11 +143,5 @@ def _rows_so_far(trace: Trace) -> str:
 
 def _print(text: str) -> None:
     if text:
-        print(text, file=sys.stderr)  # noqa: T201
-
-
-def _printable(text: str) -> str:
-    """The text without control characters, which could come from a model's names."""
-    return "".join(
-        sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in text
-    )
+        with suppress(OSError):  # nobody can be told that nobody can be told
+            print(text, file=sys.stderr)  # noqa: T201

@@ -1,41 +1,31 @@
-"""Where a report goes: the terminal, a pipe, or a file that is either whole or not there."""
+"""Where a report goes: the terminal, a pipe or a file."""
 
 from __future__ import annotations
 
 import codecs
 import io
 import os
+import re
 import shutil
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnninspect.errors import FileExists, FileUnwritable
+from cnninspect.files import check_output, write_whole
+from cnninspect.page.escaping import visible
 
 if TYPE_CHECKING:
     from cnninspect.records.reports import Report
 
+__all__ = ["check_output", "drop_output", "prepare_streams", "say_written", "show", "write_whole"]
+
 PIPED_WIDTH = 100
 """Characters to a line where no terminal says how wide it is."""
-
-
-def check_output(path: Path | None, *, force: bool) -> None:
-    """Refuse early what could not be written in the end.
-
-    Raises:
-        FileExists: the file is there already and `force` is not set.
-        FileUnwritable: its folder is missing, or it is a folder itself.
-    """
-    if path is None:
-        return
-    if path.is_dir():
-        raise FileUnwritable(path, "it is a folder")
-    if not path.parent.is_dir():
-        raise FileUnwritable(path, "its folder does not exist")
-    if path.exists() and not force:
-        raise FileExists(path)
+WIDEST = 10_000
+WIDTH = re.compile(r"[0-9]{1,6}")
+WIDTHS = ("COLUMNS", "LINES", "TERMINAL_WIDTH")
+"""Settings of the environment that are numbers of characters."""
 
 
 def show(
@@ -61,8 +51,7 @@ def show(
     if output is not None:
         text = render(report, width=_asked_width() or PIPED_WIDTH, **options)
         write_whole(output, text, force=force)
-        if not quiet:
-            print(f"wrote {output}", file=sys.stderr)  # noqa: T201
+        say_written(output, quiet=quiet)
     elif not quiet:
         encoding = sys.stdout.encoding or "utf-8"
         _print(
@@ -81,36 +70,46 @@ def _print(text: str, *, is_data: bool) -> None:
     sys.stdout.flush()
 
 
-def write_whole(path: Path, content: str | bytes, *, force: bool) -> None:
-    """Write a file under another name and move it into place.
+def prepare_streams() -> None:
+    """Let stdout and stderr take every text, and let nothing that is closed be in the way.
 
-    Raises:
-        FileExists: the file is there already and `force` is not set.
-        FileUnwritable: the system does not let us.
+    What their encoding lacks is spelled in ASCII.  Where stderr is closed, remarks are lost rather
+    than printed among the data; where stdout is, writing to it is an error.
     """
-    check_output(path, force=force)
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as problem:
-        raise FileUnwritable(path, problem.strerror or str(problem)) from problem
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except OSError as problem:
-        raise FileUnwritable(path, problem.strerror or str(problem)) from problem
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
-
-
-def spell_what_is_missing() -> None:
-    """Let stdout and stderr take every text: what their encoding lacks is spelled in ASCII."""
+    for number in range(3):  # else the next file that is opened would get what is printed
+        if not _is_open(number):
+            os.open(os.devnull, os.O_RDONLY if number == 1 else os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     codecs.register_error("cnninspect.spell", _spell)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
             stream.reconfigure(errors="cnninspect.spell")
+    for name in WIDTHS:  # the libraries that draw help and progress take these for numbers
+        if name in os.environ and not WIDTH.fullmatch(os.environ[name]):
+            del os.environ[name]
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def drop_output() -> None:
+    """Send what is still to be printed nowhere, so that Python does not complain on exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say_written(path: Path, *, quiet: bool) -> None:
+    """Say on stderr which file was written."""
+    if not quiet:
+        print(f"wrote {visible(str(path))}", file=sys.stderr)  # noqa: T201
 
 
 def _spell(problem: UnicodeError) -> tuple[str | bytes, int]:
@@ -130,7 +129,7 @@ def width() -> int:
 
 def _asked_width() -> int | None:
     asked = os.environ.get("COLUMNS", "")
-    return int(asked) if asked.isdecimal() and int(asked) > 0 else None
+    return min(int(asked), WIDEST) if WIDTH.fullmatch(asked) and int(asked) > 0 else None
 
 
 def has_color() -> bool:
@@ -138,9 +137,3 @@ def has_color() -> bool:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnninspect.commands.find.report import FoundModel
-from cnninspect.commands.output import check_output, write_whole
+from cnninspect.commands.output import check_output, say_written, write_whole
 
 if TYPE_CHECKING:
     from cnninspect.commands.compare.report import Comparison
@@ -41,5 +40,4 @@ def draw(report: Comparison | Finding, path: Path | None, *, force: bool, quiet:
     on = [m.model.reference for m in report.models if isinstance(m, FoundModel) and m.frontier]
     content = picture(report.models, format_of(path), limits=report.limits, frontier=on)
     write_whole(path, content, force=force)
-    if not quiet:
-        print(f"wrote {path}", file=sys.stderr)  # noqa: T201
+    say_written(path, quiet=quiet)

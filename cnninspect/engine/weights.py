@@ -7,13 +7,13 @@ import pickle
 import re
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from cnninspect.errors import FileMissing, FileUnreadable, MissingLibrary, WeightsMismatch
+from cnninspect.errors import FileUnreadable, MissingLibrary, WeightsMismatch
+from cnninspect.files import opened
 from cnninspect.records.checkpoint import Misshaped, WeightsReport
 
 STATE_KEYS = (
@@ -107,13 +107,8 @@ def read_state(path: str | os.PathLike[str]) -> Any:
         FileMissing: there is no such file.
         FileUnreadable: it is neither, or holds more than tensors and plain values.
     """
-    try:
-        with Path(path).open("rb") as stream:
-            head = stream.read(9)
-    except FileNotFoundError:
-        raise FileMissing(path) from None
-    except OSError as error:
-        raise FileUnreadable(path, error.strerror or "it cannot be opened") from error
+    with opened(path) as (stream, _):
+        head = stream.read(9)
     return read_safetensors(path) if head[8:] == b"{" else read_pickled(path)
 
 

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 
-UNSAFE = re.compile(
-    "["
-    "\x00-\x1f\x7f-\x9f"  # controls: escape sequences, line breaks, terminal commands
-    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # zero width, line breaks, direction
-    "\ud800-\udfff"  # halves of characters, which no encoding takes
-    "]"
+BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
 )
+"""Letters and marks that show nothing, though their category says that they do.
+
+Source: Default_Ignorable_Code_Point in DerivedCoreProperties.txt of Unicode, and the empty Braille
+pattern.
+"""
+COMMANDS = re.compile(r"^\s*:(?=:)|(?<=#)#(?=\[|vso\[)", re.IGNORECASE)
+"""What the logs of GitHub and Azure take for a command: `::` first in a line, `##[` anywhere."""
 
 MARKDOWN_ACTIVE = re.compile(r"""[^\w\s.,:;/()+=%@?'"\u0080-\uffff-]""")
 """What Markdown or HTML may act on wherever it stands: ASCII punctuation but for the harmless."""
@@ -26,12 +31,63 @@ FORMULA_STARTS = tuple("=+-@＝＋－＠")
 
 
 def visible(text: str) -> str:
-    r"""Text that prints as itself: controls, line breaks, hidden marks become `\x1b` and such."""
-    return UNSAFE.sub(lambda match: _escape(ord(match.group())), text)
+    r"""Text that prints as itself, on one line, and that no log takes for a command.
+
+    Controls, line breaks, hidden marks and spaces that are none become `\x1b`, `\u200b` and such.
+    """
+    if not is_plain(text):
+        text = text.translate(ESCAPES)
+    if "::" in text or "##" in text:
+        return COMMANDS.sub(lambda match: _escaped_last(match.group()), text)
+    return text
+
+
+def is_plain(text: str) -> bool:
+    """Whether every sign shows: neither a control, a mark of format, half a sign nor a blank.
+
+    By its Unicode category (Cc, Cf, Cs, Co, Cn, Zl, Zp, and Zs but for the space), of which new
+    ones need no change here, and those of `BLANK`.
+    """
+    return text.isprintable() and (text.isascii() or not BLANK.search(text))
+
+
+class _Escapes(dict[int, str]):
+    """What stands for each sign, by its number: itself if it is plain."""
+
+    def __init__(self, escape: Callable[[int], str]) -> None:
+        super().__init__()
+        self._escape = escape
+
+    def __missing__(self, code: int) -> str:
+        self[code] = chr(code) if is_plain(chr(code)) else self._escape(code)
+        return self[code]
 
 
 def _escape(code: int) -> str:
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _json_escape(code: int) -> str:
+    if code == ord("\n"):  # between values only
+        return "\n"
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000  # two halves, as JSON writes what is beyond the first 65,536
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+
+
+ESCAPES, JSON_ESCAPES = _Escapes(_escape), _Escapes(_json_escape)
+
+
+def uncommanded(line: str) -> str:
+    """A line that is ready to print, and that no log takes for a command."""
+    return COMMANDS.sub(lambda match: _escaped_last(match.group()), line)
+
+
+def _escaped_last(text: str) -> str:
+    return text[:-1] + _escape(ord(text[-1]))
 
 
 def markdown_text(text: str) -> str:
@@ -48,7 +104,7 @@ def markdown_code(text: str) -> str:
     """A name set as code: in backticks, or in an HTML tag where it holds what backticks cannot."""
     if not text:
         return ""
-    if CODE_SAFE.fullmatch(text) and not UNSAFE.search(text):
+    if CODE_SAFE.fullmatch(text) and visible(text) == text:
         return f"`{text}`"
     return f"<code>{markdown_text(text)}</code>"
 
@@ -69,7 +125,5 @@ def json_text(encoded: str) -> str:
 
     Such characters occur inside strings only, so the data stay the same.
     """
-    return UNSAFE.sub(
-        lambda match: match.group() if match.group() == "\n" else f"\\u{ord(match.group()):04x}",
-        encoded,
-    )
+    encoded = encoded.translate(JSON_ESCAPES)
+    return encoded.replace("##", "#\\u0023") if "##" in encoded else encoded

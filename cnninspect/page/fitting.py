@@ -7,7 +7,7 @@ lose their front last of all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
@@ -150,9 +150,24 @@ def wrapped(text: str, width: int) -> tuple[str, ...]:
             continue
         if line:
             lines.append(line)
-        line = word
-        while cell_len(line) > width > 1:
-            head = set_cell_size(line, width).rstrip(" ")
-            lines.append(head)
-            line = line[len(head) :]
+        *full, line = pieces_of(word, width)
+        lines += full
     return (*lines, line) if line or not lines else tuple(lines)
+
+
+def pieces_of(word: str, width: int) -> Iterator[str]:
+    """A word in pieces of at most `width`, in time that grows with its length alone."""
+    start = 0
+    while width > 1:
+        reach = 4 * width
+        while (piece := word[start : start + reach]) and cell_len(piece) <= width:
+            if start + reach >= len(word):
+                yield piece
+                return
+            reach *= 2  # signs that take no room
+        if not piece:
+            break
+        head = set_cell_size(piece, width).rstrip(" ") or piece[0]
+        yield head
+        start += len(head)
+    yield word[start:]

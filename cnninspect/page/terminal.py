@@ -64,6 +64,7 @@ def _inked(line: Line, *, color: bool) -> str:
         line = line[:-1]
     if line:
         line = (*line[:-1], line[-1]._replace(text=line[-1].text.rstrip()))
+    line = _uncommanded(line)
     if not color:
         return "".join(span.text for span in line)
     return "".join(
@@ -72,6 +73,16 @@ def _inked(line: Line, *, color: bool) -> str:
         else span.text
         for span in line
     )
+
+
+def _uncommanded(line: Line) -> Line:
+    """The line, so that no log takes it for a command: a word may have come to its begin."""
+    text = "".join(span.text for span in line)
+    if not text.lstrip().startswith("::"):
+        return line
+    at = next(i for i, span in enumerate(line) if span.text.strip())
+    changed = line[at]._replace(text=line[at].text.replace(":", r"\x3a", 1))
+    return (*line[:at], changed, *line[at + 1 :])
 
 
 def _title(page: Page, width: int | None) -> Iterator[Line]:

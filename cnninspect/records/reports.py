@@ -75,7 +75,7 @@ def rebuilt(kind: Any, data: Any) -> Any:
 def _builder(kind: Any) -> Callable[[Any], Any]:
     """What makes a value of that type of plain data."""
     if kind is NamedTensor:
-        return lambda d: NamedTensor(d["name"], TensorSpec(tuple(d["shape"]), d["dtype"]))
+        return _tensor
     if dataclasses.is_dataclass(kind):
         return _record(typing.cast(type, kind))
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -101,6 +101,15 @@ def _record(kind: type) -> Callable[[Any], Any]:
         return kind(**{name: b(data[name]) for name, b in builders.items() if name in data})
 
     return build
+
+
+def _tensor(data: Any) -> NamedTensor:
+    """A tensor, whose shape stands beside its name."""
+    text, size = _scalar(str), _scalar(int)
+    if not isinstance(data["shape"], list):
+        raise TypeError(f"{data['shape']!r} is no shape")
+    shape = tuple(size(value) for value in data["shape"])
+    return NamedTensor(text(data["name"]), TensorSpec(shape, text(data["dtype"])))
 
 
 def _scalar(kind: type) -> Callable[[Any], Any]:

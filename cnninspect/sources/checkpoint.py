@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from cnninspect.errors import BadReference
 from cnninspect.records.checkpoint import Checkpoint
 from cnninspect.records.models import GraphFile, LoadedModel, Reference
 from cnninspect.sources.checkpoints import kind_of, read_checkpoint
 
-PROGRAMS = {"torchscript": "pt", "pt2": "pt2", "onnx": "onnx"}
-"""Sources by kind, for a program in a file with the suffix of a checkpoint."""
-
 
 def load(reference: Reference) -> LoadedModel | GraphFile:
-    """The program in a file, where it holds one after all.
+    """Nothing: a file that is named as weights is read as weights, whatever it holds.
+
+    Its content never picks a loader that could run code.
 
     Raises:
         BadReference: it is a checkpoint: weights without a network.
-        FileMissing, FileUnreadable: there is no such file, or it is neither.
+        FileMissing, FileUnreadable: there is no such file, or it is no checkpoint.
     """
-    from cnninspect.sources.registry import SOURCES, source
-
-    scheme = PROGRAMS.get(kind_of(reference.name))
-    if scheme in SOURCES:
-        loaded: LoadedModel | GraphFile = source(scheme).load(reference)
-        return loaded
     read_checkpoint(reference.name)  # says what is wrong with a file that is none
     raise BadReference(
         reference.text,
@@ -35,10 +26,11 @@ def load(reference: Reference) -> LoadedModel | GraphFile:
 
 
 def table(reference: Reference) -> Checkpoint | None:
-    """The tensors of a checkpoint; None where the reference names none, but a program.
+    """The tensors of a checkpoint; None where a `.pt` holds a TorchScript program.
 
     Raises:
         FileMissing, FileUnreadable: there is no such file, or it is no checkpoint.
     """
-    path = Path(reference.name)
-    return None if kind_of(path) in PROGRAMS else read_checkpoint(path)
+    if reference.source == "pt" and kind_of(reference.name) == "torchscript":
+        return None
+    return read_checkpoint(reference.name)

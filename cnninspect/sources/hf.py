@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,8 +23,8 @@ from cnninspect.errors import (
     UnknownSetting,
     first_line,
 )
+from cnninspect.files import exists, is_folder, opened
 from cnninspect.records.models import LoadedModel, ModelInfo, Reference
-from cnninspect.sources.checkpoints.kinds import opened
 from cnninspect.sources.construction import construct, other_peoples_code
 from cnninspect.sources.hf_inputs import TOKENS, default_inputs
 from cnninspect.sources.keywords import literal
@@ -104,12 +105,14 @@ def read_configuration(path: Path) -> dict[str, Any]:
 
 
 def _path(reference: Reference) -> Path:
-    path = Path(reference.name).expanduser()
-    if path.is_dir():
+    path = Path(reference.name)
+    with suppress(RuntimeError):  # there is no such user: then it is a name like any other
+        path = path.expanduser()
+    if is_folder(path):
         path /= FILE
-        if not path.exists():
+        if not exists(path):
             raise FileMissing(path)
-    elif not path.exists():
+    elif not exists(path):
         raise FileMissing(
             path, f"hf: takes a {FILE} or its folder, and downloads nothing from the hub"
         )

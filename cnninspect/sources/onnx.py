@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from cnninspect.errors import FileMissing, UnknownSetting
+from cnninspect.files import exists
 from cnninspect.records.models import GraphFile, ModelInfo, Reference
 
 
@@ -17,7 +19,9 @@ def load(reference: Reference) -> GraphFile:
     """
     if reference.settings:
         raise UnknownSetting(reference.name, reference.settings[0][0], ())
-    path = Path(reference.name).expanduser()
-    if not path.exists():
+    path = Path(reference.name)
+    with suppress(RuntimeError):  # there is no such user: then it is a name like any other
+        path = path.expanduser()
+    if not exists(path):
         raise FileMissing(path)
     return GraphFile(ModelInfo(reference.text, "onnx", reference.text), path)

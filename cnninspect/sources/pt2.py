@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from cnninspect.errors import FileUnreadable, UnknownSetting, first_line
+from cnninspect.files import opened
 from cnninspect.records.models import InputRequest, LoadedModel, ModelInfo, Reference
-from cnninspect.sources.checkpoints.kinds import kind_of_stream, opened
+from cnninspect.sources.checkpoints.kinds import kind_of_stream
 from cnninspect.sources.checkpoints.malformed import Malformed
 from cnninspect.sources.construction import other_peoples_code
 

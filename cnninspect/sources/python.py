@@ -26,8 +26,8 @@ from cnninspect.errors import (
     did_you_mean,
     first_line,
 )
+from cnninspect.files import opened
 from cnninspect.records.models import LoadedModel, ModelInfo, Reference
-from cnninspect.sources.checkpoints.kinds import opened
 from cnninspect.sources.construction import construct, other_peoples_code
 from cnninspect.sources.keywords import arguments_of, keyword_arguments
 from cnninspect.sources.torchvision_operators import with_operators_defined

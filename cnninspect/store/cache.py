@@ -31,7 +31,11 @@ AT_ONCE = 500
 
 
 def cache_folder() -> Path:
-    """Where this package may keep what it can make again: `CNNINSPECT_CACHE`, or the system's."""
+    """Where this package may keep what it can make again: `CNNINSPECT_CACHE`, or the system's.
+
+    Raises:
+        RuntimeError: there is no home folder to look in.
+    """
     chosen = os.environ.get("CNNINSPECT_CACHE")
     if chosen:
         return Path(chosen).expanduser()
@@ -48,17 +52,23 @@ class Memory:
     """Texts by key, kept from one run to the next."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.path = (folder or cache_folder()) / FILE
         self.notes: list[str] = []
         """What a person should know: why nothing is remembered."""
+        self.path = Path(FILE)
+        try:
+            self.path = (folder or cache_folder()) / FILE
+        except RuntimeError as problem:  # the system knows no home folder of this user
+            self.notes.append(f"results are not remembered: {problem}")
 
     def recall(self, keys: Sequence[str]) -> dict[str, str]:
         """What is kept under these keys."""
-        if self.notes or not self.path.exists():
+        if self.notes:
             return {}
         try:
+            if not self.path.exists():
+                return {}
             return self._repaired(lambda: self._recall(keys))
-        except (sqlite3.Error, OSError) as problem:
+        except (sqlite3.Error, OSError, ValueError) as problem:
             self._give_up(problem)
             return {}
 
@@ -69,7 +79,7 @@ class Memory:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._repaired(lambda: self._keep(texts.items()))
-        except (sqlite3.Error, OSError) as problem:
+        except (sqlite3.Error, OSError, ValueError) as problem:
             self._give_up(problem)
 
     def _recall(self, keys: Sequence[str]) -> dict[str, str]:
@@ -82,7 +92,8 @@ class Memory:
                 marks = ",".join("?" * len(part))
                 query = f"SELECT key, value FROM results WHERE key IN ({marks})"
                 found.update(connection.execute(query, part).fetchall())
-        return found
+        # Another program may have put anything there.
+        return {key: text for key, text in found.items() if isinstance(text, str)}
 
     def _keep(self, texts: Iterable[tuple[str, str]]) -> None:
         now = time.time()

@@ -43,8 +43,19 @@ def _names_in(source: str, memory: Memory | None) -> tuple[str, ...]:
     text = json.dumps(["names", source, versions(source)])
     key = hashlib.sha256(text.encode()).hexdigest()
     kept = memory.recall([key]).get(key)
-    if kept is not None:
-        return tuple(json.loads(kept))
+    if kept is not None and (remembered := _names_of(kept)) is not None:
+        return remembered
     names = tuple(entry.name for entry in registry.entries((source,)))
     memory.keep({key: json.dumps(names)})
     return names
+
+
+def _names_of(text: str) -> tuple[str, ...] | None:
+    """The names in what was remembered; None: it is something else."""
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return None
+    return tuple(names)

@@ -52,6 +52,12 @@ def read_outcome(line: str) -> Outcome:
     Raises:
         TypeError, KeyError, ValueError: the line is damaged, or from another version.
     """
-    ((kind, data),) = json.loads(line).items()
+    try:
+        content = json.loads(line)
+    except RecursionError as problem:
+        raise ValueError("it is nested too deeply") from problem
+    if not isinstance(content, dict):
+        raise TypeError(f"an outcome is not made of a {type(content).__name__}")
+    ((kind, data),) = content.items()
     outcome: Outcome = rebuilt({"Figures": Figures, "Unmeasured": Unmeasured}[kind], data)
     return outcome

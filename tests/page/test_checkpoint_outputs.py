@@ -153,3 +153,39 @@ def test_columns_of_networks_have_their_like():
     for name in ("parameters", "parameter_bytes", "output"):
         assert render(weights(), columns=(name,))
     assert render(weights(), sort="parameters") == render(weights(), sort="elements")
+
+
+@pytest.mark.parametrize("options", [{}, {"sort": "bytes"}, {"level": 0}])
+def test_the_total_is_computed_once_and_not_anew_for_every_row(options, monkeypatch):
+    asked = []
+    total = Checkpoint.elements.fget
+
+    def counting(report):
+        asked.append(None)
+        return total(report)
+
+    monkeypatch.setattr(Checkpoint, "elements", property(counting))
+    counts = []
+    for size in (10, 100):
+        asked.clear()
+        tensors = tuple(stored(f"a{i}.weight", 3) for i in range(size))
+        render(replace(weights(), tensors=tensors), **options)
+        counts.append(len(asked))
+    assert counts[0] == counts[1] < 10
+
+
+def test_a_long_value_is_cut_in_a_table_and_whole_in_data():
+    report = replace(weights(), metadata=(("notes", "x" * 1_000_000),))
+    text = render(report)
+    assert "(1,000,000 characters)" in " ".join(text.split())
+    assert len(text) < 10_000
+    assert "x" * 1_000_000 in render(report, format="json")
+
+
+def test_names_of_many_levels_make_a_tree_without_copies_of_their_rest():
+    names = ["x"] * 90
+    tensors = tuple(stored(".".join([*names, str(i)]), 1) for i in range(3))
+    (module,) = tree_of(tensors, None).children
+    assert module.name == ".".join(names)
+    assert [child.name for child in module.children] == ["0", "1", "2"]
+    assert [child.path for child in module.children] == [t.name for t in tensors]

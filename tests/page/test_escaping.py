@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -16,11 +17,28 @@ from random_reports import any_names, summaries
 from cnninspect.commands.explain.report import ExplainedOperation, ExplainedTensor, Explanation
 from cnninspect.commands.list.report import Listing
 from cnninspect.metrics.summary import Coverage, EngineInfo, Uncounted
-from cnninspect.page.escaping import UNSAFE, csv_text, markdown_code, markdown_text, visible
+from cnninspect.page.escaping import csv_text, json_text, markdown_code, markdown_text, visible
 from cnninspect.page.formats import render
+from cnninspect.page.page import Notice, Page
+from cnninspect.page.terminal import write_terminal
 from cnninspect.records.costs import CostState
 from cnninspect.records.entries import ModelEntry, Setting
 from cnninspect.records.models import ModelInfo
+
+UNSEEN = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180f\u2800\u3164\ufe0f\uffa0\U000e0100"
+"""Blank letters and marks, which their category does not tell."""
+
+
+def hidden_in(text: str) -> list[str]:
+    """Signs that do not show, line breaks aside, by Python's own table of Unicode."""
+    categories = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    return [
+        f"U+{ord(sign):04X}"
+        for sign in text
+        if sign != "\n"
+        and (unicodedata.category(sign) in categories or sign in UNSEEN or sign == "\xa0")
+    ]
+
 
 HOSTILE = (
     "[red]x[/red]",
@@ -47,6 +65,19 @@ HOSTILE = (
     "# heading",
     "half\ud800",
     " spaces ",
+    "no\xa0break",
+    "word\u2060joiner",
+    "soft\u00adhyphen",
+    "arabic\u061cmark",
+    "vowel\u180eseparator",
+    "tag\U000e0041",
+    "private\ue000",
+    "line\u2028separator",
+    *(f"blank{sign}sign" for sign in UNSEEN),
+    "::error file=x::forged",
+    "  ::stop-commands::token",
+    "##[error]forged",
+    "x ##vso[task.setvariable]",
 )
 
 
@@ -97,14 +128,14 @@ def as_github_shows(text: str) -> Cells:
 def test_terminal_prints_names_as_they_are_spelt(name):
     text = render(hostile_summary(name), width=None)
     assert visible(name).strip() in text
-    assert not UNSAFE.search(text.replace("\n", ""))
+    assert not hidden_in(text)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_colours_are_ours_alone(name):
     text = render(hostile_summary(name), width=100, color=True)
     ours = re.sub(r"\x1b\[(0|1|2|3[2367])m", "", text)
-    assert not UNSAFE.search(ours.replace("\n", ""))
+    assert not hidden_in(ours)
 
 
 def test_line_breaks_in_names_add_no_lines():
@@ -160,7 +191,7 @@ def test_csv_leaves_harmless_names_alone():
 def test_json_keeps_names_and_is_safe_to_print(name):
     text = render(hostile_summary(name), format="json")
     assert json.loads(text)["layers"][1]["path"] == name
-    assert not UNSAFE.search(text.replace("\n", ""))
+    assert not hidden_in(text)
 
 
 def hostile_listing(name: str) -> Listing:
@@ -187,7 +218,7 @@ def test_other_reports_are_as_safe(make, name):
     report = make(name)
     for written_as in ("table", "markdown", "html", "csv", "json"):
         text = render(report, format=written_as)
-        assert not UNSAFE.search(text.replace("\n", ""))
+        assert not hidden_in(text)
     tags = as_github_shows(render(report, format="markdown")).tags
     assert not tags & {"script", "img", "a", "em", "pre", "h1", "b"}
     assert not Cells(render(report, format="html")).tags & {"script", "img", "a", "em", "h1"}
@@ -198,5 +229,37 @@ def test_other_reports_are_as_safe(make, name):
 @settings(max_examples=40, deadline=None)
 def test_any_name_whatever_can_be_written(summary, written_as):
     text = render(summary, format=written_as)
-    assert not UNSAFE.search(text.replace("\n", ""))
+    assert not hidden_in(text)
     text.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "sign", ["\u061c", "\xad", "\u3164", "\ufeff", "\ud800", "\U000e0041", "\x7f"]
+)
+def test_a_sign_that_does_not_show_is_spelt_by_its_number(sign):
+    code = ord(sign)
+    spelt = f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    assert visible(f"a{sign}b") == f"a{spelt if code < 65536 else f'{chr(92)}U{code:08x}'}b"
+    assert json.loads(json_text(json.dumps(f"a{sign}b", ensure_ascii=False))) == f"a{sign}b"
+
+
+def test_letters_of_every_script_stay_as_they_are():
+    assert visible("é Ω 漢字 한글 العربية हिन्दी 👍") == "é Ω 漢字 한글 العربية हिन्दी 👍"
+
+
+COMMAND = re.compile(r"(?m)^\s*::|##\[|##vso\[", re.IGNORECASE)
+"""What the logs of GitHub and Azure take for a command."""
+
+
+@pytest.mark.parametrize("written_as", ["table", "csv", "json", "markdown"])
+@pytest.mark.parametrize("name", [name for name in HOSTILE if "::" in name or "##" in name])
+def test_no_line_is_a_command_to_a_log(name, written_as):
+    assert not COMMAND.search(render(hostile_summary(name), format=written_as, width=60))
+
+
+@pytest.mark.parametrize("width", range(20, 40))
+def test_a_word_that_is_broken_begins_no_line_as_a_command(width):
+    page = Page("::title", "", (Notice("a" * 30 + "::error::forged ::warning::forged"),))
+    text = write_terminal(page, width=width, color=False)
+    assert "forged" in text.replace("\n", "")
+    assert not COMMAND.search(text)

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 
 from cnninspect.commands.summary.rendering import SummaryView, table_of
 from cnninspect.metrics.summary import Counts
+from cnninspect.page import fitting
 from cnninspect.page.fitting import cut_end, cut_front, fit, flowed, wrapped
 from cnninspect.page.formats import render
 from cnninspect.page.layer_columns import COLUMNS
@@ -159,3 +160,25 @@ def test_a_model_without_layers_or_work_can_be_shown():
     text = render(empty)
     assert "parameters   0" in text
     assert "MACs         0 · FLOPs 0" in text
+
+
+def test_a_long_word_is_cut_in_time_that_grows_with_its_length_alone(monkeypatch):
+    measured = []
+
+    def counting(text):
+        measured.append(len(text))
+        return cell_len(text)
+
+    monkeypatch.setattr(fitting, "cell_len", counting)
+    for length in (10_000, 40_000):
+        measured.clear()
+        lines = wrapped("a" * length + " b", 40)
+        assert "".join(lines).count("a") == length
+        assert sum(measured) < 8 * length
+
+
+@given(st.text(alphabet="ab漢é\u0301👍🏽 ", max_size=120), st.integers(2, 30))
+def test_a_word_that_is_cut_keeps_all_its_signs(text, width):
+    lines = wrapped(text, width)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(cell_len(line) <= width for line in lines)

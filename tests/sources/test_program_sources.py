@@ -89,6 +89,7 @@ def files(tmp_path_factory):
         "scripted": scripted(folder / "scripted.pt", Net()),
         "traced": scripted(folder / "traced.pt", Net(), example=picture),
         "scripted.pth": scripted(folder / "scripted.pth", Net()),
+        "exported.bin": exported(folder / "exported.bin", Net(), (picture,)),
     }
 
 
@@ -103,8 +104,7 @@ def rows(report):
 
 @pytest.mark.parametrize(
     ("name", "batch", "size"),
-    [("fixed", 2, 32), ("any batch", 1, 32), ("scripted", 1, 224), ("traced", 1, 224),
-     ("scripted.pth", 1, 224)],
+    [("fixed", 2, 32), ("any batch", 1, 32), ("scripted", 1, 224), ("traced", 1, 224)],
 )  # fmt: skip
 def test_the_layers_of_a_program_have_their_names_types_and_counts(files, name, batch, size):
     report = cnninspect.summarize(files[name])
@@ -119,6 +119,18 @@ def test_the_layers_of_a_program_have_their_names_types_and_counts(files, name, 
     assert layers[2].output_shapes == ((batch, 8, size - 2, size - 2),)
     assert layers[4].calls == 1
     assert any("torch's own loader" in note for note in report.engine.notes)
+
+
+@pytest.mark.parametrize("name", ["scripted.pth", "exported.bin"])
+def test_a_program_under_the_name_of_weights_is_not_loaded(files, name, monkeypatch):
+    def loaded(*_, **__):
+        raise AssertionError("torch's loader was called")
+
+    monkeypatch.setattr(torch.jit, "load", loaded)
+    monkeypatch.setattr(torch.export, "load", loaded)
+    for refuse in (cnninspect.trace, cnninspect.summarize):
+        with pytest.raises(FileUnreadable, match="not a checkpoint"):
+            refuse(files[name])
 
 
 def test_a_program_takes_what_it_was_exported_with(files):

@@ -46,6 +46,8 @@ def parse_budget(text: str, path: str) -> BudgetFile:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise FileUnreadable(path, f"it is not TOML: {problem}") from problem
+    except (RecursionError, ValueError) as problem:  # ValueError: a number of thousands of digits
+        raise FileUnreadable(path, f"it is not TOML that can be read: {problem}") from problem
     values = Values(path, lines_of(text))
     models = content.pop("models", {})
     for key in content:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -12,7 +11,7 @@ import typer
 from cnninspect.commands import options
 from cnninspect.commands import options as limits
 from cnninspect.commands.check.rendering import RENDERER
-from cnninspect.commands.output import check_output, show, write_whole
+from cnninspect.commands.output import check_output, say_written, show, write_whole
 from cnninspect.errors import BadOption, Moved, OverBudget, SomeModelsFailed
 from cnninspect.page.formats import FORMATS
 
@@ -197,5 +196,4 @@ def _write_lock(
         names = ", ".join(difference.new.model.reference for difference in differences)
         raise Moved(f"{names} moved since {lock} was written", "--force writes down what is now")
     write_whole(lock, text, force=True)  # models are put in, and none that is there is changed
-    if not quiet:
-        print(f"wrote {lock}", file=sys.stderr)  # noqa: T201
+    say_written(lock, quiet=quiet)

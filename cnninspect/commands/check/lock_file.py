@@ -60,7 +60,7 @@ def read(text: str, path: str) -> dict[str, LockedModel]:
         if content.get("schema") != SCHEMA:
             raise FileUnreadable(path, f"it is no {SCHEMA}", hint)
         return {name: rebuilt(LockedModel, data) for name, data in content["models"].items()}
-    except (ValueError, TypeError, KeyError, AttributeError) as problem:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
         raise FileUnreadable(path, f"it is damaged: {problem}", hint) from problem
 
 

@@ -17,14 +17,8 @@ from cnninspect.commands.check.report import (
     CheckedModel,
     LockedModel,
 )
-from cnninspect.errors import (
-    BadBudget,
-    CnnInspectError,
-    FileMissing,
-    FileUnreadable,
-    NothingToCheck,
-    did_you_mean,
-)
+from cnninspect.errors import BadBudget, CnnInspectError, NothingToCheck, did_you_mean
+from cnninspect.files import exists, read_text
 from cnninspect.metrics.difference import Difference
 from cnninspect.metrics.figures import Unmeasured, check_dtype, figures_of
 from cnninspect.metrics.summarizing import summarize_trace
@@ -95,7 +89,7 @@ class Gate:
     def _subjects_of_file(
         self, model: Subject | None, path: Path, *, may_be_free: bool
     ) -> list[tuple[Subject, Budget]]:
-        content = budget_file.parse_budget(_text(path), str(path))
+        content = budget_file.parse_budget(read_text(path), str(path))
         named = {name: self._with_typed(budget, name) for name, budget in content.models}
         if model is None:
             if not named:
@@ -226,12 +220,12 @@ def read_lock(path: Path) -> dict[str, LockedModel]:
     Raises:
         FileMissing, FileUnreadable: there is none, or it is damaged.
     """
-    return locking.read(_text(path), str(path))
+    return locking.read(read_text(path), str(path))
 
 
 def merged_lock(path: Path, models: Sequence[LockedModel]) -> tuple[str, tuple[Difference, ...]]:
     """The text of a lock file with these models put in, and where they moved from what it said."""
-    known = read_lock(path) if path.exists() else {}
+    known = read_lock(path) if exists(path) else {}
     differences = []
     for model in models:
         before = known.get(model.model.reference)
@@ -240,16 +234,6 @@ def merged_lock(path: Path, models: Sequence[LockedModel]) -> tuple[str, tuple[D
             differences += [found] if found else []
         known[model.model.reference] = model
     return locking.written(known), tuple(differences)
-
-
-def _text(path: Path) -> str:
-    if not path.exists():
-        raise FileMissing(path)
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or "it is not text in UTF-8"
-        raise FileUnreadable(path, reason) from problem
 
 
 def _name(subject: Subject) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Optional
@@ -10,6 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from cnninspect.commands import options
+from cnninspect.commands.application import say_quoted
 from cnninspect.commands.options import parse_inputs
 from cnninspect.commands.output import show
 from cnninspect.errors import ExportFailed, ExportMismatch
@@ -134,7 +134,7 @@ def export(
         )
     except ExportFailed as problem:
         if debug:
-            sys.stderr.write(problem.log)
+            say_quoted(problem.log)
         raise
     except ExportMismatch as problem:
         show(problem.report, format=format, quiet=quiet, human=human)

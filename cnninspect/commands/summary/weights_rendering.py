@@ -107,32 +107,35 @@ class Node:
 def tree_of(tensors: Sequence[StoredTensor], level: int | None, *, fold: bool = False) -> Node:
     """The whole file as a node, with nodes down to `level` names; None: all of them."""
     named = [(tuple(tensor.name.split(".")) if tensor.name else (), tensor) for tensor in tensors]
-    root = _node("", (), named, level)
+    root = _node((), named, level)
     return replace(root, children=folded(root.children)) if fold else root
 
 
 Named = tuple[tuple[str, ...], StoredTensor]
-"""The names of a tensor from here down, and the tensor."""
+"""The names of a tensor from the top down, and the tensor."""
 
 
-def _node(name: str, path: tuple[str, ...], held: Sequence[Named], level: int | None) -> Node:
+def _node(path: tuple[str, ...], held: Sequence[Named], level: int | None) -> Node:
     tensors = tuple(tensor for _, tensor in held)
     if level is not None and len(path) >= level:
-        only = held[0][0] if len(held) == 1 and path else ()
-        return Node(".".join((name, *only)), ".".join((*path, *only)), tensors)
+        only = held[0][0] if len(held) == 1 and path else path
+        return Node(".".join(only[len(path) - 1 :]) if path else "", ".".join(only), tensors)
+    name = path[-1] if path else ""
     return Node(name, ".".join(path), tensors, tuple(_children(path, held, level)))
 
 
 def _children(path: tuple[str, ...], held: Sequence[Named], level: int | None) -> Iterator[Node]:
+    at = len(path)
     below: dict[str, list[Named]] = {}
-    for names, tensor in held:
-        below.setdefault(names[0] if names else "", []).append((names[1:], tensor))
+    for named in held:
+        names = named[0]
+        below.setdefault(names[at] if at < len(names) else "", []).append(named)
     for first, inside in below.items():
-        if not first and all(not names for names, _ in inside):
+        if not first and all(at >= len(names) for names, _ in inside):
             if len(held) > len(inside):
                 yield Node(ITSELF, ".".join(path), tuple(tensor for _, tensor in inside))
             continue
-        child = _node(first, (*path, first), inside, level)
+        child = _node((*path, first), inside, level)
         if len(child.children) == 1 and child.children[0].name != ITSELF:
             only = child.children[0]  # a module that holds nothing else
             child = replace(only, name=f"{child.name}.{only.name}")
@@ -174,6 +177,8 @@ COLUMNS = {
     "stride": Column("stride", Kind.SHAPE, sacrifice=7),
     "shared": Column("shares its bytes with", Kind.PROSE, "shared", sacrifice=1),
 }
+LONG = 200
+"""Characters of a value that are shown in a table; data have all of them."""
 NAMES_SHOWN = 12
 """Names that a pickle asks for, and other values, that are shown; more are counted."""
 
@@ -217,7 +222,7 @@ def _table(report: Checkpoint, view: CheckpointView) -> Table:
     else:
         level = TABLE_LEVEL if view.level == "auto" else view.level
         root = tree_of(report.tensors, level, fold=view.fold)
-        rows, remarks = list(_tree_rows(root, report, view, names)), []
+        rows, remarks = list(_tree_rows(root, report.elements, view, names)), []
         if view.fold:
             remarks.append("×n: n modules in a row that are alike; the row counts one of them")
         if any(_hides(node) for node in _all(root)):
@@ -241,22 +246,22 @@ def _hides(node: Node) -> bool:
 
 
 def _tree_rows(
-    root: Node, report: Checkpoint, view: CheckpointView, names: Sequence[str]
+    root: Node, elements: int, view: CheckpointView, names: Sequence[str]
 ) -> Iterator[tuple[Cell, ...]]:
-    yield _row(root, Cell("all tensors", Style.STRONG), report, view, names)
-    yield from _branches(root, "", report, view, names)
+    yield _row(root, Cell("all tensors", Style.STRONG), elements, view, names)
+    yield from _branches(root, "", elements, view, names)
 
 
 def _branches(
-    node: Node, below: str, report: Checkpoint, view: CheckpointView, names: Sequence[str]
+    node: Node, below: str, elements: int, view: CheckpointView, names: Sequence[str]
 ) -> Iterator[tuple[Cell, ...]]:
     for child in node.children:
         is_last = child is node.children[-1]
         mark = f"  ×{child.times}" if child.times > 1 else ""
         guide = below + ("└─ " if is_last else "├─ ")
         name = Cell(child.name, guide=guide, mark=mark, full=child.path)
-        yield _row(child, name, report, view, names)
-        yield from _branches(child, below + ("   " if is_last else "│  "), report, view, names)
+        yield _row(child, name, elements, view, names)
+        yield from _branches(child, below + ("   " if is_last else "│  "), elements, view, names)
 
 
 def _flat_rows(
@@ -264,26 +269,30 @@ def _flat_rows(
 ) -> list[tuple[Cell, ...]]:
     ordered = sorted(report.tensors, key=view.order)
     listed = ordered if view.top is None else ordered[: view.top]
+    elements = report.elements
     rows = [
-        _row(Node(t.name, t.name, (t,)), Cell(t.name or "(the file itself)"), report, view, names)
+        _row(Node(t.name, t.name, (t,)), Cell(t.name or "(the file itself)"), elements, view, names)
         for t in listed
     ]
     if rest := tuple(ordered[len(listed) :]):
         name = Cell(f"({plural(len(rest), 'other')})", Style.FAINT)
-        rows.append(_row(Node("", "", rest), name, report, view, names))
+        rows.append(_row(Node("", "", rest), name, elements, view, names))
     return rows
 
 
 def _row(
-    node: Node, name: Cell, report: Checkpoint, view: CheckpointView, names: Sequence[str]
+    node: Node, name: Cell, elements: int, view: CheckpointView, names: Sequence[str]
 ) -> tuple[Cell, ...]:
     style = Style.FAINT if node.children and node.path else Style.PLAIN
-    texts = _texts(node, report, human=view.human)
+    texts = _texts(node, elements, human=view.human)
     return tuple(name if key == "path" else Cell(texts[key], style) for key in names)
 
 
-def _texts(node: Node, report: Checkpoint, *, human: bool) -> dict[str, str]:
-    """What stands in each column, for a tensor or for a module that holds some."""
+def _texts(node: Node, of_all: int, *, human: bool) -> dict[str, str]:
+    """What stands in each column, for a tensor or for a module that holds some.
+
+    `of_all` is how many elements the whole file has.
+    """
     tensor = node.tensor
     dtypes = list(dict.fromkeys(t.spec.dtype for t in node.tensors))
     elements = tensor.spec.numel if tensor else node.elements
@@ -293,7 +302,7 @@ def _texts(node: Node, report: Checkpoint, *, human: bool) -> dict[str, str]:
         "dtype": dtypes[0] if len(dtypes) == 1 else plural(len(dtypes), "dtype"),
         "tensors": f"{len(node.tensors):,}",
         "elements": count(elements, human=human),
-        "share": "" if tensor and tensor.shares_with else share(elements, report.elements),
+        "share": "" if tensor and tensor.shares_with else share(elements, of_all),
         "bytes": count(size, human=human, unit="B"),
         "storage": tensor.storage if tensor else "",
         "offset": f"{tensor.offset:,}" if tensor else "",
@@ -323,13 +332,18 @@ def _facts(report: Checkpoint, *, human: bool) -> Iterator[Fact]:
         known = [found.name for found in report.globals if found.allowed]
         text = _first(known) or "none that safe loading knows"
         yield Fact("asks for", f"{text} (looked up by torch.load, not here)")
-    values = [f"{key}: {value}" if key else value for key, value in report.metadata]
+    values = [f"{key}: {_begin(value)}" if key else _begin(value) for key, value in report.metadata]
     if values:
         yield Fact("other values", _first(values, between=" · "))
     said = "torch.load would refuse" if warning(report) else None
     for note in report.notes:
         if said is None or not note.startswith(said):  # the warning says it
             yield Fact("note", note)
+
+
+def _begin(value: str) -> str:
+    """A value, or the begin of a long one: training notes may take a megabyte."""
+    return value if len(value) <= LONG else f"{value[:LONG]}… ({len(value):,} characters)"
 
 
 def _first(words: Sequence[str], between: str = ", ") -> str:

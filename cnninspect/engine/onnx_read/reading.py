@@ -13,7 +13,7 @@ from cnninspect.engine.onnx_read.dtypes import BITS_OF
 from cnninspect.engine.onnx_read.errors import Malformed
 from cnninspect.engine.onnx_read.external import Neighbours
 from cnninspect.engine.onnx_read.protobuf import DEEPEST, LARGE, MARK, without_values
-from cnninspect.errors import FileMissing, FileUnreadable
+from cnninspect.files import opened
 
 LFS = b"version https://git-lfs"
 UPGRADE = "pip install --upgrade onnx may know it"
@@ -31,10 +31,6 @@ def read(path: Path) -> ModelProto:
             where they should be.
         Malformed: its graph makes no sense.
     """
-    if not path.exists():
-        raise FileMissing(path)
-    if not path.is_file():
-        raise FileUnreadable(path, "it is no file")
     model = _parsed(path)
     _check_text(model)
     _check_versions(model)
@@ -43,17 +39,14 @@ def read(path: Path) -> ModelProto:
 
 
 def _parsed(path: Path) -> ModelProto:
-    try:
-        with open(path, "rb") as file:
-            start = file.read(len(LFS))
-            if not start:
-                raise Malformed("it is empty")
-            if start == LFS:
-                raise Malformed("it is a pointer of Git LFS, not the file", "git lfs pull gets it")
-            with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-                shell = without_values(content)
-    except OSError as problem:
-        raise FileUnreadable(path, problem.strerror or str(problem)) from problem
+    with opened(path) as (file, _):
+        start = file.read(len(LFS))
+        if not start:
+            raise Malformed("it is empty")
+        if start == LFS:
+            raise Malformed("it is a pointer of Git LFS, not the file", "git lfs pull gets it")
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            shell = without_values(content)
     if len(shell) >= 2**31:
         raise Malformed("its graph without weights is over 2 GB")
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from cnninspect.engine.onnx_write.exporting import DATA_SUFFIX
 from cnninspect.errors import BadOption, FileExists, FileUnwritable
+from cnninspect.files import NAME_KEPT, check_output, move_into_place
 
 CHUNK = 1 << 20
 
@@ -26,12 +26,7 @@ def check_place(path: Path, *, force: bool) -> None:
     """
     if path.suffix.lower() != ".onnx":
         raise BadOption("--output", path, "a file that ends in .onnx")
-    if path.is_dir():
-        raise FileUnwritable(path, "it is a folder")
-    if not path.parent.is_dir():
-        raise FileUnwritable(path, "its folder does not exist")
-    if path.exists() and not force:
-        raise FileExists(path)
+    check_output(path, force=force)
 
 
 def data_beside(path: Path) -> Path:
@@ -47,7 +42,7 @@ def workshop(path: Path) -> Iterator[Path]:
         FileUnwritable: the system does not let us.
     """
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:NAME_KEPT]}.", dir=path.parent))
     except OSError as problem:
         raise FileUnwritable(path, problem.strerror or str(problem)) from problem
     try:
@@ -70,8 +65,8 @@ def put_into_place(folder: Path, path: Path, *, force: bool) -> None:
     if made.exists():
         if data.exists() and not force:
             raise FileExists(data)
-        os.replace(made, data)
-    os.replace(folder / path.name, path)
+        move_into_place(made, data)
+    move_into_place(folder / path.name, path)
 
 
 def sha256_of(path: Path) -> str:

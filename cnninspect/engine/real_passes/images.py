@@ -16,9 +16,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cnninspect.errors import BadOption, FileMissing, FileUnreadable, MissingLibrary
+from cnninspect.files import exists, is_folder, opened, reason_of
 from cnninspect.records.passes import DataUsed
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+DECODERS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
+"""Whatever a file is called, only these look at it: others of Pillow's start other programs."""
+MOST_PIXELS = 64 << 20
+"""Of an image, before it is made smaller: 8,192 each way."""
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's red, green and blue between 0 and 1: what pretrained networks expect."""
 
@@ -73,11 +78,15 @@ class Folder:
             self._pillow = import_module("PIL.Image")
         except ImportError as problem:
             raise MissingLibrary("pillow", "data", f"--data {self.path}") from problem
-        if not self.path.exists():
+        if not exists(self.path):
             raise FileMissing(self.path, "--data takes random, digits or a folder of class folders")
-        if not self.path.is_dir():
+        if not is_folder(self.path):
             raise BadOption("--data", self.path, "random, digits or a folder of class folders")
-        folders = sorted(p for p in self.path.iterdir() if p.is_dir() and p.name[0] != ".")
+        try:
+            inside = [p for p in self.path.iterdir() if p.name[0] != "."]
+        except OSError as problem:
+            raise FileUnreadable(self.path, reason_of(problem)) from problem
+        folders = sorted(p for p in inside if os.path.isdir(p))
         self.classes = tuple(folder.name for folder in folders)
         self.files = [(f, i) for i, folder in enumerate(folders) for f in _images_in(folder)]
         if not self.files:
@@ -113,7 +122,12 @@ class Folder:
     def _read(self, file: Path, mode: str, size: tuple[int, int]) -> Tensor:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # such as that of an image too large to be honest
-            with self._pillow.open(file) as image:
+            with (
+                opened(file) as (stream, _),
+                self._pillow.open(stream, formats=DECODERS) as image,
+            ):
+                if image.width * image.height > MOST_PIXELS:
+                    raise ValueError(f"{image.width:,} × {image.height:,} pixels are too many")
                 image.draft(mode, (size[1], size[0]))
                 resized: Any = image.convert(mode).resize((size[1], size[0]))
         flat = torch.frombuffer(bytearray(resized.tobytes()), dtype=torch.uint8)

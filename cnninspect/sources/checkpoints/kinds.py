@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-import stat
 import struct
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+import tarfile
+from collections.abc import Iterable
 from typing import IO
 
-from cnninspect.errors import FileMissing, FileUnreadable
+from cnninspect.files import opened
 from cnninspect.sources.checkpoints.malformed import Malformed
 from cnninspect.sources.checkpoints.safetensors_header import MAX_HEADER
 from cnninspect.sources.checkpoints.zip_archive import Archive
 
 LEGACY_MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")
+TAR = (
+    "it begins as an archive of tar, as PyTorch before 0.1.10 wrote it, and two readers could read"
+    " it differently"
+)
 MAX_IR_VERSION = 32
 """Of the ONNX format, which has reached 13."""
 
@@ -37,42 +39,34 @@ def kind_of(path: str | os.PathLike[str]) -> str:
             return "unknown"
 
 
-@contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[tuple[IO[bytes], int]]:
-    """A file that is open for reading, and its size.
-
-    Raises:
-        FileMissing: there is no such file.
-        FileUnreadable: it is a folder or a device, or may not be read.
-    """
-    try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise FileUnreadable(path, "it is a folder", "name a file in it")
-        if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
-            raise FileUnreadable(path, "it is not a regular file")
-        with Path(path).open("rb") as stream:
-            yield stream, os.fstat(stream.fileno()).st_size
-    except (FileNotFoundError, NotADirectoryError):
-        raise FileMissing(path) from None
-    except (OSError, ValueError) as error:  # ValueError: a path with a null character
-        problem = error.strerror if isinstance(error, OSError) else str(error)
-        raise FileUnreadable(path, problem or type(error).__name__) from error
-
-
 def kind_of_stream(stream: IO[bytes], file_bytes: int) -> str:
     """The same for an open file, which is at its begin afterwards.
 
     Raises:
-        Malformed: it is a zip archive that cannot be read.
+        Malformed: it is a zip archive that cannot be read, or an archive of tar.
     """
     stream.seek(0)
-    head = stream.read(512)
+    head = stream.read(tarfile.BLOCKSIZE)
+    if is_tar(head):
+        raise Malformed(TAR, "save it anew with torch.save")
     kind = kind_of_head(head)
     if kind == "zip":
         kind = kind_of_entries(Archive(stream, file_bytes).entries)
     stream.seek(0)
     return kind
+
+
+def is_tar(head: bytes) -> bool:
+    """Whether a file begins as an archive of tar does, by the checksum of its first entry.
+
+    PyTorch tries that first, whatever else the file may be: such an archive can hold other pickles
+    than those that a reader of its other format finds.
+    """
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except (tarfile.HeaderError, ValueError):  # ValueError: a number that is none
+        return False
+    return True
 
 
 def kind_of_head(head: bytes) -> str:
@@ -93,7 +87,7 @@ def kind_of_head(head: bytes) -> str:
 
 def kind_of_entries(names: Iterable[str]) -> str:
     """The kind of a zip archive by the names of its entries."""
-    inner = {name.partition("/")[2] for name in names}
+    inner = {name.partition("/")[2].lower() for name in names}  # as PyTorch's reader, past case
     if "constants.pkl" in inner or any(name.startswith("code/") for name in inner):
         return "torchscript"
     if "data.pkl" in inner:

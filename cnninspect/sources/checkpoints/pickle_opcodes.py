@@ -16,8 +16,8 @@ from typing import IO, Any
 from cnninspect.sources.checkpoints.malformed import Malformed, excerpt
 from cnninspect.sources.checkpoints.symbols import Call, Global, Pairs, Persistent
 
-MAX_OPCODES = 3_000_000
-"""A checkpoint takes about 40 for each of its tensors."""
+MAX_OPCODES = 9_000_000
+"""A checkpoint takes about 30 for each of its tensors."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ Source: `_legacy_load` in `torch/serialization.py` of PyTorch.
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import IO, cast
 
 from cnninspect.records.checkpoint import Checkpoint
@@ -56,15 +57,17 @@ def read_pytorch_legacy(stream: IO[bytes], file_bytes: int) -> Checkpoint:
         Malformed: it is not one.
     """
     bounded = cast(IO[bytes], BoundedStream(stream, MAX_PICKLES))
-    magic = interpret(bounded).value
-    if magic != MAGIC:
+    magic = interpret(bounded)
+    if magic.value != MAGIC:
         raise Malformed("it is a pickle, but not one of torch.save", "save it with torch.save")
-    for _ in ("protocol", "machine"):
-        interpret(bounded)
-    pickled, keys = interpret(bounded), interpret(bounded).value
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+    protocol, machine, pickled, keys = (interpret(bounded) for _ in range(4))
+    if not isinstance(keys.value, list) or not all(isinstance(key, str) for key in keys.value):
         raise Malformed("its list of storages cannot be read")
-    held = stored_bytes(stream, [str(key) for key in keys], widths(pickled), file_bytes)
+    parts = (magic, protocol, machine, pickled, keys)  # torch.load runs each of them
+    pickled = replace(
+        pickled, globals=tuple(dict.fromkeys(name for part in parts for name in part.globals))
+    )
+    held = stored_bytes(stream, [str(key) for key in keys.value], widths(pickled), file_bytes)
 
     def locate(key: str) -> tuple[str, int] | None:
         return (key, held[key]) if key in held else None

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import IO
 
 from cnninspect.errors import FileUnreadable
+from cnninspect.files import opened
 from cnninspect.records.checkpoint import Checkpoint
-from cnninspect.sources.checkpoints.kinds import kind_of, kind_of_stream, opened
+from cnninspect.sources.checkpoints.kinds import kind_of, kind_of_stream
 from cnninspect.sources.checkpoints.malformed import Malformed
 from cnninspect.sources.checkpoints.pytorch_legacy import read_pytorch_legacy
 from cnninspect.sources.checkpoints.pytorch_zip import read_pytorch_zip
@@ -24,8 +25,12 @@ READERS: dict[str, Callable[[IO[bytes], int], Checkpoint]] = {
 }
 """Reader by kind."""
 
-PROGRAMS = {"torchscript": "a TorchScript program", "pt2": "an exported program", "onnx": "ONNX"}
-"""Kinds that hold a graph and belong to other sources."""
+PROGRAMS = {
+    "torchscript": ("a TorchScript program", ".pt"),
+    "pt2": ("a program of torch.export", ".pt2"),
+    "onnx": ("an ONNX graph", ".onnx"),
+}
+"""Kinds that hold a graph, and the names under which other sources read them."""
 
 MISTAKEN = (
     (b"version https://git-lfs", "a pointer of Git LFS, not the file itself", "git lfs pull"),
@@ -67,7 +72,11 @@ def _read(stream: IO[bytes], file_bytes: int, path: Path) -> Checkpoint:
     if kind == "sharded index":
         return read_sharded_index(stream, path.parent, _read_shard)
     if kind in PROGRAMS:
-        raise Malformed(f"it is {PROGRAMS[kind]}, not a checkpoint", f"cnninspect summary {path}")
+        what, suffix = PROGRAMS[kind]
+        raise Malformed(
+            f"it is {what}, not a checkpoint",
+            f"a file of weights is only read as one; if you trust it, give it a name in {suffix}",
+        )
     head = stream.read(64).lstrip()
     for begin, what, hint in MISTAKEN:
         if head.startswith(begin):

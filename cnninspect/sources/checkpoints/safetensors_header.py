@@ -17,10 +17,11 @@ from typing import IO, Any, NamedTuple, TypeGuard
 from cnninspect.records.checkpoint import Checkpoint, StoredTensor
 from cnninspect.records.tensors import BITS, TensorSpec
 from cnninspect.sources.checkpoints.malformed import Malformed, excerpt
+from cnninspect.sources.checkpoints.tables import check_number
 
 MAX_HEADER = 100_000_000
 """Bytes, as the format's own library allows."""
-MAX_VALUES = 5_000_000
+MAX_VALUES = 3_000_000
 """Values in a header, about eight for each tensor; each takes memory far beyond its own text."""
 MAX_NAME = 1000
 MAX_LEVELS = 100
@@ -72,6 +73,7 @@ def read_safetensors(stream: IO[bytes], file_bytes: int) -> Checkpoint:
     metadata = table.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise Malformed("its __metadata__ is not text by name")
+    check_number(len(table))
     rows = [row_of(name, entry) for name, entry in table.items()]
     check_layout(rows, file_bytes - 8 - length)
     return Checkpoint(

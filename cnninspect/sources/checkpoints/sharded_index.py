@@ -15,6 +15,7 @@ from typing import IO
 from cnninspect.records.checkpoint import Checkpoint
 from cnninspect.sources.checkpoints.malformed import Malformed, excerpt
 from cnninspect.sources.checkpoints.safetensors_header import MAX_HEADER, parse
+from cnninspect.sources.checkpoints.tables import check_number
 
 MAX_SHARDS = 10_000
 
@@ -38,6 +39,7 @@ def read_sharded_index(
         for file, shard in shards.items()
         for tensor in shard.tensors
     ]
+    check_number(len(tensors))
     if len({tensor.name for tensor in tensors}) < len(tensors):
         raise Malformed("two of its files hold a tensor of the same name")
     extra = sum(tensor.name not in weight_map for tensor in tensors)

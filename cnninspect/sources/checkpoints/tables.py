@@ -12,6 +12,8 @@ from cnninspect.sources.checkpoints.pickle_opcodes import Pickled
 from cnninspect.sources.checkpoints.tensor_symbols import Rebuilt
 from cnninspect.sources.checkpoints.torch_globals import is_allowed
 
+MAX_TENSORS = 300_000
+"""Of a checkpoint: large mixtures of experts have 100,000."""
 Locate = Callable[[str], "tuple[str, int] | None"]
 """From a storage's key to where it lies and its bytes there; None: the file has no such storage."""
 
@@ -24,6 +26,7 @@ def tabulate(pickled: Pickled, locate: Locate, file_format: str) -> Checkpoint:
     """
     contents = Contents()
     contents.walk("", pickled.value)
+    check_number(len(contents.tensors))
     tensors = [_stored(name, rebuilt, locate) for name, rebuilt in contents.tensors]
     return Checkpoint(
         reference="",
@@ -33,6 +36,12 @@ def tabulate(pickled: Pickled, locate: Locate, file_format: str) -> Checkpoint:
         metadata=tuple(contents.values),
         notes=tuple(_notes(contents, pickled)),
     )
+
+
+def check_number(tensors: int) -> None:
+    """Raises Malformed where a file claims more tensors than a table should have."""
+    if tensors > MAX_TENSORS:
+        raise Malformed(f"it has {tensors:,} tensors; up to {MAX_TENSORS:,} are read")
 
 
 def with_sharing(tensors: Sequence[StoredTensor]) -> tuple[StoredTensor, ...]:

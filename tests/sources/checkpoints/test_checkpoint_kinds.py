@@ -75,13 +75,18 @@ def test_the_kind_is_told_from_the_content(tmp_path, write):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize("write", [torchscript, exported, onnx_model], ids=lambda w: w.__name__)
-def test_a_program_is_left_to_other_commands(tmp_path, write):
-    path = tmp_path / "program"
+@pytest.mark.parametrize(
+    ("write", "suffix"),
+    [(torchscript, ".pt"), (exported, ".pt2"), (onnx_model, ".onnx")],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+@pytest.mark.parametrize("name", ["w.pth", "w.bin", "w.ckpt", "w.safetensors", "w"])
+def test_a_program_is_never_read_as_one_under_the_name_of_weights(tmp_path, write, suffix, name):
+    path = tmp_path / name
     write(path)
     with pytest.raises(FileUnreadable, match="not a checkpoint") as caught:
         read_checkpoint(path)
-    assert caught.value.hint == f"cnninspect summary {path}"
+    assert caught.value.hint.endswith(f"if you trust it, give it a name in {suffix}")
 
 
 @pytest.mark.parametrize(
