@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnninspect.commands.find.report import FoundModel
 from cnninspect.commands.output import check_output, say_written, write_whole
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def draw(report: Comparison | Finding, path: Path | None, *, force: bool, quiet:
     from cnninspect.page.model_plot import picture
     from cnninspect.page.plots import format_of
 
-    on = [m.model.reference for m in report.models if isinstance(m, FoundModel) and m.frontier]
+    on = [m.model.reference for m in report.models if getattr(m, "frontier", False)]
     content = picture(report.models, format_of(path), limits=report.limits, frontier=on)
     write_whole(path, content, force=force)
     say_written(path, quiet=quiet)

@@ -2,23 +2,20 @@
 
 A report's page (see `page`) is written by `terminal`, `markdown` or `webpage`, its rows and its
 data by `plain_data`.  `renderers` says what a command offers so that all of them can be written.
+What writes a format is imported when it is asked for, so that the table costs `--help` nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnninspect.errors import UnknownChoice
-from cnninspect.page.ascii_fallback import drawn, spelled_page
-from cnninspect.page.markdown import write_markdown
-from cnninspect.page.page import Page
-from cnninspect.page.plain_data import write_csv, write_json
-from cnninspect.page.renderers import Renderer, View, renderer_of
-from cnninspect.page.terminal import write_terminal
-from cnninspect.page.webpage import write_html
-from cnninspect.records.reports import Report
+
+if TYPE_CHECKING:
+    from cnninspect.page.renderers import Renderer, View
+    from cnninspect.records.reports import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +28,47 @@ class Format:
     """Whether programs read it: it is UTF-8 whatever a terminal can show."""
 
 
-def _table(page: Page, view: View) -> str:
+def _table(renderer: Renderer[Any, Any], report: Report, view: View) -> str:
+    from cnninspect.page.ascii_fallback import drawn, spelled_page
+    from cnninspect.page.terminal import write_terminal
+
+    page = spelled_page(renderer.page(report, view), view.encoding)
     text = write_terminal(page, width=view.width, color=view.color, has_room=view.has_room)
     return drawn(text, view.encoding)
 
 
-def _markdown(page: Page, view: View) -> str:
+def _json(renderer: Renderer[Any, Any], report: Report, view: View) -> str:
+    from cnninspect.page.plain_data import write_json
+
+    return write_json(renderer.data(report, view))
+
+
+def _csv(renderer: Renderer[Any, Any], report: Report, view: View) -> str:
+    from cnninspect.page.plain_data import write_csv
+
+    return write_csv(*renderer.rows(report, view))
+
+
+def _markdown(renderer: Renderer[Any, Any], report: Report, view: View) -> str:
+    from cnninspect.page.ascii_fallback import drawn, spelled_page
+    from cnninspect.page.markdown import write_markdown
+
+    page = spelled_page(renderer.page(report, view), view.encoding)
     return drawn(write_markdown(page), view.encoding)
 
 
-def _of_page(write: Callable[[Page, View], str]) -> Format:
-    return Format(
-        lambda renderer, report, view: write(
-            spelled_page(renderer.page(report, view), view.encoding), view
-        )
-    )
+def _html(renderer: Renderer[Any, Any], report: Report, view: View) -> str:
+    from cnninspect.page.webpage import write_html
+
+    return write_html(renderer.page(report, view))
 
 
 FORMATS = {
-    "table": _of_page(_table),
-    "json": Format(lambda r, report, view: write_json(r.data(report, view)), is_data=True),
-    "csv": Format(lambda r, report, view: write_csv(*r.rows(report, view)), is_data=True),
-    "markdown": _of_page(_markdown),
-    "html": Format(lambda r, report, view: write_html(r.page(report, view)), is_data=True),
+    "table": Format(_table),
+    "json": Format(_json, is_data=True),
+    "csv": Format(_csv, is_data=True),
+    "markdown": Format(_markdown),
+    "html": Format(_html, is_data=True),
 }
 """By name, in the order in which `--help` shows them."""
 
@@ -69,6 +84,8 @@ def render(report: Report, *, format: str = "table", **options: Any) -> str:  # 
         BadOption: an option's value cannot be used.
         TypeError: the report's view has no option of that name.
     """
+    from cnninspect.page.renderers import renderer_of
+
     renderer = renderer_of(type(report))
     if format not in (*FORMATS, *renderer.writers):
         raise UnknownChoice("--format", format, (*FORMATS, *renderer.writers))

@@ -8,7 +8,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Union
 
 from cnninspect.errors import BadOption, NeedsModules, UnknownChoice
-from cnninspect.records.checkpoint import Checkpoint
 from cnninspect.records.models import MODES, GraphFile, LoadedModel, ModelInfo, Reference
 from cnninspect.records.traces import Trace, TrainingTrace
 
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from torch import nn
+
+    from cnninspect.records.checkpoint import Checkpoint
 
 Model = Union[str, "nn.Module", LoadedModel, GraphFile, Trace]
 """A reference, a live module, what a source made of a reference, or a trace made before."""

@@ -10,7 +10,6 @@ import typer
 
 from cnninspect.commands import options
 from cnninspect.commands import options as limits
-from cnninspect.commands.check.rendering import RENDERER
 from cnninspect.commands.output import check_output, say_written, show, write_whole
 from cnninspect.errors import BadOption, Moved, OverBudget, SomeModelsFailed
 from cnninspect.page.formats import FORMATS
@@ -19,11 +18,14 @@ LOCK = Path("cnninspect.lock")
 LOCKING = "Lock file: numbers and structure that must not move"
 
 
+FOR_SERVERS = ("junit", "sarif", "github")
+"""Formats that only a check has, for what shows the results of continuous integration."""
+
 if TYPE_CHECKING:
     CheckFormat = str
 else:
     CheckFormat = Annotated[
-        Enum("CheckFormat", {name: name for name in (*FORMATS, *RENDERER.writers)}, type=str),
+        Enum("CheckFormat", {name: name for name in (*FORMATS, *FOR_SERVERS)}, type=str),
         options.FormatOption,
     ]
 
