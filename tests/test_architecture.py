@@ -47,7 +47,7 @@ def modules_imported_by(code, *arguments, **environment):
 
 
 RUN = (
-    "import sys; sys.argv[0] = 'cnninspect'; from cnninspect.commands import main; sys.exit(main())"
+    "import sys; sys.argv[0] = 'cnninspect'; from cnninspect.__main__ import main; sys.exit(main())"
 )
 
 

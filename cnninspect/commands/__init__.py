@@ -8,8 +8,6 @@ of tables) and `command.py` (what one types).  The files beside the folders are 
 
 from __future__ import annotations
 
-import gc
-
 COMMANDS = {
     "summary": "cnninspect.commands.summary.command:summary",
     "list": "cnninspect.commands.list.command:list_models",
@@ -25,18 +23,3 @@ COMMANDS = {
     "audit": "cnninspect.commands.audit.command:audit",
 }
 """Name to the function whose signature typer reads, in the order in which `--help` shows them."""
-
-
-def main() -> None:
-    """Run the command line: what the installed command `cnninspect` calls.
-
-    PyTorch makes a million objects that live until the end.  Looking through them for garbage,
-    while it is imported and again on exit, would take a third of a short command's time.
-    """
-    gc.set_threshold(100_000, 50, 100)
-    from cnninspect.commands.application import run
-
-    try:
-        run()
-    finally:
-        gc.freeze()
