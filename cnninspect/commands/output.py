@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,9 +88,16 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
             stream.reconfigure(errors="cnninspect.spell")
+    warnings.showwarning = _show_warning
     for name in WIDTHS:  # the libraries that draw help and progress take these for numbers
         if name in os.environ and not WIDTH.fullmatch(os.environ[name]):
             del os.environ[name]
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Print a warning of a library or of a model on one line, which no name in it can end."""
+    with suppress(OSError):
+        print(f"warning: {visible(str(message))}", file=sys.stderr)  # noqa: T201
 
 
 def _is_open(descriptor: int) -> bool:

@@ -1,19 +1,33 @@
 """`.pt` files, which hold TorchScript programs or checkpoints: their content tells.
 
-TorchScript is loaded by torch's own loader, on the CPU.  Nothing is unpickled to find out.
+TorchScript is loaded by torch's own loader, on the CPU, once its code has been looked at: what does
+more than compute is refused.  Nothing is unpickled to find out.
 """
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from cnninspect.errors import FileUnreadable, UnknownSetting, first_line
+from cnninspect.files import opened
 from cnninspect.records.models import GraphFile, LoadedModel, ModelInfo, Reference
 from cnninspect.sources import checkpoint
 from cnninspect.sources.checkpoints import kind_of
+from cnninspect.sources.checkpoints.malformed import Malformed
+from cnninspect.sources.checkpoints.pickle_opcodes import interpret
+from cnninspect.sources.checkpoints.pytorch_zip import MAX_PICKLE, PICKLES
+from cnninspect.sources.checkpoints.zip_archive import Archive
 from cnninspect.sources.construction import other_peoples_code
+from cnninspect.sources.program_checks import check_class, check_script
 
 NOTE = "read by torch.jit.load, torch's own loader"
+CLASS = "__torch__.torch.classes."
+"""Begin of the names of classes of C++ in a pickle."""
+
+
+MOST_CODE = 64 << 20
+"""Bytes of all the code of a program."""
 
 
 def load(reference: Reference) -> LoadedModel | GraphFile:
@@ -29,6 +43,7 @@ def load(reference: Reference) -> LoadedModel | GraphFile:
         return checkpoint.load(reference)
     if reference.settings:
         raise UnknownSetting(reference.name, reference.settings[0][0], ())
+    check_torchscript(path)
     import torch
 
     with other_peoples_code(reference.text):
@@ -39,3 +54,29 @@ def load(reference: Reference) -> LoadedModel | GraphFile:
     return LoadedModel(
         ModelInfo(reference.text, "pt", reference.text), lambda: module, live=True, notes=(NOTE,)
     )
+
+
+def check_torchscript(path: Path) -> None:
+    """Look at the code and the classes of a TorchScript program before anything of it is run.
+
+    Raises:
+        FileUnreadable: it does more than compute, or its archive cannot be read.
+    """
+    with opened(path) as (stream, file_bytes):
+        try:
+            archive = Archive(stream, file_bytes)
+            left = MOST_CODE
+            for name in archive.entries:
+                if name.lower().endswith(".py"):
+                    code = archive.read(name, left)
+                    left -= len(code)
+                    check_script(code.decode())
+                elif name.lower().endswith(PICKLES) and ".debug_pkl" not in name:
+                    pickled = interpret(io.BytesIO(archive.read(name, MAX_PICKLE)))
+                    for asked in pickled.globals:
+                        if asked.startswith(CLASS):
+                            check_class(asked.removeprefix(CLASS))
+        except UnicodeDecodeError as problem:
+            raise FileUnreadable(path, "its code is no text") from problem
+        except Malformed as problem:
+            raise FileUnreadable(path, problem.problem, problem.hint) from problem
