@@ -11,6 +11,7 @@ from cnninspect.errors import BadOption
 from cnninspect.metrics.depth import depth_of, weighted_layers
 from cnninspect.metrics.gradient_paths import gradient_paths
 from cnninspect.metrics.limits import QUANTITIES
+from cnninspect.metrics.receptive_field import receptive_fields
 from cnninspect.metrics.summarizing import summarize_trace
 from cnninspect.metrics.summary import (
     ConventionTotal,
@@ -18,7 +19,6 @@ from cnninspect.metrics.summary import (
     Coverage,
     EngineInfo,
     Published,
-    Summary,
     Totals,
     Uncounted,
 )
@@ -124,7 +124,7 @@ def figures_of(trace: Trace, convention: str = "macs", accuracy: Accuracy | None
         published=summary.published,
         depth=depth_of(trace, (layer.path for layer in weighted)),
         weighted_layers=len(weighted),
-        receptive_field=_last_field(summary, weighted),
+        receptive_field=_last_field(trace, weighted),
         gradient_paths=gradient_paths(trace, weighted).count,
         bytes_as=tuple(BytesAs(dtype, bytes_as(trace, dtype)) for dtype in DTYPES),
         stages=stages_of(trace, {layer.path: layer.own for layer in summary.layers}),
@@ -152,11 +152,11 @@ def _stored(spec: TensorSpec, dtype: str) -> TensorSpec:
     return TensorSpec(spec.shape, dtype) if is_floating else spec
 
 
-def _last_field(summary: Summary, weighted: tuple[WeightedLayer, ...]) -> tuple[int, ...] | None:
+def _last_field(trace: Trace, weighted: tuple[WeightedLayer, ...]) -> tuple[int, ...] | None:
     """The receptive field of the output, or else of the last weighted layer."""
-    fields = {layer.path: layer.receptive_field for layer in summary.layers}
-    last = fields.get(weighted[-1].path) if weighted else None
-    return fields.get("") or last
+    paths = ["", *(layer.path for layer in weighted[-1:])]
+    fields = receptive_fields(trace, paths)
+    return next((fields[path] for path in paths if path in fields), None)
 
 
 HEAD, NOT_RUN = "head", "not run"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cnninspect.costs.conventions import find
 from cnninspect.costs.conventions.operators import MACS
 from cnninspect.metrics.costing import costed_calls, coverage_of, uncounted_in
@@ -25,6 +27,8 @@ from cnninspect.records.traces import Trace
 def summarize_trace(trace: Trace, convention: str) -> Summary:
     """Every layer's own and total costs, and those of the whole network.
 
+    Receptive fields are left out, which take as long: see `with_receptive_fields`.
+
     Raises:
         UnknownChoice: there is no convention of that name.
     """
@@ -39,9 +43,8 @@ def summarize_trace(trace: Trace, convention: str) -> Summary:
         for layer in trace.layers
     }
     total = totals_of(own)
-    fields = receptive_fields(trace)
     layers = tuple(
-        _row(layer, calls_of[layer.path], own[layer.path], total[layer.path], fields)
+        _row(layer, calls_of[layer.path], own[layer.path], total[layer.path])
         for layer in trace.layers
     )
     return Summary(
@@ -96,12 +99,15 @@ def _own(layer: Layer, calls: list[tuple[Call, Costed]], by_convention: int | No
     )
 
 
+def with_receptive_fields(summary: Summary, trace: Trace) -> Summary:
+    """The summary of a trace with the receptive field of every layer for which it can be told."""
+    fields = receptive_fields(trace)
+    layers = (replace(row, receptive_field=fields.get(row.path)) for row in summary.layers)
+    return replace(summary, layers=tuple(layers))
+
+
 def _row(
-    layer: Layer,
-    calls: list[tuple[Call, Costed]],
-    own: Counts,
-    total: Counts,
-    fields: dict[str, tuple[int, ...]],
+    layer: Layer, calls: list[tuple[Call, Costed]], own: Counts, total: Counts
 ) -> LayerSummary:
     windowed = next((c.operation for c, _ in calls if kernel_of(c.operation) is not None), None)
     return LayerSummary(
@@ -115,7 +121,6 @@ def _row(
         total=total,
         kernel=kernel_of(windowed) if windowed else None,
         stride=stride_of(windowed) if windowed else None,
-        receptive_field=fields.get(layer.path),
         matrix=matrix_form(windowed) if windowed else None,
     )
 

@@ -357,3 +357,13 @@ PROBLEMS = {
     "space to depth": (space_to_depth, (1, 1, 16, 16)),
 }  # fmt: skip
 """What it is: (its builder, the shape of its input)."""
+
+NOT_KNOWN = {
+    "class token that is dropped": ("", "fc"),
+    "shuffled channels": ("", "second", "last"),
+    "class attention": ("query",),
+    "dropped half": ("", "last"),
+    "a part of a part": ("", "last"),
+}
+"""Problems that take a part of what lies side by side and depends on more or less: (the layers that
+are missing)."""

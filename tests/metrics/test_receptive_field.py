@@ -1,12 +1,13 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from field_problems import PROBLEMS, Lambda, conv
+from field_problems import NOT_KNOWN, PROBLEMS, Lambda, conv
 from impulses import made_sensitive, measured_fields, trace_of
 from torch import nn
 
 from cnninspect.engine.tracing import trace
 from cnninspect.metrics.receptive_field import receptive_fields
+from cnninspect.metrics.summarizing import summarize_trace, with_receptive_fields
 from cnninspect.records.models import Reference
 from cnninspect.sources import zoo
 
@@ -26,7 +27,8 @@ def test_fields_are_as_measured(name):
     found = fields_of(module, torch.zeros(shape, dtype=torch.float64))
     measured = measured_fields(module, shape)
     assert "" in measured
-    assert {path: found.get(path) for path in measured} == measured
+    missing = dict.fromkeys(NOT_KNOWN.get(name, ()))
+    assert {path: found.get(path) for path in measured} == {**measured, **missing}
 
 
 def test_padding_counts_so_that_a_field_may_be_larger_than_the_input():
@@ -272,3 +274,21 @@ def test_the_first_input_with_positions_is_the_one():
 )
 def test_inputs_that_are_not_channels_first_have_no_fields(module, shape):
     assert fields_of(module, torch.zeros(shape)) == {}
+
+
+# --- who asks ---
+
+
+def test_a_summary_has_fields_when_they_are_asked_for():
+    module = Lambda(lambda m, x: m.conv(x), conv=conv(1, 1, 3))
+    traced = trace_of(module, image(9, 9))
+    summary = summarize_trace(traced, "macs")
+    assert [layer.receptive_field for layer in summary.layers] == [None, None]
+    summary = with_receptive_fields(summary, traced)
+    assert [layer.receptive_field for layer in summary.layers] == [(3, 3), (3, 3)]
+
+
+def test_fields_of_some_layers_are_those_of_all():
+    traced = trace_of(nn.Sequential(conv(1, 1, 3), conv(1, 1, 3)), image(9, 9))
+    assert receptive_fields(traced, ["", "0"]) == {"": (5, 5), "0": (3, 3)}
+    assert receptive_fields(traced, []) == {}

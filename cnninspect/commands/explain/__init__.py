@@ -19,7 +19,8 @@ def explain(model: Model, layer: str, **options: Any) -> Explanation:
         UnknownLayer: the model has no layer of that path.
     """
     from cnninspect.commands.explain.analysis import explain_layer
-    from cnninspect.metrics.summarizing import summarize_trace
+    from cnninspect.metrics.summarizing import summarize_trace, with_receptive_fields
 
     traced = trace(model, **options)
-    return explain_layer(traced, summarize_trace(traced, "macs"), layer)
+    summary = with_receptive_fields(summarize_trace(traced, "macs"), traced)
+    return explain_layer(traced, summary, layer)

@@ -27,6 +27,7 @@ def summarize(
     freeze: Sequence[str] = (),
     unfreeze: Sequence[str] = (),
     head: int | None = None,
+    receptive_fields: bool = True,
 ) -> Union[Summary, Any]:
     """A model layer by layer: shapes, parameters, MACs, and the totals.
 
@@ -38,7 +39,8 @@ def summarize(
     with `device` (a100, h100, h200, rtx4090, cpu:GFLOPS:GBPS) the least time that it takes there;
     `a100:bfloat16` asks for another dtype than that of the trace.  As in transfer learning,
     `head` gives a reference that many classes, and `freeze` are patterns of layers or parameters
-    that are not trained, but for those of `unfreeze`.  The other arguments are those of `trace`.
+    that are not trained, but for those of `unfreeze`.  Receptive fields, which take as long as all
+    else, can be left out.  The other arguments are those of `trace`.
 
     Raises:
         CnnInspectError: see `cnninspect.errors`.
@@ -49,12 +51,14 @@ def summarize(
         if table is not None:
             return table
     from cnninspect.metrics.freezing import frozen, frozen_names
-    from cnninspect.metrics.summarizing import summarize_trace
+    from cnninspect.metrics.summarizing import summarize_trace, with_receptive_fields
 
     model = with_head(model, head)
     traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights)
     traced = frozen(traced, freeze, unfreeze)
     report = summarize_trace(traced, convention)
+    if receptive_fields:
+        report = with_receptive_fields(report, traced)
     if backward:
         from cnninspect.metrics.training_memory import memory_of, with_backward
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Optional
 
@@ -164,6 +165,7 @@ def summary(
         freeze=freeze or (),
         unfreeze=unfreeze or (),
         head=set_head,
+        receptive_fields=_shows_fields(format, columns=parse_columns(columns), sort=sort),
     )
     show(report, format=format, output=output, force=force, quiet=quiet, human=human, **view)
     if strict and isinstance(report, Checkpoint):
@@ -190,6 +192,17 @@ def _check_view(view: dict[str, Any]) -> None:
             CheckpointView(**view)
             return
         raise
+
+
+PAGES = ("table", "markdown", "html")
+"""Formats that show the columns chosen; others hold all that is known."""
+
+
+def _shows_fields(format: str, *, columns: Sequence[str], sort: str | None) -> bool:  # noqa: A002
+    """Whether receptive fields are asked for, by themselves or with all else."""
+    if "receptive_field" in (sort, *columns):
+        return True
+    return format not in PAGES and not (format == "csv" and columns)
 
 
 def _level(typed: str | None) -> int | str | None:

@@ -219,3 +219,34 @@ def test_version(cnninspect_: Callable) -> None:
     code, out, _ = cnninspect_("--version")
     assert code == 0
     assert out.startswith("cnninspect ")
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        (("--columns", "path,receptive_field"), "109×109"),
+        (("--columns", "receptive_field", "--format", "csv"), "109x109"),
+        (("--sort", "receptive_field"), "109×109"),
+        (("--sort", "receptive_field", "--format", "markdown"), "109×109"),
+        (("--format", "csv"), "109x109"),
+        (("--format", "json"), '"receptive_field": [109, 109]'),
+    ],
+)
+def test_receptive_fields_are_shown_where_they_are_asked_for(
+    options: tuple[str, ...], shown: str, cnninspect_: Callable
+) -> None:
+    code, out, _ = cnninspect_("summary", "resnet20", *options)
+    assert (code, shown in out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--format", "html"), ("--format", "csv", "--columns", "macs")]
+)
+def test_receptive_fields_are_not_worked_out_unasked(
+    options: tuple[str, ...], cnninspect_: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cnninspect.metrics import summarizing
+
+    monkeypatch.delattr(summarizing, "receptive_fields")
+    code, out, _ = cnninspect_("summary", "resnet20", *options)
+    assert (code, bool(out)) == (0, True)
