@@ -7,7 +7,7 @@ written down, or *unknown*, which is reported and never taken for zero.  In read
 
 * `laws`          the formulas on plain integers, each written once
 * `convolutions`, `products`, `einsum`, `attention`, `recurrent`   from an operation to its law
-* `aten`, `onnx`, `microsoft`   the tables of what is counted
+* `aten`, `onnx`, `microsoft`, `onnx_ml`   the tables of what is counted
 * `free`          the tables of what is free, and why
 * `unknown`       the table of what nobody can say, and why
 * `registry`      `register` and `cost_of`
@@ -15,7 +15,7 @@ written down, or *unknown*, which is reported and never taken for zero.  In read
 * `conventions`   the same trace by other people's rules
 """
 
-from cnninspect.costs import aten, microsoft, onnx
+from cnninspect.costs import aten, microsoft, onnx, onnx_ml
 from cnninspect.costs.free import FREE
 from cnninspect.costs.registry import (
     Formula,
@@ -27,11 +27,16 @@ from cnninspect.costs.registry import (
 )
 from cnninspect.costs.unknown import UNKNOWN
 
-for _name, _formula in {**aten.COUNTED, **onnx.COUNTED, **microsoft.COUNTED}.items():
+for _name, _formula in {
+    **aten.COUNTED,
+    **onnx.COUNTED,
+    **microsoft.COUNTED,
+    **onnx_ml.COUNTED,
+}.items():
     register(_name, _formula)
-for _name, _reason in {**FREE, **microsoft.FREE}.items():
+for _name, _reason in {**FREE, **microsoft.FREE, **onnx_ml.FREE}.items():
     register_free(_name, _reason)
-for _name, _reason in UNKNOWN.items():
+for _name, _reason in {**UNKNOWN, **microsoft.UNKNOWN, **onnx_ml.UNKNOWN}.items():
     register_unknown(_name, _reason)
 BUILT_IN = frozenset(registered())
 """The names that this package registers itself; whatever else is registered, a person added."""

@@ -41,6 +41,10 @@ class Term:
 Terms = tuple[Term, ...]
 
 
+class NotCounted(Exception):
+    """What a formula raises to say, in a sentence, why this operation cannot be counted."""
+
+
 def term(**factors: int) -> Term:
     """A product whose factors are called as the arguments are, `_` read as a space."""
     return Term(tuple((name.replace("_", " "), size) for name, size in factors.items()))

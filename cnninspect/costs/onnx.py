@@ -12,11 +12,12 @@ from math import prod
 
 from cnninspect.costs import laws
 from cnninspect.costs.convolutions import convolution_of, transposed_of
-from cnninspect.costs.laws import Terms
-from cnninspect.costs.products import Formula, affine_grid, einsum_of, multiply, product_of
+from cnninspect.costs.laws import NotCounted, Terms
+from cnninspect.costs.products import affine_grid, einsum_of, multiply, product_of
 from cnninspect.costs.recurrent import layer_of
+from cnninspect.costs.registry import Formula
+from cnninspect.records.costs import Cost
 from cnninspect.records.operations import Operation
-from cnninspect.records.tensors import TensorSpec
 
 
 def convolution(given: str, weight: str) -> Formula:
@@ -57,9 +58,15 @@ def recurrent(gates: int) -> Formula:
         directions, *inputs = operation.tensor("W").shape
         _, *state = operation.tensor("R").shape
         shapes = [tuple(inputs), tuple(state)] * directions
-        return layer_of(prod(operation.tensor("X").shape[:-1]), gates, shapes, directions)
+        return layer_of(steps_of(operation), gates, shapes, directions)
 
     return layer
+
+
+def steps_of(operation: Operation) -> int:
+    """Steps of all sequences: fewer than there is room for where their lengths are known."""
+    steps = operation.argument("steps")
+    return steps if isinstance(steps, int) else prod(operation.tensor("X").shape[:-1])
 
 
 def attention(operation: Operation) -> Terms:
@@ -69,10 +76,11 @@ def attention(operation: Operation) -> Terms:
     _, keys, _ = _heads(key, operation.argument("kv_num_heads"))
     _, _, value_width = _heads(value, operation.argument("kv_num_heads"))
     past = operation.argument("past_key")
+    before = 0 if past is None else operation.tensor("past_key").shape[-2]
     return laws.attention(
         heads=query[0] * heads,
         queries=queries,
-        keys=keys + (past.shape[-2] if isinstance(past, TensorSpec) else 0),
+        keys=keys + before,
         key_width=key_width,
         value_width=value_width,
     )
@@ -85,6 +93,22 @@ def _heads(shape: tuple[int, ...], heads: object) -> tuple[int, int, int]:
     if not isinstance(heads, int):
         raise TypeError("the number of heads is missing")
     return heads, shape[1], shape[2] // heads
+
+
+def repeated(operation: Operation) -> Cost:
+    """A loop whose rounds are all alike, and too many to follow: the work of one, multiplied.
+
+    Raises:
+        NotCounted: how often it runs is not known, or what a round of it does.
+    """
+    rounds, each = operation.argument("rounds"), operation.argument("macs_per_round")
+    written = operation.argument("activations_per_round")
+    unknown = operation.argument("unknown_in_a_round")
+    if not isinstance(rounds, int) or not isinstance(each, int) or not isinstance(written, int):
+        raise NotCounted(str(operation.argument("why") or "how often it runs depends on data"))
+    if isinstance(unknown, tuple) and unknown:
+        raise NotCounted(f"its body holds what is not counted: {', '.join(map(str, unknown))}")
+    return Cost(macs=rounds * each, activations=rounds * written)
 
 
 COUNTED: dict[str, Formula] = {
@@ -103,4 +127,7 @@ COUNTED: dict[str, Formula] = {
     "onnx.LSTM": recurrent(4),
     "onnx.GRU": recurrent(3),
     "onnx.RNN": recurrent(1),
+    "ai.onnx.preview.FlexAttention": attention,
+    "onnx.Loop": repeated,
+    "onnx.Scan": repeated,
 }

@@ -16,11 +16,12 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Union
 
-from cnninspect.costs.laws import Terms, macs, spell
+from cnninspect.costs.laws import NotCounted, Terms, macs, spell
 from cnninspect.records.costs import Cost, Costed, CostState
-from cnninspect.records.operations import Operation
+from cnninspect.records.operations import Operation, ShapeNotKnown
 
 Formula = Callable[[Operation], Union[Terms, Cost, int]]
+
 
 _counted: dict[str, Formula] = {}
 _free: dict[str, str] = {}
@@ -103,7 +104,15 @@ def _apply(formula: Formula, operation: Operation) -> Costed:
     # Whatever a formula stumbles over, somebody's own one included, must not stop the count.
     try:
         result = formula(operation)
+    except NotCounted as problem:
+        return _not_known(str(problem))
     except Exception as problem:
+        unknown = operation.unknown_inputs
+        if unknown:
+            name, given = unknown[0]
+            return _not_known(str(ShapeNotKnown(name, given.because)), lacks_shape=True)
+        if not operation.outputs:
+            return _not_known("the shape of its output is not known", lacks_shape=True)
         return _not_known(f"its formula failed: {type(problem).__name__}: {problem}")
     if isinstance(result, Cost):
         return Costed(CostState.COUNTED, result, getattr(formula, "__name__", ""))
@@ -125,8 +134,8 @@ def _offered(operation: Operation) -> Costed:
     return _not_known("it has no formula")
 
 
-def _not_known(reason: str) -> Costed:
-    return Costed(CostState.UNKNOWN, Cost(), reason)
+def _not_known(reason: str, *, lacks_shape: bool = False) -> Costed:
+    return Costed(CostState.UNKNOWN, Cost(), reason, lacks_shape)
 
 
 GROUP = "cnninspect.costs"

@@ -75,7 +75,7 @@ REASONS: dict[str, str] = {
         onednn.qconv3d_pointwise mkldnn_prepacked.conv2d_run""",
     "control flow: which branch runs, and how often, depends on values": """
         higher_order.cond higher_order.while_loop higher_order.scan higher_order.map_impl
-        higher_order.associative_scan onnx.If onnx.Loop onnx.Scan onnx.SequenceMap""",
+        higher_order.associative_scan onnx.If onnx.SequenceMap""",
 }
 
 UNKNOWN: dict[str, str] = {op: why for why, ops in REASONS.items() for op in ops.split()}

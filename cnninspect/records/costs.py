@@ -47,4 +47,6 @@ class Costed:
     cost: Cost
     """Zero unless counted."""
     reason: str = ""
-    """Why it is free, or the formula that counted it."""
+    """Why it is free, the formula that counted it, or why nothing is known of it."""
+    lacks_shape: bool = False
+    """Whether it has a formula, and only the shape of an input is not known."""

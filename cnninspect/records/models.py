@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import base64
+import math
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     pass
+
+FORMATS = {
+    "bool": "?", "uint8": "B", "int8": "b", "int16": "h", "int32": "i", "int64": "q",
+    "uint16": "H", "uint32": "I", "uint64": "Q", "float16": "e", "float32": "f", "float64": "d",
+}  # fmt: skip
+"""How `struct` packs one element, by the dtypes that values can be given in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,61 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class TensorValues:
+    """The values of a tensor that were typed or read from a file, without the tensor."""
+
+    shape: tuple[int, ...]
+    """Sizes, outermost first; `()` for a scalar."""
+    dtype: str
+    """One of `FORMATS`."""
+    data: str
+    """The elements in row-major order, each as `FORMATS` says, little-endian, in Base64."""
+
+    @property
+    def raw(self) -> bytes:
+        """The elements as they lie in memory, little-endian."""
+        return base64.b64decode(self.data)
+
+    def numbers(self) -> tuple[int | float | bool, ...]:
+        """Every element, in row-major order."""
+        return struct.unpack(f"<{math.prod(self.shape)}{FORMATS[self.dtype]}", self.raw)
+
+    @classmethod
+    def of(
+        cls, numbers: Sequence[int | float | bool], shape: tuple[int, ...], dtype: str
+    ) -> TensorValues:
+        """The values of these numbers, which are in row-major order.
+
+        Raises:
+            ValueError: one of them is out of the dtype's range, or no number.
+        """
+        try:
+            raw = struct.pack(f"<{len(numbers)}{FORMATS[dtype]}", *numbers)
+        except (struct.error, OverflowError) as problem:
+            raise ValueError(str(problem)) from problem
+        return cls.of_bytes(raw, shape, dtype)
+
+    @classmethod
+    def of_bytes(cls, raw: bytes, shape: tuple[int, ...], dtype: str) -> TensorValues:
+        """The values whose elements lie in memory like this, little-endian."""
+        return cls(shape, dtype, base64.b64encode(raw).decode("ascii"))
+
+
+@dataclass(frozen=True, slots=True)
+class GivenValue:
+    """An argument that is no tensor to be made: what was typed, as in `sr=16000`.
+
+    For a module it is what `forward` is called with; for a graph in a file, whose inputs are all
+    tensors, a tensor with these values.
+    """
+
+    value: Any
+    """A number, a truth value, None, text, or lists, tuples and dictionaries of those."""
+    name: str | None = None
+    """The argument of `forward` or the input of the graph; None: the next positional one."""
+
+
+@dataclass(frozen=True, slots=True)
 class InputRequest:
     """An input of a network: what to make, not the tensor."""
 
@@ -54,6 +118,11 @@ class InputRequest:
     batch_dim: int | None = 0
     """Where in `shape` the batch is: 1 for sequences with their steps first; None: there is none,
     whatever else is asked for."""
+    values: TensorValues | None = None
+    """What the tensor holds, of this shape and dtype; None: values are made up."""
+    grows: bool = False
+    """Whether a batch that is asked for multiplies the one in `shape`, as where batches are fitted
+    or scaled; else the two contradict each other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Union
 
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.tensors import TensorSpec, UnknownTensor
 
-Argument = Union[None, bool, int, float, str, TensorSpec, tuple["Argument", ...]]
-"""What an operation may be called with: plain values, with a TensorSpec for each tensor."""
+Argument = Union[
+    None, bool, int, float, str, TensorSpec, UnknownTensor, tuple["Argument", ...]
+]  # fmt: skip
+"""What an operation may be called with: plain values, with a TensorSpec for each tensor, or an
+UnknownTensor where its shape is not known."""
+
+
+class ShapeNotKnown(LookupError):
+    """The shape of an operation's input is not known.  Says which, and why."""
+
+    def __init__(self, name: str, because: str) -> None:
+        why = f", because {because}" if because else ""
+        super().__init__(f"the shape of its input {name} is not known{why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +48,12 @@ class Operation:
         """The tensor argument called `name`.
 
         Raises:
+            ShapeNotKnown: its shape is not known.
             KeyError: there is no such argument, or it is not a tensor.
         """
         value = self.argument(name)
+        if isinstance(value, UnknownTensor):
+            raise ShapeNotKnown(name, value.because)
         if not isinstance(value, TensorSpec):
             raise KeyError(name)
         return value
@@ -48,6 +62,16 @@ class Operation:
     def inputs(self) -> tuple[TensorSpec, ...]:
         """Every tensor among the arguments, in schema order, those in lists included."""
         return tuple(spec for _, value in self.arguments for spec in _tensors_in(value))
+
+    @property
+    def unknown_inputs(self) -> tuple[tuple[str, UnknownTensor], ...]:
+        """Name and cause of every tensor among the arguments whose shape is not known."""
+        return tuple(
+            (name, item)
+            for name, value in self.arguments
+            for item in (value if isinstance(value, tuple) else (value,))
+            if isinstance(item, UnknownTensor)
+        )
 
     @property
     def output(self) -> TensorSpec:

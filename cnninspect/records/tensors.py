@@ -14,11 +14,12 @@ BITS = {
     "int64": 64, "int32": 32, "int16": 16, "int8": 8, "int4": 4, "int2": 2, "int1": 1,
     "uint64": 64, "uint32": 32, "uint16": 16, "uint8": 8, "uint4": 4, "uint2": 2, "uint1": 1,
     "qint8": 8, "quint8": 8, "qint32": 32, "quint4x2": 4, "quint2x4": 2,
-    "bool": 8,
+    "bool": 8, "string": 0,
 }  # fmt: skip
 """Bits that one element takes in memory, by dtype name (PyTorch's names, without `torch.`).
 
-Those of a number of bits that is no power of two, and 4-bit floats by themselves, are ONNX's."""
+Those of a number of bits that is no power of two, 4-bit floats by themselves, and text, whose
+length its shape does not tell, are ONNX's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,16 @@ class TensorSpec:
     def nbytes(self) -> int:
         """Bytes that the elements take, packed where a byte holds several."""
         return -(-self.numel * BITS[self.dtype] // 8)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownTensor:
+    """A tensor whose shape is not known."""
+
+    dtype: str
+    """As in `TensorSpec`; empty where that is not known either."""
+    because: str = ""
+    """Why its shape is not known."""
 
 
 @dataclass(frozen=True, slots=True)

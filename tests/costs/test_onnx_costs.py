@@ -70,4 +70,4 @@ def test_every_operator_of_the_standard_is_in_a_table():
     }
     listed = {name for name in registered() if name.startswith("onnx.")}
     assert standard - listed == set()
-    assert listed - standard == set()
+    assert listed - standard == {"onnx.SimplifiedLayerNormalization"}  # ONNX Runtime writes it

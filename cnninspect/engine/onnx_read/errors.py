@@ -20,6 +20,8 @@ class NodeFails(Malformed):
 
     def __init__(self, problem: str, *, layer: str, op: str, got: str = "") -> None:
         super().__init__(problem)
+        self.assumed = ""
+        """Sizes of the inputs that nobody asked for."""
         self.layer = layer
         """Path of the layer that the node belongs to."""
         self.op = op

@@ -7,12 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
-from onnx import GraphProto, ModelProto, ValueInfoProto
+import numpy as np
+from onnx import GraphProto, ModelProto, TypeProto, ValueInfoProto
 
-from cnninspect.engine.onnx_read.dtypes import DTYPES
-from cnninspect.engine.onnx_read.values import Value, of_type
+from cnninspect.engine.onnx_read.protobuf import DTYPES
+from cnninspect.engine.onnx_read.values import (
+    KNOWN_ELEMENTS,
+    NUMPY_TYPES,
+    Value,
+    is_small,
+    of_type,
+)
 from cnninspect.errors import BadInput
-from cnninspect.records.models import InputRequest
+from cnninspect.records.models import GivenValue, InputRequest
 
 Axis = Union[int, str]
 """A size, or the name of one that is open; `""` where it has no name."""
@@ -60,6 +67,12 @@ class Sizes:
     """By the name that the file gives them."""
     assumed: dict[str, int] = field(default_factory=dict)
     """Those that nobody asked for, by name or as `input.axis`."""
+    notes: list[str] = field(default_factory=list)
+    """What else was chosen."""
+
+    def text(self) -> str:
+        """Those that nobody asked for."""
+        return ", ".join(f"{name}={size}" for name, size in self.assumed.items())
 
 
 def formals_of(graph: GraphProto) -> list[Formal]:
@@ -76,6 +89,39 @@ def _formal(info: ValueInfoProto) -> Formal:
     dims = info.type.tensor_type.shape.dim
     axes = tuple(size if size is not None else dim.dim_param for size, dim in zip(value.dims, dims))
     return Formal(info.name, value, axes)
+
+
+def asked_for(
+    inputs: Sequence[Any] | Mapping[str, Any] | None, kwargs: Mapping[str, Any]
+) -> list[Any]:
+    """What is asked for, in order: each with its name where it has one.
+
+    A dictionary, alone or as the only one of several, gives inputs by name.
+    """
+    if isinstance(inputs, Sequence) and len(inputs) == 1 and isinstance(inputs[0], Mapping):
+        inputs = inputs[0]
+    if isinstance(inputs, Mapping):
+        return [Named(str(name), value) for name, value in {**inputs, **kwargs}.items()]
+    return [*(inputs or ()), *(Named(name, value) for name, value in kwargs.items())]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Something that was asked for by name."""
+
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for of one input: its sizes, and its elements if they were given."""
+
+    shape: tuple[int, ...]
+    dtype: str | None = None
+    batched: bool | None = True
+    elements: np.ndarray[Any, Any] | None = None
+    """As they were given, of any type."""
 
 
 def choose(
@@ -106,7 +152,9 @@ def choose(
     for formal in formals:
         value, known = formal.value, asked.get(formal.name)
         if known is not None:
-            value = Value(value.element, _full(formal, known, batch))
+            element = value.element or _element_inside(value.other)
+            value = Value(element, _full(formal, known, batch))
+            value.content = _given(formal, known, value)
         elif not value.other:
             dims = _default(formal, sizes, examples.get(formal.name, ()), batch)
             value = Value(value.element, dims)
@@ -114,14 +162,13 @@ def choose(
     return chosen, sizes
 
 
-def _assigned(formals: Sequence[Formal], inputs: Sequence[Any]) -> dict[str, InputRequest]:
+def _assigned(formals: Sequence[Formal], inputs: Sequence[Any]) -> dict[str, Asked]:
     """What was asked for, by name of the input."""
     free, asked = [formal.name for formal in formals], {}
     for item in inputs:
-        request = _request(item)
-        if request is None:
+        if item is None:
             continue
-        name = request.name
+        name, request = _asked(item)
         if name is None:
             if not free:
                 raise BadInput(
@@ -140,26 +187,96 @@ def _assigned(formals: Sequence[Formal], inputs: Sequence[Any]) -> dict[str, Inp
     return asked
 
 
-def _request(item: Any) -> InputRequest | None:
-    if isinstance(item, InputRequest) or item is None:
-        return item
+def _asked(item: Any) -> tuple[str | None, Asked]:
+    """Name, if there is one, and what is asked for: a request, a value, an array, or a shape."""
+    name: str | None = None
+    if isinstance(item, Named):
+        name, item = item.name, item.value
+        if isinstance(item, (bool, int, float)):
+            item = GivenValue(item)
+        elif isinstance(item, (tuple, list)) and all(type(size) is int for size in item):
+            return name, Asked(tuple(item))
+    if isinstance(item, GivenValue):
+        return name or item.name, _of_value(item.value)
+    if isinstance(item, InputRequest):
+        elements = None
+        if item.values is not None:
+            flat = np.frombuffer(item.values.raw, np.dtype(item.values.dtype))
+            elements = flat.reshape(item.values.shape)
+        return name or item.name, Asked(
+            item.shape, item.dtype, item.batched if elements is None else None, elements
+        )
     shape, dtype = getattr(item, "shape", None), getattr(item, "dtype", None)
     if shape is None:
-        raise BadInput(type(item).__name__, "an ONNX file takes tensors, or their shapes")
-    return InputRequest(tuple(shape), str(dtype).rpartition(".")[2] or None)
+        raise BadInput(
+            name or type(item).__name__, "an ONNX file takes tensors, their shapes or their values"
+        )
+    return name, Asked(
+        tuple(shape), str(dtype).rpartition(".")[2] or None, elements=_small_elements(item)
+    )
 
 
-def _full(formal: Formal, request: InputRequest, batch: int) -> tuple[int, ...]:
+def _of_value(value: Any) -> Asked:
+    """A value that was typed, as a tensor."""
+    try:
+        elements = np.array(value)
+    except ValueError as problem:
+        raise BadInput(str(value), f"it is no tensor: {problem}") from problem
+    if elements.dtype.kind not in "fiub":
+        raise BadInput(str(value), "an ONNX file takes numbers")
+    return Asked(elements.shape, batched=None, elements=elements)
+
+
+def _small_elements(item: Any) -> np.ndarray[Any, Any] | None:
+    """The elements of an array or tensor, if they are few whole numbers or truth values."""
+    kind = str(getattr(item, "dtype", "")).rpartition(".")[2]
+    if not kind.startswith(("int", "uint", "bool")) or getattr(item, "is_meta", False):
+        return None
+    try:
+        if np.prod(item.shape, dtype=np.float64) > KNOWN_ELEMENTS:
+            return None
+        return np.array(item.tolist(), dtype=kind)
+    except Exception:
+        return None
+
+
+def _given(formal: Formal, asked: Asked, value: Value) -> np.ndarray[Any, Any] | None:
+    """The elements of an input in its own type, where they were given and are few.
+
+    Raises:
+        BadInput: they are not of that type.
+    """
+    if asked.elements is None or not is_small(value) or value.spec is None:
+        return None
+    try:
+        elements = np.broadcast_to(asked.elements, value.spec.shape)
+    except ValueError:
+        return None
+    kind = np.dtype(NUMPY_TYPES[value.element])
+    if asked.elements.dtype.kind == "f" and kind.kind != "f":
+        raise BadInput(str(asked.elements.tolist()), f"{formal.name} is {kind} in the file")
+    try:
+        converted = elements.astype(kind)
+    except (OverflowError, ValueError) as problem:
+        raise BadInput(str(asked.elements.tolist()), f"{formal.name} is {kind}") from problem
+    if kind.kind != "f" and (converted != elements).any():
+        raise BadInput(str(asked.elements.tolist()), f"{formal.name} is {kind} in the file")
+    return converted
+
+
+def _full(formal: Formal, request: Asked, batch: int) -> tuple[int, ...]:
     """The whole shape that was asked for.
 
     Raises:
         BadInput: it is not of the input's rank or dtype.
     """
     text = "x".join(map(str, request.shape))
-    if formal.value.other:
+    if formal.value.other and not _element_inside(formal.value.other):
         raise BadInput(text, f"{formal.name} is no tensor in the file")
     shape, axes = request.shape, formal.axes
     at = formal.batch_axis() or 0
+    if request.elements is not None and not shape and axes and len(axes) == 1:
+        shape = (axes[0] if isinstance(axes[0], int) else 1,)
     if axes is not None and len(shape) == len(axes) - 1 and request.batched is not True:
         fixed = axes[at]
         put = fixed if isinstance(fixed, int) and batch == 1 else batch
@@ -168,10 +285,16 @@ def _full(formal: Formal, request: InputRequest, batch: int) -> tuple[int, ...]:
         shape = (*shape[:at], shape[at] * batch, *shape[at + 1 :])
     if axes is not None and len(shape) != len(axes):
         raise BadInput(text, f"{formal.name} is {formal.text()} in the file")
-    dtype = DTYPES.get(formal.value.element, "")
+    dtype = DTYPES.get(formal.value.element or _element_inside(formal.value.other), "")
     if request.dtype is not None and request.dtype != dtype:
         raise BadInput(text, f"{formal.name} is {dtype} in the file, not {request.dtype}")
     return shape
+
+
+def _element_inside(other: bytes) -> int:
+    """The type of elements of a tensor that may be missing; 0 for what is something else."""
+    written = TypeProto.FromString(other)
+    return written.optional_type.elem_type.tensor_type.elem_type
 
 
 def _bind(formal: Formal, shape: tuple[int, ...], sizes: Sizes) -> None:
@@ -217,6 +340,8 @@ def _default(formal: Formal, sizes: Sizes, example: Sequence[int], batch: int) -
         size = sizes.symbols.get(axis) if axis else None
         if size is None:
             size = batch if i == at else _assumed(formal, i, example, sizes)
+            if i == at and axis and not BATCH.search(axis):
+                sizes.assumed[axis] = size
             if axis:
                 sizes.symbols[axis] = size
         chosen.append(size)

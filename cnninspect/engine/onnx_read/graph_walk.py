@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, helper
+from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto
 
 from cnninspect.costs import cost_of
-from cnninspect.engine.onnx_read import control_flow
-from cnninspect.engine.onnx_read import node_layers as scopes
+from cnninspect.engine.onnx_read import node_layers
 from cnninspect.engine.onnx_read.errors import Malformed, NodeFails, TooMuch
-from cnninspect.engine.onnx_read.functions import enter_function
 from cnninspect.engine.onnx_read.inference import Inference, Outcome
+from cnninspect.engine.onnx_read.operator_shapes.known_node import attribute_value
 from cnninspect.engine.onnx_read.reading import STANDARD
 from cnninspect.engine.onnx_read.scope import Frame
+from cnninspect.engine.onnx_read.stated_shapes import StatedShapes
 from cnninspect.engine.onnx_read.values import Value, of_array, of_tensor
+from cnninspect.engine.onnx_read.weights import WeightUses
+from cnninspect.records.costs import Costed, CostState
 from cnninspect.records.operations import Call
 from cnninspect.records.tensors import TensorSpec
 
-NUMBERS = {
+Handler = Callable[..., list[Value]]
+"""Follows a node that holds graphs: `(walk, node, inputs, frame, layer=…)` gives its outputs."""
+NUMBERS: Mapping[str, tuple[int, type[np.generic]]] = {
     "value_int": (7, np.int64),
     "value_ints": (7, np.int64),
     "value_float": (1, np.float32),
     "value_floats": (1, np.float32),
 }
 """Attributes of a constant that are numbers: the type of their elements, for ONNX and NumPy."""
+TEXTS = ("value_string", "value_strings")
 MOST_STEPS = 100_000
 """Nodes that are followed, those of functions and loops each time that they run."""
-
-
-@dataclass(slots=True)
-class Weight:
-    """A tensor that is stored in the file."""
-
-    name: str
-    """Full name."""
-    spec: TensorSpec
-    """Shape and type."""
-    uses: dict[tuple[str, int, str], None] = field(default_factory=dict)
-    """Operator, position among its inputs, and layer of the nodes that take it, each once."""
+MOST_ROUNDS, MOST_WASTED = 100_000, 200_000
+"""Rounds of all loops, and nodes followed in vain, after which loops are only looked into."""
 
 
 @dataclass(slots=True)
@@ -54,10 +49,26 @@ class Step:
     """Whether it works on the inputs' values, not on shapes or weights alone."""
 
 
-class Walk:
-    """What was met on the way through a model."""
+@dataclass(slots=True)
+class Work:
+    """What some calls do together."""
 
-    def __init__(self, model: ModelProto) -> None:
+    macs: int = 0
+    activations: int = 0
+    unknown: tuple[str, ...] = ()
+    """Operations of which nothing is known, each once."""
+
+
+class Walk:
+    """What was met on the way through a model.
+
+    `handlers` follow the operators that hold graphs, by name; `enter_function` follows a node that
+    calls a function of the model.
+    """
+
+    def __init__(
+        self, model: ModelProto, handlers: Mapping[str, Handler], *, enter_function: Handler
+    ) -> None:
         self.inference = Inference(model.ir_version)
         self.functions: dict[tuple[str, str, str], FunctionProto] = {
             (f.domain, f.name, f.overload): f for f in model.functions
@@ -65,16 +76,23 @@ class Walk:
         self.steps: list[Step] = []
         self.types: dict[str, str] = {}
         """Class of a layer, by path, as far as it is known."""
-        self.weights: dict[str, Weight] = {}
-        """By full name."""
+        self.weights = WeightUses()
+        """The stored tensors, and what takes them."""
+        self.stated = StatedShapes()
+        """What the file itself says of shapes."""
         self.notes: dict[str, None] = {}
         """What a reader should know, in order, each once."""
+        self.rounds = 0
+        """Rounds of loops so far."""
+        self.endless: dict[int, NodeProto] = {}
+        """Loops that turned out to run too often, by `id`."""
+        self._handlers, self._enter_function = handlers, enter_function
         self._stored: dict[int, tuple[GraphProto, dict[str, Value]]] = {}
         """Each graph with its stored tensors: that of a loop is walked many times.  By `id`, which
         means the graph as long as it is kept here."""
-        self._macs: dict[int, int] = {}
-        self.endless: dict[int, NodeProto] = {}
-        """Loops that turned out to run too often, by `id`."""
+        self._layers_ahead: dict[int, tuple[GraphProto, Mapping[str, str]]] = {}
+        self.wasted = 0
+        """Nodes that were followed in loops that turned out to run too often."""
         self._left = MOST_STEPS
 
     def graph(self, graph: GraphProto, frame: Frame) -> list[Value]:
@@ -86,43 +104,67 @@ class Walk:
         for name, value in self._stored_in(graph).items():
             if name not in frame.names:
                 frame.bind(name, value)
+        self.stated.note(graph)
+        ahead = self._ahead_in(graph)
         for node in graph.node:
-            self.node(node, frame)
+            self.node(node, frame, graph=graph, ahead=ahead)
         return [frame.look_up(output.name) for output in graph.output]
 
-    def macs_of(self, steps: Sequence[Step]) -> int:
-        """Multiply-accumulates of some calls."""
-        total = 0
+    @property
+    def followed(self) -> int:
+        """Nodes that were followed so far."""
+        return MOST_STEPS - self._left
+
+    @property
+    def is_tired(self) -> bool:
+        """Whether so much was followed that loops are only looked into from here on."""
+        return self.rounds > MOST_ROUNDS or self.wasted > MOST_WASTED
+
+    def forget(self, step: int, followed: int) -> None:
+        """Leave out the calls since that step, and the nodes since so many were followed."""
+        del self.steps[step:]
+        self.wasted += self.followed - followed
+        self._left = MOST_STEPS - followed
+
+    def work_of(self, steps: Sequence[Step]) -> Work:
+        """What some calls do together."""
+        work = Work()
+        seen: dict[int, Costed] = {}
         for step in steps:
             operation = step.call.operation
-            if id(operation) not in self._macs:
-                self._macs[id(operation)] = cost_of(operation).cost.macs
-            total += self._macs[id(operation)]
-        return total
+            costed = seen.get(id(operation))
+            if costed is None:
+                costed = seen[id(operation)] = cost_of(operation)
+            work.macs += costed.cost.macs
+            work.activations += costed.cost.activations
+            if costed.state is CostState.UNKNOWN:
+                work.unknown = tuple(dict.fromkeys((*work.unknown, operation.name)))
+        return work
 
     def _stored_in(self, graph: GraphProto) -> dict[str, Value]:
         if id(graph) not in self._stored:
-            found = {t.name: self.keep(t.name, of_tensor(t)) for t in graph.initializer}
+            found = {t.name: self.weights.keep(t.name, of_tensor(t)) for t in graph.initializer}
             for sparse in graph.sparse_initializer:
                 name = sparse.values.name
-                found[name] = self.keep(name, _of_sparse(sparse))
+                found[name] = self.weights.keep(name, _of_sparse(sparse))
             self._stored[id(graph)] = (graph, found)
         return self._stored[id(graph)][1]
 
-    def keep(self, name: str, value: Value) -> Value:
-        """Note a stored tensor; a name that was there already gets a number."""
-        if value.spec is None:
-            return value
-        full, count = name, 1
-        while full in self.weights:
-            count += 1
-            full = f"{name}#{count}"
-        self.weights[full] = Weight(full, value.spec)
-        value.weight = full
-        return value
+    def _ahead_in(self, graph: GraphProto) -> Mapping[str, str]:
+        if id(graph) not in self._layers_ahead:
+            found = node_layers.layers_ahead(graph)
+            self._layers_ahead[id(graph)] = (graph, found)
+        return self._layers_ahead[id(graph)][1]
 
-    def node(self, node: NodeProto, frame: Frame) -> None:
-        """Follow one node.
+    def node(
+        self,
+        node: NodeProto,
+        frame: Frame,
+        *,
+        graph: GraphProto | None = None,
+        ahead: Mapping[str, str] | None = None,
+    ) -> None:
+        """Follow one node, of that graph; `ahead` are layers that later nodes tell.
 
         Raises:
             NodeFails: it does not fit its inputs.
@@ -137,12 +179,13 @@ class Walk:
             self._constant(node, frame)
             return
         inputs = [frame.look_up(name) if name else None for name in node.input]
-        layer = self._layer(node, inputs, frame)
+        layer = self._layer(node, inputs, frame, ahead=ahead or {})
         try:
             if (node.domain, node.op_type, node.overload) in self.functions:
-                outputs = enter_function(self, node, inputs, frame, layer=layer)
-            elif node.domain in STANDARD and node.op_type in control_flow.RULES:
-                outputs = control_flow.RULES[node.op_type](self, node, inputs, frame, layer=layer)
+                outputs = self._enter_function(self, node, inputs, frame, layer=layer)
+            elif node.domain in STANDARD and node.op_type in self._handlers:
+                handler = self._handlers[node.op_type]
+                outputs = handler(self, node, inputs, frame, layer=layer)
             else:
                 outputs = self.call(node, inputs, frame, layer=layer)
         except (NodeFails, TooMuch):
@@ -151,44 +194,57 @@ class Walk:
             raise _failed(problem, node, inputs, layer) from problem
         for name, value in zip(node.output, outputs):
             if name:
-                frame.bind(name, value)
+                told = value if graph is None else self.stated.complete(graph, name, value)
+                frame.bind(name, told)
 
     def call(
         self, node: NodeProto, inputs: Sequence[Value | None], frame: Frame, *, layer: str
     ) -> list[Value]:
         """Write down a call; returns what it gives."""
         outcome = self.inference.outcome(node, inputs, frame.opsets)
+        self.notes.update(dict.fromkeys(outcome.notes))
+        if outcome.is_foreign:
+            self.weights.note_unknown(inputs)
         return self.write(node, inputs, outcome, layer=layer)
 
     def write(
         self, node: NodeProto, inputs: Sequence[Value | None], outcome: Outcome, *, layer: str
     ) -> list[Value]:
         """Write down a call whose outcome is known; returns what it gives."""
-        index, parameters, given = len(self.steps), [], []
-        for position, value in enumerate(inputs):
-            if value is None:
-                continue
-            if value.weight:
-                self.weights[value.weight].uses[node.op_type, position, layer] = None
-                parameters.append(value.weight)
-            elif value.origin is not None:
-                given.append((value.origin, value.spec))
+        index = len(self.steps)
+        given = [
+            (value.origin, value.spec)
+            for value in inputs
+            if value is not None and not value.weight and value.origin is not None
+        ]
+        parameters = self.weights.note(node, inputs, layer=layer)
         origins = tuple(origin for origin, _ in given)
-        call = Call(index, layer, outcome.operation, origins, tuple(parameters))
+        call = Call(index, layer, outcome.operation, origins, parameters)
         is_known = all(value.content is not None for value in outcome.outputs)
         is_data = not is_known and any(v is not None and v.is_data for v in inputs)
         self.steps.append(Step(call, tuple(given), is_data))
-        return [
-            Value(v.element, v.dims, v.other, v.content, index, is_data=is_data)
-            for v in outcome.outputs
-        ]
+        outputs = [replace(v, origin=index, is_data=is_data) for v in outcome.outputs]
+        return self.weights.followed(node, inputs, outputs)
 
-    def _layer(self, node: NodeProto, inputs: Sequence[Value | None], frame: Frame) -> str:
+    def _layer(
+        self,
+        node: NodeProto,
+        inputs: Sequence[Value | None],
+        frame: Frame,
+        *,
+        ahead: Mapping[str, str],
+    ) -> str:
         weights = [value.weight for value in inputs if value is not None and value.weight]
-        place = scopes.place_of(node, weights, by_names=frame.by_names)
-        if place is None and not frame.is_told and self._has_weights(weights):
+        owning = [name for name in weights if not self.weights.is_setting(name)]
+        place = node_layers.place_of(node, owning, by_names=frame.by_names)
+        if place is None and owning:
+            found = next((ahead[name] for name in node.output if name in ahead), None)
+            place = None if found is None else node_layers.Place(found)
+        is_own = not frame.is_told or (frame.by_names and bool(node.name))
+        if place is None and is_own and self.weights.has_several(owning):
             name = node.name or next(filter(None, node.output), node.op_type)
-            place = scopes.Place(scopes.tidy([*frame.place.split("."), name.replace(".", "_")]))
+            names = [*frame.place.split("."), name.replace(".", "_")]
+            place = node_layers.Place(node_layers.tidy(names))
         if place is None:
             return frame.place
         for path, kind in place.types:
@@ -196,23 +252,42 @@ class Walk:
                 self.types.setdefault(path, kind)
         return place.path
 
-    def _has_weights(self, names: Sequence[str]) -> bool:
-        return any(self.weights[name].spec.numel > 1 for name in names)
+    def inside(self, node: NodeProto, frame: Frame, layer: str, *names: str) -> Frame:
+        """A frame for a graph inside a node, which is a layer called after it and these names."""
+        name = (node.name or node.op_type).strip("/").rpartition("/")[2].replace(".", "_")
+        inner = Frame(
+            opsets=frame.opsets, place=layer, by_names=frame.by_names, is_told=frame.is_told,
+            outer=frame, attributes=frame.attributes, calling=frame.calling,
+        ).within(name, *names)  # fmt: skip
+        self.types.setdefault(inner.place, names[0] if names else node.op_type)
+        return inner
 
     def _constant(self, node: NodeProto, frame: Frame) -> None:
         attribute = next(iter(node.attribute), None)
         if attribute is None or len(node.output) != 1:
             raise Malformed(f"the constant {node.name!r} has no value")
-        if attribute.name == "value":
-            value = self.keep(node.output[0], of_tensor(attribute.t))
-        elif attribute.name == "sparse_value":
-            value = self.keep(node.output[0], _of_sparse(attribute.sparse_tensor))
-        elif attribute.name in NUMBERS:
-            element, dtype = NUMBERS[attribute.name]
-            value = of_array(np.array(helper.get_attribute_value(attribute), dtype), element)
-        else:  # text
-            value = Value(0, None)
+        name = attribute.name
+        if name == "value" and attribute.HasField("t"):
+            value = self.weights.keep(node.output[0], of_tensor(attribute.t), is_constant=True)
+        elif name == "sparse_value" and attribute.HasField("sparse_tensor"):
+            value = self.weights.keep(node.output[0], _of_sparse(attribute.sparse_tensor))
+        elif name in NUMBERS:
+            element, dtype = NUMBERS[name]
+            number = attribute_value(attribute)
+            try:
+                value = of_array(np.array(number, dtype), element)
+            except (TypeError, ValueError, OverflowError) as problem:
+                raise Malformed(f"the constant {node.name!r} is no {name}") from problem
+        elif name in TEXTS:
+            value = Value(8, () if name == "value_string" else (len(attribute.strings),))
+        else:
+            raise Malformed(f"the constant {node.name!r} has no value")
         frame.bind(node.output[0], value)
+
+
+def graphs_of(node: NodeProto) -> dict[str, GraphProto]:
+    """The graphs that a node holds, by the names of its attributes."""
+    return {a.name: a.g for a in node.attribute if a.HasField("g")}
 
 
 def _of_sparse(sparse: SparseTensorProto) -> Value:
@@ -223,7 +298,7 @@ def _failed(
     problem: Malformed, node: NodeProto, inputs: Sequence[Value | None], layer: str
 ) -> NodeFails:
     name = f"{node.name!r} ({node.op_type})" if node.name else f"{node.op_type}"
-    specs = [value.spec for value in inputs if value is not None]
+    specs = [value.spec for value in inputs[:8] if value is not None]
     got = ", ".join("×".join(map(str, s.shape)) or "a scalar" for s in specs if s is not None)
     return NodeFails(
         f"the node {name} does not fit: {problem}", layer=layer, op=node.op_type, got=got

@@ -43,8 +43,9 @@ def layers_of(walk: Walk, graph: GraphProto, leaving: Sequence[int]) -> tuple[La
     _add_unused(stretches, walk)
     tree = _in_order(stretches)
     flow = Flow(walk.steps, leaving)
-    held = holdings_of(walk.weights.values(), dict.fromkeys(tree, 0), graph)
+    held = holdings_of(walk.weights.by_name.values(), dict.fromkeys(tree, 0), graph)
     own_types = _types_by_work(walk.steps)
+    own_types[""] = graph.name or "Graph"
     return tuple(
         _layer(path, stretches[path], walk.types.get(path) or own_types.get(path), flow, held[path])
         for path in tree
@@ -91,7 +92,7 @@ def _stretches(steps: Sequence[Step]) -> dict[str, Stretch]:
 
 def _add_unused(stretches: dict[str, Stretch], walk: Walk) -> None:
     """Note the layers of nodes that do not run and that hold weights all the same."""
-    for weight in walk.weights.values():
+    for weight in walk.weights.by_name.values():
         for _, _, layer in weight.uses:
             for path in _with_ancestors(layer):
                 if path not in stretches:

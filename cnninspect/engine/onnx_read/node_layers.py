@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from onnx import NodeProto
+from onnx import GraphProto, NodeProto
 
 LAYER, TYPE = "cnninspect.layer", "cnninspect.type"
 """Keys of the metadata that an export leaves in a node: its layer's path and class."""
@@ -26,6 +26,12 @@ LONGEST = 20_000
 """Characters of metadata that are looked at."""
 DEEPEST = 32
 """Names in a path; deeper ones are joined."""
+CONSTANT = re.compile(r"(^|[._])const(ant)?s?$", re.I)
+"""The end of a path under which some exporters keep numbers that are no weights."""
+PRODUCTS = frozenset(("MatMul", "MatMulInteger", "QLinearMatMul", "FusedMatMul", "MatMulNBits"))
+BETWEEN = frozenset(("Cast", "Identity", "Mul", "Reshape", "DequantizeLinear", "QuantizeLinear"))
+"""What may stand between a product and the addition of its bias."""
+HOPS = 5
 QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
 REPEATED = re.compile(r"@\d+$")
 """What torch adds to a module's name when it runs again."""
@@ -67,12 +73,44 @@ def place_of(node: NodeProto, weights: Iterable[str], *, by_names: bool) -> Plac
 
 
 def owner_of(weights: Iterable[str]) -> str | None:
-    """The layer that a weight belongs to by its name; None where no name has a dot."""
+    """The layer that a weight belongs to by its name; None where no name has a dot.
+
+    `conv2d_1.w_0` and `layer.weights.3` name a layer, `helper.constant.2` none.
+    """
     for name in weights:
         path, dot, _ = name.rpartition(".")
-        if dot and not name.startswith(("onnx::", "/")):
+        if dot and not name.startswith(("onnx::", "/")) and not CONSTANT.search(path):
             return tidy(path.split("."))
     return None
+
+
+def layers_ahead(graph: GraphProto) -> dict[str, str]:
+    """The layer of each matrix product whose bias is added after it, by the product's output.
+
+    Old exporters turn a weight about and lose its name, and keep that of the bias.
+    """
+    takers: dict[str, list[NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            takers.setdefault(name, []).append(node)
+    held = {tensor.name for tensor in graph.initializer}
+    found = {}
+    for node in graph.node:
+        if node.op_type not in PRODUCTS:
+            continue
+        product = next(iter(node.output), "")
+        at, seen = product, 0
+        while seen < HOPS and len(takers.get(at, ())) == 1:
+            taker, seen = takers[at][0], seen + 1
+            if taker.op_type == "Add":
+                owner = owner_of(name for name in taker.input if name in held)
+                if owner is not None:
+                    found[product] = owner
+                break
+            if taker.op_type not in BETWEEN or not taker.output:
+                break
+            at = taker.output[0]
+    return found
 
 
 def names_are_paths(nodes: Iterable[NodeProto]) -> bool:

@@ -1,8 +1,8 @@
 """Which layer owns which stored tensors, and which of them are parameters.
 
 ONNX does not tell parameters from other constants.  torch's exporter lists them; elsewhere floating
-numbers are parameters, as are quantised weights, unless they are statistics of batch norm or a
-single setting.
+numbers are parameters unless they set an operator, as are quantised weights; statistics of batch
+norm and the scales of quantised tensors are buffers.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 from onnx import GraphProto
 
-from cnninspect.engine.onnx_read.dtypes import FLOATS
-from cnninspect.engine.onnx_read.graph_walk import Weight
 from cnninspect.engine.onnx_read.node_layers import owner_of
+from cnninspect.engine.onnx_read.protobuf import FLOATS
+from cnninspect.engine.onnx_read.weights import MOVING, SCALING, Weight
 from cnninspect.records.layers import Buffer, Parameter
+from cnninspect.records.tensors import BITS
 
 SIGNATURE = "pkg.torch.export.ExportedProgram.graph_signature"
 LISTED = re.compile(r": (PARAMETER|BUFFER|CONSTANT_TENSOR) target='([^'\n]*)'")
@@ -31,16 +32,35 @@ WEIGHTS: Mapping[str, tuple[int, ...]] = {
     "RNN": (1, 2, 3), "BatchNormalization": (1, 2), "InstanceNormalization": (1, 2),
     "LayerNormalization": (1, 2), "GroupNormalization": (1, 2), "RMSNormalization": (1,),
     "PRelu": (1,), "Gather": (0,), "Add": (0, 1), "DequantizeLinear": (0,),
-    "FusedConv": (1, 2), "FusedGemm": (1, 2), "FusedMatMul": (0, 1), "MatMulNBits": (1,),
-    "MatMulBnb4": (1,), "QGemm": (3, 6), "DynamicQuantizeMatMul": (1, 4),
-    "MatMulIntegerToFloat": (1,), "Attention": (1, 2), "QAttention": (1, 2),
+    "DequantizeLinear by blocks": (0, 1), "FusedConv": (1, 2), "FusedGemm": (1, 2),
+    "FusedMatMul": (0, 1), "MatMulNBits": (1, 2, 5), "MatMulBnb4": (1, 2), "QGemm": (3, 6),
+    "DynamicQuantizeMatMul": (1, 4), "DynamicQuantizeLSTM": (1, 2, 3, 7),
+    "MatMulIntegerToFloat": (1,), "Attention": (1, 2), "QAttention": (1, 2), "NhwcConv": (1, 2),
+    "NhwcFusedConv": (1, 2), "GatherBlockQuantized": (0, 2), "EmbedLayerNormalization": (2, 3, 4),
+    "MatMulInteger16": (1,), "MatMulFpQ4": (1,), "GemmFastGelu": (1, 2), "QEmbedding": (0,),
 }  # fmt: skip
 """Positions of weights among the inputs of an operator."""
-MOVING = frozenset(
-    ("Cast", "Concat", "Expand", "Flatten", "Identity", "Pad", "Reshape", "Slice", "Split",
-     "Squeeze", "Transpose", "Unsqueeze")
-)  # fmt: skip
-"""What only moves weights about on their way to such an operator."""
+SCALES: Mapping[str, tuple[int, ...]] = {
+    "QuantizeLinear": (1, 2), "DequantizeLinear": (1, 2), "DequantizeLinear by blocks": (2,),
+    "QLinearConv": (1, 2, 4, 5, 6, 7), "QLinearMatMul": (1, 2, 4, 5, 6, 7),
+    "ConvInteger": (2, 3), "MatMulInteger": (2, 3), "QLinearAdd": (1, 2, 4, 5, 6, 7),
+    "QLinearMul": (1, 2, 4, 5, 6, 7), "QGemm": (1, 2, 4, 5, 7, 8),
+    "MatMulIntegerToFloat": (2, 3, 4, 5), "DynamicQuantizeMatMul": (2, 3),
+    "DynamicQuantizeLSTM": (8, 9, 10, 11), "QAttention": (3, 4, 6, 7), "Mul by a scale": (0, 1),
+}  # fmt: skip
+"""Positions of scales and zero points, which a float network does not have."""
+SETTINGS: Mapping[str, tuple[int, ...]] = {
+    "Resize": (1, 2, 3), "Upsample": (1,), "Clip": (1, 2), "Pad": (1, 2), "Range": (0, 1, 2),
+    "OneHot": (1, 2), "NonMaxSuppression": (2, 3, 4), "Reshape": (1,), "Expand": (1,),
+    "Tile": (1,), "Slice": (1, 2, 3, 4), "Pow": (1,), "Dropout": (1, 2), "TopK": (1,),
+    "ConstantOfShape": (0,), "CropAndResize": (1, 2, 3), "If": (0,), "Loop": (0, 1),
+    "STFT": (1, 2, 3), "MelWeightMatrix": (0, 1, 2, 3, 4), "Equal": (0, 1), "Greater": (0, 1),
+    "Less": (0, 1), "GreaterOrEqual": (0, 1), "LessOrEqual": (0, 1), "AffineGrid": (1,),
+    "Mod": (0, 1), "Max": (), "Min": (),
+}  # fmt: skip
+"""Positions of what only sets an operator."""
+SMALL_BITS = 8
+"""Whole numbers of so many bits may be quantised weights; wider ones are indices and shapes."""
 
 
 @dataclass(slots=True)
@@ -58,22 +78,22 @@ def holdings_of(
     listed = listed_in(graph)
     held = {path: Holdings() for path in paths}
     for weight in weights:
-        if not weight.uses:
-            continue
+        layers = dict.fromkeys(layer for _, _, layer in weight.uses)
         kind = kind_of(weight, listed, paths)
+        if not kind or not (layers or weight.is_made):
+            continue
         named = owner_of((weight.name,))
-        first = next(layer for _, _, layer in weight.uses)
-        owner, local = first, weight.name
+        owner, local = next(iter(layers), ""), weight.name
         if named is not None and named in paths:
             owner, local = named, weight.name.rpartition(".")[2]
         if kind == "parameter":
             trainable = weight.spec.dtype in FLOATS
             held[owner].parameters.append(Parameter(local, weight.spec, trainable))
-            for layer in dict.fromkeys(layer for _, _, layer in weight.uses):
+            for layer in layers:
                 if not f"{layer}.".startswith(f"{owner}.") and owner:
                     shared = Parameter(local, weight.spec, trainable, shared_with=weight.name)
                     held[layer].parameters.append(shared)
-        elif kind == "buffer":
+        else:
             held[owner].buffers.append(Buffer(local, weight.spec))
     return held
 
@@ -90,18 +110,50 @@ def kind_of(weight: Weight, listed: Mapping[str, str], paths: Mapping[str, int])
     """`parameter`, `buffer`, or `""` for a setting or a shape."""
     if weight.name in listed:
         return "parameter" if listed[weight.name] == "PARAMETER" else "buffer"
-    positions = [(op, position) for op, position, _ in weight.uses]
-    if any(use in STATISTICS for use in positions):
+    uses = [(op, position) for op, position, _ in weight.uses]
+    if weight.is_made:
+        reached = [(op, position) for op, position, _ in weight.reached]
+        return "parameter" if any(_is_product(use) for use in (*uses, *reached)) else ""
+    if any(use in STATISTICS for use in uses):
         return "buffer"
+    if all(position in SCALES.get(op, ()) for op, position in uses):
+        return "buffer" if weight.spec.numel > 1 else ""
+    if all(position in SETTINGS.get(op, ()) for op, position in uses):
+        return ""
     is_float = weight.spec.dtype in FLOATS
-    is_placed = any(position in WEIGHTS.get(op, ()) for op, position in positions)
+    is_placed = any(position in WEIGHTS.get(op, ()) for op, position in uses)
     if weight.spec.numel <= 1:
         is_named = owner_of((weight.name,)) in paths
-        return "parameter" if is_float and is_named and is_placed else ""
+        is_plain = is_named and not weight.is_constant and not _is_numbered(weight.name)
+        is_learned = uses[0][1] == -1
+        return "parameter" if is_float and (is_learned or (is_plain and is_placed)) else ""
     if not is_float:
-        is_quantised = is_placed and any(op not in ("Gather", "Add") for op, _ in positions)
-        return "parameter" if is_quantised else ""
+        return "parameter" if _is_quantised(weight, is_placed=is_placed) else ""
     if not listed:
         return "parameter"
-    is_moved = any(op in MOVING for op, _ in positions)
+    is_moved = any(op in MOVING for op, _ in uses)
     return "parameter" if is_placed or is_moved else "buffer"
+
+
+def _is_product(use: tuple[str, int]) -> bool:
+    op, position = use
+    return op not in ("Add", "Gather") and position in WEIGHTS.get(op, ())
+
+
+def _is_numbered(name: str) -> bool:
+    return name.rpartition(".")[2].isdigit()
+
+
+def _is_quantised(weight: Weight, *, is_placed: bool) -> bool:
+    """Whether whole numbers are weights that were quantised."""
+    uses = [(op, position) for op, position, _ in weight.uses]
+    if is_placed and any(op not in ("Gather", "Add") for op, _ in uses):
+        return True
+    if BITS[weight.spec.dtype] > SMALL_BITS or weight.spec.dtype == "bool":
+        return False
+    if weight.unknown:
+        return True
+    return any(
+        _is_product((op, position)) or (is_float and op in (*SCALING, "Mul by a scale"))
+        for op, position, is_float in weight.reached
+    )

@@ -13,10 +13,25 @@ from math import prod
 from mmap import mmap
 from typing import Union
 
-from cnninspect.engine.onnx_read.dtypes import BITS_OF
 from cnninspect.engine.onnx_read.errors import Malformed
+from cnninspect.records.tensors import BITS
 
 Bytes = Union[bytes, mmap]
+
+DTYPES = {
+    1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64",
+    8: "string", 9: "bool", 10: "float16", 11: "float64", 12: "uint32", 13: "uint64",
+    14: "complex64", 15: "complex128", 16: "bfloat16", 17: "float8_e4m3fn", 18: "float8_e4m3fnuz",
+    19: "float8_e5m2", 20: "float8_e5m2fnuz", 21: "uint4", 22: "int4", 23: "float4_e2m1fn",
+    24: "float8_e8m0fnu", 25: "uint2", 26: "int2", 27: "float6_e2m3fn", 28: "float6_e3m2fn",
+}  # fmt: skip
+"""Name by number.  Source: onnx/onnx.proto, TensorProto.DataType."""
+NUMBERS = {name: number for number, name in DTYPES.items()}
+"""Number by name."""
+BITS_OF = {number: BITS[name] for number, name in DTYPES.items()}
+"""Bits of one element, by number."""
+FLOATS = frozenset(name for name in NUMBERS if name.startswith(("float", "bfloat", "complex")))
+"""Names of the types that weights have unless they are quantised."""
 
 LARGE = 8192
 """Bytes of values that are still kept, since they may be a shape or an index."""
@@ -35,8 +50,8 @@ PARTS: dict[int, dict[int, int]] = {
 }
 """The messages that may hold tensors, and by number the fields where they do."""
 DIMS, DATA_TYPE, NAME, RAW, DOC_STRING = 1, 2, 8, 9, 12
-FLOATS, DOUBLES = 4, 10
-VALUES = (FLOATS, 5, 6, 7, RAW, DOUBLES, 11)
+FLOAT_DATA, DOUBLE_DATA = 4, 10
+VALUES = (FLOAT_DATA, 5, 6, 7, RAW, DOUBLE_DATA, 11)
 """Fields of a tensor that hold its values."""
 MARK = os.urandom(8).hex()
 """The documentation string of a tensor whose values were left out: a word that no file can know."""
@@ -129,7 +144,11 @@ def _check(tensor: Tensor) -> None:
     if any(size >= 2**63 for size in tensor.dims):
         raise Malformed(f"the tensor {name!r} has a negative size")
     numel, bits = prod(tensor.dims), BITS_OF.get(tensor.data_type, 0)
-    needed = {RAW: -(-numel * bits // 8), FLOATS: numel * bits // 8, DOUBLES: numel * bits // 8}
+    needed = {
+        RAW: -(-numel * bits // 8),
+        FLOAT_DATA: numel * bits // 8,
+        DOUBLE_DATA: numel * bits // 8,
+    }
     for number, found in tensor.values.items():
         if bits and found != needed.get(number, found):
             shape = "×".join(map(str, tensor.dims)) or "a scalar"

@@ -1,18 +1,23 @@
-"""From a file to an ONNX model that may be trusted to be one, its large tensors left out."""
+"""From a file to an ONNX model that may be trusted to be one, its large tensors left out.
+
+Weights may lie in other files beside it: they are looked at and never loaded.  Where they lie is
+written in the file, which anybody may have written, so that no path may leave the folder.
+Source: onnx/docs/ExternalData.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from mmap import ACCESS_READ, mmap
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
-from cnninspect.engine.onnx_read.dtypes import BITS_OF
 from cnninspect.engine.onnx_read.errors import Malformed
-from cnninspect.engine.onnx_read.external import Neighbours
-from cnninspect.engine.onnx_read.protobuf import DEEPEST, LARGE, MARK, without_values
+from cnninspect.engine.onnx_read.protobuf import BITS_OF, DEEPEST, LARGE, MARK, without_values
+from cnninspect.errors import FileUnreadable
 from cnninspect.files import opened
 
 LFS = b"version https://git-lfs"
@@ -22,20 +27,24 @@ STANDARD = ("", "ai.onnx")
 """Names of the domain of ONNX's own operators."""
 
 
-def read(path: Path) -> ModelProto:
-    """The model in a file, without the values of its large tensors.
+MISSING = "counted by the shapes that the .onnx file states"
+
+
+def read(path: Path) -> tuple[ModelProto, tuple[str, ...]]:
+    """The model in a file, without the values of its large tensors, and what should be said of it.
 
     Raises:
         FileMissing: there is no such file.
-        FileUnreadable: it is not ONNX, of a version that is not known, or its weights are not
-            where they should be.
+        FileUnreadable: it is not ONNX, of a version that is not known, or its weights lie
+            outside its folder.
         Malformed: its graph makes no sense.
     """
     model = _parsed(path)
     _check_text(model)
     _check_versions(model)
-    _check_tensors(model, Neighbours(path))
-    return model
+    neighbours = Neighbours(path)
+    _check_tensors(model, neighbours)
+    return model, neighbours.notes()
 
 
 def _parsed(path: Path) -> ModelProto:
@@ -135,8 +144,8 @@ def _check_tensor(tensor: TensorProto, neighbours: Neighbours) -> None:
     needed = -(-numel * bits // 8)
     if tensor.data_location == TensorProto.EXTERNAL:
         entries = {entry.key: entry.value for entry in tensor.external_data}
-        neighbours.check(tensor.name, entries, needed)
-        if needed <= LARGE:  # it may be a shape
+        is_there = neighbours.check(tensor.name, entries, needed)
+        if is_there and needed <= LARGE:  # it may be a shape
             tensor.raw_data = neighbours.read(entries, needed)
             tensor.ClearField("external_data")
             tensor.ClearField("data_location")
@@ -198,3 +207,84 @@ def within(node: NodeProto) -> list[GraphProto]:
         for graph in (attribute.g, *attribute.graphs)
         if graph.node or graph.output
     ]
+
+
+class Neighbours:
+    """The files beside an ONNX file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.folder = path.parent.resolve()
+        self._sizes: dict[str, int] = {}
+        """Bytes of each file that was asked for."""
+        self.missing: dict[str, None] = {}
+        """The files that are not there.  Counting needs none of them."""
+
+    def check(self, name: str, entries: Mapping[str, str], needed: int) -> bool:
+        """See that a tensor of `needed` bytes is where its entries say; False: there is no file.
+
+        Raises:
+            FileUnreadable: the file is elsewhere or too short, or an entry cannot be read.
+        """
+        location = entries.get("location", "")
+        size = self._size(name, location)
+        if size is None:
+            self.missing[location] = None
+            return False
+        offset = self._number(name, entries, "offset", 0)
+        length = self._number(name, entries, "length", needed)
+        if length != needed:
+            self._fail(f"the tensor {name!r} needs {needed:,} bytes and has {length:,}")
+        if offset + length > size:
+            self._fail(
+                f"the tensor {name!r} ends at byte {offset + length:,} of {location}, "
+                f"which has {size:,}"
+            )
+        return True
+
+    def read(self, entries: Mapping[str, str], needed: int) -> bytes:
+        """The bytes of a tensor that was checked."""
+        with open(self.folder / entries["location"], "rb") as file:
+            file.seek(int(entries.get("offset", "0")))
+            return file.read(needed)
+
+    def notes(self) -> tuple[str, ...]:
+        """What should be said of files that are missing."""
+        return tuple(
+            f"its weights are in {location}, which is missing: {MISSING}"
+            for location in self.missing
+        )
+
+    def _size(self, name: str, location: str) -> int | None:
+        if location in self._sizes:
+            return self._sizes[location]
+        is_absolute = PurePosixPath(location).is_absolute() or PureWindowsPath(location).anchor
+        steps = PureWindowsPath(location).parts  # takes both kinds of slashes
+        if not location or "\0" in location or is_absolute or ".." in steps:
+            self._fail(f"the values of {name!r} lie outside its folder, in {location!r}")
+        file = self.folder / location
+        try:
+            found = file.resolve(strict=True)
+            if not found.is_relative_to(self.folder):
+                self._fail(f"{location} beside it is a link that leaves its folder")
+            if not found.is_file():
+                self._fail(f"{location} beside it is no file")
+            self._sizes[location] = os.stat(found).st_size
+        except FileNotFoundError:
+            return None
+        except (OSError, RuntimeError) as problem:  # a loop of links, a name too long
+            raise FileUnreadable(
+                self.path, f"its weights are in {location}, which cannot be opened"
+            ) from problem
+        return self._sizes[location]
+
+    def _number(self, name: str, entries: Mapping[str, str], key: str, default: int) -> int:
+        text = entries.get(key, "")
+        if not text:
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) < 20):
+            self._fail(f"the tensor {name!r} has the {key} {text[:40]!r}")
+        return int(text)
+
+    def _fail(self, problem: str) -> None:
+        raise FileUnreadable(self.path, problem)

@@ -6,25 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from onnx import GraphProto, ModelProto
+from onnx import ModelProto
 
+from cnninspect.engine.onnx_read.control_flow import HANDLERS, enter_function
 from cnninspect.engine.onnx_read.errors import Malformed, NodeFails
-from cnninspect.engine.onnx_read.graph_inputs import Sizes, choose, formals_of
+from cnninspect.engine.onnx_read.graph_inputs import Sizes, asked_for, choose, formals_of
 from cnninspect.engine.onnx_read.graph_walk import Walk
 from cnninspect.engine.onnx_read.layers import layers_of
 from cnninspect.engine.onnx_read.node_layers import names_are_paths, place_of
+from cnninspect.engine.onnx_read.ownership import kind_of
 from cnninspect.engine.onnx_read.reading import STANDARD, read
 from cnninspect.engine.onnx_read.scope import Frame
 from cnninspect.engine.onnx_read.values import Value
-from cnninspect.errors import BadInput, BadOption, FileUnreadable, RunFailed, ShapeMismatch
-from cnninspect.records.models import GraphFile, InputRequest
+from cnninspect.errors import BadOption, FileUnreadable, RunFailed, ShapeMismatch
+from cnninspect.records.models import GraphFile
 from cnninspect.records.tensors import NamedTensor
 from cnninspect.records.traces import HowTraced, Trace
 
 
 def trace(
     file: GraphFile,
-    inputs: Sequence[Any] | None = None,
+    inputs: Sequence[Any] | Mapping[str, Any] | None = None,
     *,
     kwargs: Mapping[str, Any] | None = None,
     mode: str = "eval",
@@ -32,8 +34,8 @@ def trace(
 ) -> Trace:
     """Follow the graph in a file with inputs of these shapes.
 
-    `inputs` go to the graph's inputs in their order, those of `kwargs` by name: requests, or
-    whatever has a shape and a dtype.
+    `inputs` go to the graph's inputs in their order, or by name if they are a dictionary, those of
+    `kwargs` by name: requests, values, shapes, or whatever has a shape and a dtype.
 
     Raises:
         FileMissing, FileUnreadable: there is no such file, or it is not what it should be.
@@ -43,12 +45,13 @@ def trace(
     """
     if mode != "eval":
         raise BadOption("--mode", mode, "eval for a graph in a file, which runs as it was exported")
-    asked = [*(inputs or ()), *_by_name(kwargs or {})]
+    asked = asked_for(inputs, kwargs or {})
     try:
-        model = read(file.path)
+        model, notes = read(file.path)
+        file = replace(file, notes=(*file.notes, *notes))
         return _traced(file, model, asked, batch=batch)
     except NodeFails as problem:
-        if not asked:
+        if not asked and not problem.assumed:
             raise FileUnreadable(file.path, str(problem)) from problem
         raise _misfit(problem) from problem
     except Malformed as problem:
@@ -58,13 +61,19 @@ def trace(
 
 
 def _traced(file: GraphFile, model: ModelProto, asked: Sequence[Any], *, batch: int) -> Trace:
-    graph, walk = model.graph, Walk(model)
+    graph = model.graph
+    walk = Walk(model, HANDLERS, enter_function=enter_function)
     formals = formals_of(graph)
     values, sizes = choose(formals, model, asked, batch=batch)
+    walk.stated.symbols.update(sizes.symbols)
     frame = _frame(model)
     for i, (formal, value) in enumerate(zip(formals, values)):
         frame.bind(formal.name, replace(value, origin=-1 - i, is_data=True))
-    outputs = walk.graph(graph, frame)
+    try:
+        outputs = walk.graph(graph, frame)
+    except NodeFails as problem:
+        problem.assumed = sizes.text()
+        raise
     named = list(zip([output.name for output in graph.output], outputs))
     leaving = [value.origin for value in outputs if value.origin is not None]
     return Trace(
@@ -76,17 +85,6 @@ def _traced(file: GraphFile, model: ModelProto, asked: Sequence[Any], *, batch: 
         how=HowTraced("file", "graph", (*file.notes, *_notes(model, walk, sizes, named))),
         origins=tuple(leaving),
     )
-
-
-def _by_name(kwargs: Mapping[str, Any]) -> list[InputRequest]:
-    found = []
-    for name, value in kwargs.items():
-        shape = getattr(value, "shape", value)
-        if not isinstance(shape, Sequence):
-            raise BadInput(name, "an ONNX file takes tensors, or their shapes")
-        dtype = str(getattr(value, "dtype", "")).rpartition(".")[2] or None
-        found.append(InputRequest(tuple(shape), dtype, name))
-    return found
 
 
 def _frame(model: ModelProto) -> Frame:
@@ -113,18 +111,26 @@ def _notes(
     sizes: Sizes,
     outputs: Sequence[tuple[str, Value]],
 ) -> list[str]:
-    notes = list(walk.notes)
+    notes = [*walk.notes, *walk.stated.notes(), *sizes.notes]
     if sizes.assumed:
-        chosen = ", ".join(f"{name}={size}" for name, size in sizes.assumed.items())
-        notes.append(f"{chosen} assumed for sizes that the file leaves open; --input sets them")
-    unknown = [name for name, value in outputs if value.spec is None]
-    if unknown:
-        notes.append(f"the shape of {', '.join(unknown)} depends on data")
-    unused = [weight.name for weight in walk.weights.values() if not weight.uses]
+        notes.append(
+            f"{sizes.text()} assumed for sizes that the file leaves open; --input sets them"
+        )
+    causes: dict[str, list[str]] = {}
+    for name, value in outputs:
+        if value.spec is None and value.items is None:
+            causes.setdefault(value.cause, []).append(name)
+    for cause, names in causes.items():
+        because = f", because {cause}" if cause else ""
+        notes.append(f"the shape of {_few(names)} is not known{because}")
+    weights = walk.weights.by_name.values()
     leaving = {output.name for output in model.graph.output}
-    unused = [name for name in unused if name not in leaving]
+    unused = [w.name for w in weights if not w.uses and not w.is_made and w.name not in leaving]
     if unused:
         notes.append(f"stored tensors that no node takes: {_few(unused)}")
+    made = sum(w.spec.numel for w in weights if w.is_made and kind_of(w, {}, {}) == "parameter")
+    if made:
+        notes.append(f"{made:,} parameters are not stored but made by nodes, as in stripped files")
     if model.training_info:
         notes.append("its graphs for training are left aside")
     return notes
@@ -136,15 +142,11 @@ def _few(names: Sequence[str], shown: int = 3) -> str:
 
 
 def _misfit(problem: NodeFails) -> RunFailed:
-    """The error for inputs that were asked for and that a node does not take."""
+    """The error for inputs that were asked for or assumed, and that a node does not take."""
+    hint = f"{problem.assumed} were assumed; --input sets them" if problem.assumed else ""
     if problem.op in ("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN"):
         return ShapeMismatch(
             layer=problem.layer, layer_type=problem.op, got=problem.got,
-            wanted=f"other sizes ({str(problem).partition(': ')[2]})",
+            wanted=f"other sizes ({str(problem).partition(': ')[2]})", hint=hint,
         )  # fmt: skip
-    return RunFailed(str(problem), layer=problem.layer, layer_type=problem.op)
-
-
-def root_type(graph: GraphProto) -> str:
-    """What the model itself is called where no class is known."""
-    return graph.name or "Graph"
+    return RunFailed(str(problem), layer=problem.layer, layer_type=problem.op, hint=hint)

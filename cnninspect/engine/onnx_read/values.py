@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, TypeProto, numpy_helper
 
-from cnninspect.engine.onnx_read.dtypes import DTYPES
 from cnninspect.engine.onnx_read.errors import Malformed
-from cnninspect.engine.onnx_read.protobuf import MARK
+from cnninspect.engine.onnx_read.protobuf import DTYPES, MARK
 from cnninspect.records.tensors import TensorSpec
 
 Dims = tuple["int | None", ...]
@@ -19,9 +18,15 @@ Dims = tuple["int | None", ...]
 KNOWN_ELEMENTS, KNOWN_NUMBERS = 1024, 16
 """Elements up to which the values of a tensor are kept and computed with: of whole numbers, which
 may be a shape, and of floating ones, which may be factors between sizes."""
+MOST_AXES = 64
+"""Axes of the tensors that NumPy can hold."""
 FLOATING = frozenset((1, 10, 11))
-KNOWN_TYPES = frozenset((1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13))
-"""Numbers of the types of elements that NumPy has by itself."""
+NUMPY_TYPES: dict[int, str] = {
+    1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 9: "bool",
+    10: "float16", 11: "float64", 12: "uint32", 13: "uint64",
+}  # fmt: skip
+"""The types of elements that NumPy has by itself, by number."""
+KNOWN_TYPES = frozenset(NUMPY_TYPES)
 
 
 @dataclass(slots=True)
@@ -42,6 +47,14 @@ class Value:
     """Full name of the stored tensor that it is."""
     is_data: bool = False
     """Whether it depends on the inputs' values."""
+    cause: str = ""
+    """Why its shape is not known, where it is not."""
+    items: tuple[Value, ...] | None = None
+    """For a sequence of a known length: its tensors."""
+    made_of: tuple[str, ...] = ()
+    """Full names of the stored tensors that are its elements, moved about or scaled."""
+    is_scale: bool = False
+    """Whether it is a factor that quantisation works out as the graph runs."""
 
     @property
     def spec(self) -> TensorSpec | None:
@@ -54,7 +67,9 @@ class Value:
     def key(self) -> Hashable:
         """What the result of a node depends on."""
         known = None if self.content is None else self.content.tobytes()
-        return self.element, self.dims, self.other, known
+        items = None if self.items is None else tuple(item.key for item in self.items)
+        cause = self.cause if self.spec is None else ""
+        return self.element, self.dims, self.other, known, cause, items
 
     def written(self) -> TypeProto:
         """Its type as ONNX writes it."""
@@ -83,6 +98,8 @@ def of_type(written: TypeProto, symbols: dict[str, int] | None = None) -> Value:
     dims = []
     for dim in tensor.shape.dim:
         size = dim.dim_value if dim.HasField("dim_value") else (symbols or {}).get(dim.dim_param)
+        if size == -1:  # how some exporters write a size that is open
+            size = None
         if size is not None and not 0 <= size < 2**62:
             raise Malformed(f"a tensor has the size {size}")
         dims.append(size)
@@ -94,14 +111,33 @@ def of_tensor(tensor: TensorProto) -> Value:
     dims = tuple(tensor.dims)
     value = Value(tensor.data_type, dims)
     is_here = tensor.doc_string != MARK and tensor.data_location != TensorProto.EXTERNAL
-    if is_here and tensor.data_type in KNOWN_TYPES and _few(tensor.data_type, dims):
-        value.content = numpy_helper.to_array(tensor)
+    is_kept = is_here and len(dims) <= MOST_AXES
+    if is_kept and tensor.data_type in KNOWN_TYPES and _few(tensor.data_type, dims):
+        value.content = _elements(tensor)
     return value
+
+
+def _elements(tensor: TensorProto) -> np.ndarray[Any, Any]:
+    """The elements of a stored tensor.
+
+    Raises:
+        Malformed: they are not what its shape and type say.
+    """
+    try:
+        return np.array(numpy_helper.to_array(tensor)).reshape(tuple(tensor.dims))
+    except Exception as problem:  # NumPy's and ONNX's own, which differ from version to version
+        said = str(problem).strip().partition("\n")[0]
+        raise Malformed(f"the tensor {tensor.name!r} cannot be read: {said}") from problem
 
 
 def of_array(array: np.ndarray[Any, Any], element: int) -> Value:
     """A tensor whose elements are known."""
     return Value(element, array.shape, content=array)
+
+
+def content_of(value: Value | None) -> np.ndarray[Any, Any] | None:
+    """Its elements, where there is one and they are known."""
+    return None if value is None else value.content
 
 
 def _few(element: int, dims: Dims) -> bool:

@@ -13,9 +13,9 @@ from typing import Any
 from onnx import GraphProto, ModelProto, NodeProto
 
 from cnninspect.costs import cost_of
-from cnninspect.engine.onnx_read.dtypes import DTYPES, FLOATS
 from cnninspect.engine.onnx_read.graph_inputs import EXAMPLE
 from cnninspect.engine.onnx_read.node_layers import LAYER, TYPE
+from cnninspect.engine.onnx_read.protobuf import DTYPES, FLOATS
 from cnninspect.engine.onnx_read.reading import within
 from cnninspect.engine.onnx_write.axes import Feed
 from cnninspect.engine.onnx_write.exporting import readable

@@ -122,15 +122,15 @@ def test_two_nodes_that_make_the_same(problem_with):
         (node("Conv", "x w", "y", strides=[0, 0]), weight("w", 4, 3, 3, 3), "positive"),
         (node("Conv", "x w", "y", kernel_shape="abc"), weight("w", 4, 3, 3, 3), "kernel_shape"),
         (node("Conv", "x w", "y", group=5), weight("w", 4, 3, 3, 3), "channels"),
-        (node("Conv", "x", "y"), weight("w", 4, 3, 3, 3), "input size 1"),
-        (node("Conv", "", "y"), weight("w", 4, 3, 3, 3), "input size 0"),
-        (node("Relu", "x", "y z"), weight("w", 1), "output size 2"),
+        (node("Conv", "x", "y"), weight("w", 4, 3, 3, 3), "takes 2 to 3 inputs, and has 1"),
+        (node("Conv", "", "y"), weight("w", 4, 3, 3, 3), "takes 2 to 3 inputs, and has 0"),
+        (node("Relu", "x", "y z"), weight("w", 1), "takes 1 outputs, and has 2"),
         (node("MatMul", "x w", "y"), weight("w", 7, 7), "does not fit"),
         (node("Add", "x w", "y"), weight("w", 7), "does not fit"),
         (node("Add", "x w", "y"), weight("w", 8, dtype=np.int64), "type"),
         (node("Transpose", "x", "y", perm=[0, 9, 1, 2]), weight("w", 1), "perm"),
         (node("Concat", "x x", "y", axis=77), weight("w", 1), "axis"),
-        (node("Reshape", "x w", "y"), weight("w", 3, dtype=np.float32), "type"),
+        (node("Reshape", "x w", "y"), weight("w", 3, dtype=np.float32), "whole numbers"),
         (node("If", "x", "y"), weight("w", 1), "two branches"),
         (node("Loop", "x", "y"), weight("w", 1), "a body"),
         (node("Scan", "x", "y"), weight("w", 1), "sequences"),
@@ -146,7 +146,7 @@ def test_nodes_that_do_not_fit(problem_with, wrong, stored, said):
 def test_sizes_beyond_all_memory(problem_with):
     shape = helper.make_tensor("s", TensorProto.INT64, [2], [2**62, 2**62])
     made = model([node("ConstantOfShape", "s", "y")], [], [unshaped("y")], [shape])
-    assert f"a tensor has the size {2**62}" in problem_with(made)
+    assert "beyond all memory" in problem_with(made)
 
 
 @pytest.mark.parametrize("size", [-5, 2**62])
@@ -214,7 +214,6 @@ def test_weights_beside_the_file_are_looked_at_and_not_read(folder, location):
 @pytest.mark.parametrize(
     ("entries", "said"),
     [
-        ({"location": "gone.bin"}, "its weights are in gone.bin, which is missing"),
         ({"location": "../secret.bin"}, "lie outside its folder"),
         ({"location": "sub/../../secret.bin"}, "lie outside its folder"),
         ({"location": "..\\secret.bin"}, "lie outside its folder"),
@@ -243,10 +242,11 @@ def test_weights_that_are_elsewhere_or_too_short(folder, entries, said):
     assert said in str(problem.value)
 
 
-def test_the_missing_file_comes_with_advice(folder):
-    with pytest.raises(FileUnreadable) as problem:
-        reads(folder, location="gone.bin")
-    assert "beside the .onnx file" in problem.value.hint
+def test_a_missing_file_of_weights_is_a_note_since_counting_needs_none(follow, tmp_path):
+    made = externally(convolution(), tmp_path / "model.onnx", location="gone.bin")
+    trace = follow(made)
+    assert trace.layers[0].outputs[0].shape == (1, 10)
+    assert any("gone.bin, which is missing" in note for note in trace.how.notes)
 
 
 def test_a_pipe_is_no_file(tmp_path):
@@ -269,4 +269,4 @@ def test_a_file_without_its_weights_is_not_opened_by_onnx(folder, monkeypatch):
         raise AssertionError("weights were loaded")
 
     monkeypatch.setattr(onnx.external_data_helper, "load_external_data_for_model", never)
-    assert reads(folder, location="weights.bin").graph.node
+    assert reads(folder, location="weights.bin")[0].graph.node

@@ -94,7 +94,7 @@ def test_the_example_of_an_export_says_what_open_sizes_were(follow):
         ([typed(3, 8, 8, name="z")], {}, "no input of that name"),
         ([typed(3, 8, 8, dtype="int64")], {}, "x is float32 in the file, not int64"),
         ([typed(3, 8, 8), typed(3, 8, 8)], {}, "2 were given, and the file takes x"),
-        (["text"], {}, "takes tensors, or their shapes"),
+        (["text"], {}, "takes tensors, their shapes or their values"),
         ([typed(1, 3, -8, 8)], {}, "cannot be negative"),
     ],
 )
