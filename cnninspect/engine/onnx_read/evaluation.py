@@ -66,7 +66,7 @@ def _shape(node: KnownNode, outputs: Sequence[Value]) -> list[Value] | None:
 
 def _between(function: Callable[..., Any]) -> Compute:
     def compute(node: KnownNode, arrays: list[Array]) -> Sequence[Array]:
-        if len(arrays) == 2 and node.version < 7 and arrays[0].ndim > arrays[1].ndim:
+        if len(arrays) == 2 and node.version < 7 and arrays[0].ndim > arrays[1].ndim > 0:
             axis = node.whole("axis", arrays[0].ndim - arrays[1].ndim)
             behind = arrays[0].ndim - axis_in(axis, arrays[0].ndim) - arrays[1].ndim
             arrays = [arrays[0], arrays[1].reshape(*arrays[1].shape, *[1] * max(behind, 0))]

@@ -116,6 +116,11 @@ class Walk:
         return MOST_STEPS - self._left
 
     @property
+    def effort(self) -> int:
+        """Nodes that were followed so far, those that were left out again as well."""
+        return self.followed + self.wasted
+
+    @property
     def is_tired(self) -> bool:
         """Whether so much was followed that loops are only looked into from here on."""
         return self.rounds > MOST_ROUNDS or self.wasted > MOST_WASTED

@@ -88,6 +88,7 @@ class Repeated:
         elements and the number of the round are.
         """
         start, followed = len(self.walk.steps), self.walk.followed
+        effort = self.walk.effort
         plain = [None if v is None else replace(v, content=None) for v in states]
         before = [Value(7, ()), of_array(np.array(True), 9)] if self.has_condition else []
         try:
@@ -95,7 +96,7 @@ class Repeated:
         except NodeFails:
             return None  # it may fit what it is really given
         finally:
-            steps, nodes = self.walk.steps[start:], self.walk.followed - followed
+            steps, nodes = self.walk.steps[start:], self.walk.effort - effort
             self.walk.forget(start, followed)
         again = content_of(outputs[0]) if self.has_condition else np.array(True)
         kept = outputs[self.has_condition :]

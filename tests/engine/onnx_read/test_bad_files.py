@@ -253,14 +253,14 @@ def test_a_pipe_is_no_file(tmp_path):
     if not hasattr(os, "mkfifo"):
         pytest.skip("this system has no pipes with names")
     os.mkfifo(tmp_path / "model.onnx")
-    with pytest.raises(FileUnreadable, match="it is no file"):
+    with pytest.raises(FileUnreadable, match="not a regular file"):
         read(tmp_path / "model.onnx")
 
 
 def test_no_file_and_a_folder(tmp_path):
     with pytest.raises(FileMissing):
         read(tmp_path / "model.onnx")
-    with pytest.raises(FileUnreadable, match="it is no file"):
+    with pytest.raises(FileUnreadable, match="it is a folder"):
         read(tmp_path)
 
 
