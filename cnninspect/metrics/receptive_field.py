@@ -8,20 +8,14 @@ from math import ceil, lcm
 from cnninspect.metrics.field_rules import (
     FIRST_WINS,
     WINDOWED,
-    Axis,
-    Dependence,
-    Moving,
     NotChannelsFirst,
     Operand,
     Operands,
-    Shape,
-    Untold,
     dependence_of,
-    hull,
-    is_within,
     parts,
     rule_of,
 )
+from cnninspect.metrics.reach import Axis, Dependence, Moving, Shape, Untold, hull, is_within
 from cnninspect.records.layers import Layer, parent_of
 from cnninspect.records.operations import Argument, Call
 from cnninspect.records.tensors import TensorSpec
