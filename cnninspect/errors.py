@@ -28,6 +28,7 @@
     │   ├── LibraryBroken           a library is there and cannot be imported
     │   ├── SourceBroken            another package's source cannot be used
     │   ├── BuildFailed             the model could not be built
+    │   ├── StateLeft               a run could not put back what the model keeps elsewhere
     │   ├── RunFailed               the model could not be run
     │   │   └── ShapeMismatch       the input does not fit: which layer, got, wanted
     │   ├── ExportFailed            a model could not be written as ONNX
@@ -412,6 +413,18 @@ class RunFailed(Failure):
         )
 
 
+class StateLeft(Failure):
+    """A run left tensors without values with somebody, named in `owners`; they were taken out."""
+
+    def __init__(self, owners: Sequence[str]) -> None:
+        self.owners = tuple(owners)
+        super().__init__(
+            f"the model keeps what it works out in {', '.join(owners)}, which could not be put "
+            "back as it was: what this run left there was taken out",
+            "keep it in an attribute of the module instead",
+        )
+
+
 class ShapeMismatch(RunFailed):
     """The input does not fit a layer.  `got` and `wanted` are shapes as a person reads them."""
 
@@ -578,6 +591,7 @@ __all__ = [
     "PatternMatchesNothing",
     "RunFailed",
     "ShapeMismatch",
+    "StateLeft",
     "SomeModelsFailed",
     "SourceBroken",
     "Unexplained",

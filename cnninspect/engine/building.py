@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from cnninspect.engine.fake_mode import Abstraction
 from cnninspect.engine.layouts import spec_of
 from cnninspect.engine.module_tree import Structure
-from cnninspect.engine.restore_state import copy_of_lazy, without_wrappers
+from cnninspect.engine.restore_state import without_wrappers
 from cnninspect.errors import BuildFailed, CnnInspectError, RunFailed, first_line
 from cnninspect.records.models import LoadedModel
 
@@ -122,8 +122,6 @@ class Unfilled(TorchDispatchMode):
 
 def _take(loaded: LoadedModel) -> Built:
     structure = Structure(without_wrappers(loaded.build()))
-    if structure.is_lazy():
-        structure = Structure(copy_of_lazy(structure.model))
     is_abstract = all(tensor.is_meta for tensor in structure.tensors)
     return Built(structure, "meta" if is_abstract else "real")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from weakref import ref
 
 import torch
 from torch import Tensor
@@ -23,6 +24,10 @@ DTYPE_NAMES = {
 MARK = "_cnninspect"
 """Attribute of a tensor that was made during a trace: the call that made it, or -1 - i for input
 number i, and the number of its layout."""
+
+
+MADE: list[ref[Tensor]] = []
+"""Every tensor that was marked by the runs that are under way, in the order of marking."""
 
 
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -100,4 +105,5 @@ def abstract(number: int, made_by: int | None = None, device: torch.device = MET
     tensor = torch.empty_strided(shape, strides, dtype=dtype, device=device)
     if made_by is not None:
         tensor.__dict__[MARK] = (made_by, number)
+        MADE.append(ref(tensor))
     return tensor

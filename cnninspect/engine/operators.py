@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from weakref import ref
 
 import torch
 from torch import Tensor
 
 from cnninspect.costs import cost_of
-from cnninspect.engine.layouts import DTYPE_NAMES, MARK, META, abstract, layout_of, spec_of
+from cnninspect.engine.layouts import DTYPE_NAMES, MADE, MARK, META, abstract, layout_of, spec_of
 from cnninspect.records.costs import CostState
 from cnninspect.records.operations import Argument, Operation
 
@@ -130,8 +131,12 @@ class Operator:
 
     def targets(self, args: Any, kwargs: dict[str, Any]) -> list[Tensor]:
         """The tensors that a call with these arguments writes into."""
-        found = [self.given_at(position, args, kwargs) for position in self.writes]
-        return [target for target in found if isinstance(target, Tensor)]
+        targets: list[Tensor] = []
+        for position in self.writes:
+            found = self.given_at(position, args, kwargs)
+            found = found if isinstance(found, (list, tuple)) else (found,)
+            targets += [target for target in found if isinstance(target, Tensor)]
+        return targets
 
 
 class Outcome:
@@ -162,6 +167,7 @@ class Outcome:
         for (is_tensor, value), item in zip(self.results, result if self.is_tuple else (result,)):
             if is_tensor:
                 item.__dict__[MARK] = (made_by, value)
+                MADE.append(ref(item))
 
 
 SPARSE = frozenset(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -10,32 +9,50 @@ from torch import Tensor
 from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cnninspect.engine.kinds import UNINITIALISED
 from cnninspect.engine.layouts import spec_of
-from cnninspect.engine.operators import operation_of, operator_of, plain_argument
+from cnninspect.engine.operators import Operator, operation_of, operator_of, plain_argument
 from cnninspect.engine.recording import Recorder, storage_of, tensors_in
 from cnninspect.records.operations import Operation
 
+WRITTEN_UNSAID = {
+    f"aten.{name}": ("running_mean", "running_var")
+    for name in (
+        "native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm", "batch_norm_update_stats",
+    )
+}  # fmt: skip
+"""Arguments of operators that write into them, without a word of it in their schemas."""
+PLAIN = frozenset((Tensor, torch.nn.Parameter, torch.nn.Buffer))
 HIGHER_ORDER = {"flex_attention": ("query", "key", "value")}
 """Names of the first arguments of operators that take functions, which have no schema."""
+
+
+def memory_of(tensor: Tensor) -> int:
+    """What tells the memory of one tensor from that of another, also where it has no strides."""
+    return storage_of(tensor) if tensor.layout is torch.strided else id(tensor)
+
+
+def _written_unsaid(operator: Operator, args: Any, kwargs: Any) -> list[Tensor]:
+    names = WRITTEN_UNSAID.get(operator.name, ())
+    positions = [operator.argument_names.index(name) for name in names]
+    found = [operator.given_at(position, args, kwargs) for position in positions]
+    return [target for target in found if isinstance(target, Tensor)]
 
 
 class Computation(TorchDispatchMode):
     """Lets every operator compute, and records it.
 
-    What is written into the tensors of `owned` is undone in the end: they are copied just before.
+    What it writes into tensors that were there before is undone in the end: such a tensor is copied
+    just before.
     """
 
-    def __init__(self, recorder: Recorder, owned: Iterable[Tensor] = ()) -> None:
+    def __init__(self, recorder: Recorder) -> None:
         super().__init__()
         self.recorder = recorder
-        self._owned: dict[int, list[Tensor]] = {}
-        """Those that were not written into yet, by their storage."""
-        for tensor in owned:
-            if tensor.layout is torch.strided and not UNINITIALISED[tensor.__class__]:
-                self._owned.setdefault(storage_of(tensor), []).append(tensor)
-        self._written: list[tuple[Tensor, Tensor]] = []
-        """The others, and what they held."""
+        self._made: set[int] = set()
+        """Storages that were made meanwhile.  One of them that is gone may leave its address to
+        another such, but to none that was there before."""
+        self._written: dict[int, tuple[Tensor, Tensor]] = {}
+        """Tensors that were there before and are written into, by storage, and what they held."""
         self._operations: dict[Operation, Operation] = {}
         """Each distinct operation, to share one record among equal calls."""
 
@@ -46,11 +63,24 @@ class Computation(TorchDispatchMode):
     supports_higher_order_operators = True
     """So that operators which take functions come here too."""
 
-    def __exit__(self, *problem: Any) -> None:
-        super().__exit__(*problem)
-        for tensor, value in self._written:
+    def undo(self) -> None:
+        """Give the tensors that were there before the values that they had."""
+        for tensor, value in self._written.values():
             with torch.inference_mode(tensor.is_inference()), torch.no_grad():
                 tensor.copy_(value)
+
+    def _keep(self, target: Tensor) -> None:
+        """Copy all of the memory that a tensor has a part in, before that is written into."""
+        is_plain = target.layout is torch.strided and type(target) in PLAIN
+        key = memory_of(target)
+        if key in self._made or key in self._written:
+            return
+        with torch.no_grad():
+            whole = target.detach()
+            if is_plain and not whole.is_meta:
+                whole = torch.empty(0, dtype=target.dtype, device=target.device)
+                whole.set_(target.untyped_storage())
+            self._written[key] = whole, whole.clone()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -58,10 +88,11 @@ class Computation(TorchDispatchMode):
             return self._whole(func, args, kwargs)
         operator = operator_of(func)
         targets = operator.targets(args, kwargs)
-        for target in targets if self._owned else ():
-            for tensor in self._owned.pop(storage_of(target), ()):
-                self._written.append((tensor, tensor.detach().clone()))
+        for target in (*targets, *_written_unsaid(operator, args, kwargs)):
+            self._keep(target)
         result = func(*args, **kwargs)
+        if None in operator.return_targets and not operator.is_view:
+            self._made.update(map(memory_of, tensors_in(result)))
         if operator.is_bookkeeping:
             return result
         operation = operation_of(operator, args, kwargs, result)

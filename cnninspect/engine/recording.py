@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any
+from weakref import ref
 
 from torch import Tensor
 
-from cnninspect.engine.layouts import MARK, layout_of
+from cnninspect.engine.layouts import MADE, MARK, layout_of
 from cnninspect.engine.operators import Operator
 from cnninspect.records.operations import Call, Operation
 
@@ -61,6 +62,7 @@ class Recorder:
         """Note that these tensors were made by call `index`."""
         for tensor in tensors_in(result):
             tensor.__dict__[MARK] = (index, layout_of(tensor))
+            MADE.append(ref(tensor))
 
     def mark_shared(self, source: Tensor, result: Any) -> None:
         """Note that these tensors share their memory with `source`."""

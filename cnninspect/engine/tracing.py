@@ -6,9 +6,10 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
+from weakref import ref
 
 import torch
 from torch import Tensor
@@ -16,14 +17,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnninspect.engine import restore_state as guarding
 from cnninspect.engine.bind_inputs import Given, converted, given_for, named
+from cnninspect.engine.borrowing import Borrowed
 from cnninspect.engine.building import Built, build, build_really, check_memory
 from cnninspect.engine.diagnosis import explain_failure
 from cnninspect.engine.fake_mode import Abstraction, ValueNeeded
 from cnninspect.engine.fake_tensors import abstract_twin
 from cnninspect.engine.fusion import Fusion, whole_modules
-from cnninspect.engine.layouts import MARK, META, layout_of
+from cnninspect.engine.layouts import MADE, MARK, META, layout_of
+from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.module_stack import Watch
 from cnninspect.engine.module_tree import Structure
+from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
 from cnninspect.engine.real_mode import Computation
 from cnninspect.engine.recording import Recorder, tensors_in
 from cnninspect.engine.scripted import by_weights
@@ -56,30 +60,53 @@ def trace(
         ShapeMismatch: a layer got a shape that it does not take.
         RunFailed: the model raised, also when really run.
     """
-    with guarding.unchanged_random_state(), guarding.paused_garbage_collection():
-        built = build(loaded)
-        if weights is not None:
-            built = replace(built, notes=(*built.notes, _fit(built.structure, weights)))
-        structure = built.structure
-        with guarding.unchanged(structure) if loaded.live else nullcontext():
-            guarding.set_mode(structure.distinct_modules(), mode)
-            attempts = given_for(structure, loaded, inputs, kwargs=kwargs, batch=batch)
-            failed: tuple[Run, Exception] | None = None
-            for given in attempts:
-                run = Run(loaded, structure, given, mode=mode)
-                notes = (*loaded.notes, *built.notes, *given.notes)
-                try:
-                    return run.abstractly(HowTraced(built.rung, "abstract", notes))
-                except CnnInspectError:
-                    raise
-                except Exception as problem:  # what forward raises; a real run may do without
-                    failed = failed or (run, problem)
-                    if isinstance(problem, ValueNeeded):
-                        break  # other sizes would not help
-            assert failed is not None
-            run, reason = failed[0], reason_for_real_run(*failed)
-        notes = (*loaded.notes, *built.notes, *run.given.notes, reason)
-        return _trace_really(loaded, built, run.given, mode=mode, notes=notes, weights=weights)
+    with RUNS, Ledger() as ledger, ledger:
+        set_apart(ledger)
+        RandomStates(ledger)
+        return _traced(
+            ledger, loaded, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights
+        )
+
+
+def _traced(
+    ledger: Ledger,
+    loaded: LoadedModel,
+    inputs: Sequence[Any] | None,
+    *,
+    kwargs: Mapping[str, Any] | None,
+    mode: str,
+    batch: int,
+    weights: str | os.PathLike[str] | None,
+) -> Trace:
+    built = build(loaded)
+    if weights is not None:
+        built = replace(built, notes=(*built.notes, _fit(built.structure, weights)))
+    borrowed = Borrowed(ledger, built.structure.model, inputs, kwargs, loaded.keywords)
+    borrowed.set_mode(mode)
+    attempts = given_for(borrowed.structure, loaded, inputs, kwargs=kwargs, batch=batch)
+    failed: tuple[Run, Exception] | None = None
+    for given in attempts:
+        if failed is not None:
+            borrowed.renew(mode)
+        run = Run(loaded, borrowed.structure, given, mode=mode, ledger=ledger)
+        notes = (*loaded.notes, *built.notes, *given.notes)
+        try:
+            return run.abstractly(HowTraced(built.rung, "abstract", notes))
+        except CnnInspectError:
+            raise
+        except Exception as problem:  # what forward raises; a real run may do without
+            failed = failed or (run, problem)
+            if isinstance(problem, ValueNeeded):
+                break  # other sizes would not help
+    assert failed is not None
+    run, reason = failed[0], reason_for_real_run(*failed)
+    notes = (*loaded.notes, *built.notes, *run.given.notes, reason)
+    if loaded.live:
+        borrowed.renew(mode)
+    else:
+        borrowed = _built_really(ledger, built, loaded, notes=notes, weights=weights)
+        borrowed.set_mode(mode)
+    return _trace_really(loaded, borrowed, run.given, mode=mode, notes=notes)
 
 
 def _fit(structure: Structure, path: str | os.PathLike[str]) -> str:
@@ -105,47 +132,60 @@ def reason_for_real_run(run: Run, problem: Exception) -> str:
     return f"run for real, because {why}"
 
 
+def _built_really(
+    ledger: Ledger,
+    built: Built,
+    loaded: LoadedModel,
+    *,
+    notes: tuple[str, ...],
+    weights: str | os.PathLike[str] | None,
+) -> Borrowed:
+    """The model with values, these or its own initial ones."""
+    check_memory(built.structure, notes[-1])
+    seed_generators(0)
+    module = build_really(loaded)
+    if weights is not None:
+        load_weights(module, weights)
+    return Borrowed(ledger, module)
+
+
 def _trace_really(
     loaded: LoadedModel,
-    built: Built,
+    borrowed: Borrowed,
     given: Given,
     *,
     mode: str,
     notes: tuple[str, ...],
-    weights: str | os.PathLike[str] | None,
 ) -> Trace:
-    """The lower rung: compute on the CPU, with these weights or the model's own initial ones."""
-    if loaded.live:
-        module = built.structure.model
-    else:
-        check_memory(built.structure, notes[-1])
-        torch.manual_seed(0)
-        module = build_really(loaded)
-    structure = Structure(module)
-    if weights is not None and not loaded.live:
-        load_weights(structure.model, weights)
-    with guarding.unchanged(structure), guarding.unchanged_values(module.buffers()):
-        guarding.set_mode(structure.distinct_modules(), mode)
-        run = Run(loaded, structure, given, mode=mode)
-        try:
-            return run.really(HowTraced("real", "real", notes))
-        except CnnInspectError:
-            raise
-        except Exception as problem:
-            raise explain_failure(problem, run.model, run.watch, run.trace_so_far) from problem
+    """The lower rung: compute on the device that the model is on."""
+    borrowed.keep_values()
+    run = Run(loaded, borrowed.structure, given, mode=mode, ledger=borrowed.ledger)
+    try:
+        return run.really(HowTraced("real", "real", notes))
+    except CnnInspectError:
+        raise
+    except Exception as problem:
+        raise explain_failure(problem, run.model, run.watch, run.trace_so_far) from problem
 
 
 class Run:
     """One run of a model that is being written down."""
 
     def __init__(
-        self, loaded: LoadedModel, structure: Structure, given: Given, *, mode: str
+        self,
+        loaded: LoadedModel,
+        structure: Structure,
+        given: Given,
+        *,
+        mode: str,
+        ledger: Ledger | None = None,
     ) -> None:
         self.loaded = loaded
         self.structure = structure
         self.model = structure.model
         self.given = given
         self.mode = mode
+        self.ledger = ledger or Ledger()
         self.recorder = Recorder(structure.tensor_names)
         self.watch = Watch(structure, self.recorder)
 
@@ -165,8 +205,8 @@ class Run:
                 for part in (self.given.args, self.given.kwargs)
             )
         )
-        owned = (*self.structure.tensors, *self.structure.held_tensors())
-        computation = Computation(self.recorder, owned if self.loaded.live else ())
+        computation = Computation(self.recorder)
+        self.ledger.undo(computation.undo)
         return self._trace(given, computation, how, computes=True)
 
     def _trace(
@@ -175,10 +215,8 @@ class Run:
         self.mark_inputs(given.tensors())
         with guarding.unchanged_data() if self.loaded.live else nullcontext() as replaced:
             with ExitStack() as stack:
-                stack.enter_context(redirect_stdout(sys.stderr))  # what forward prints is no report
                 stack.enter_context(torch.no_grad())
                 stack.enter_context(whole_modules())
-                stack.enter_context(uncompiled())
                 stack.enter_context(self.watch)
                 stack.enter_context(Fusion(self.recorder, computes=computes, replaced=replaced))
                 stack.enter_context(mode)
@@ -193,6 +231,7 @@ class Run:
         """Note that these tensors are what goes in, in this order."""
         for i, tensor in enumerate(tensors):
             tensor.__dict__[MARK] = (-1 - i, layout_of(tensor))
+            MADE.append(ref(tensor))
 
     def written(self, how: HowTraced, outputs: Any) -> Trace:
         """The trace of a forward pass that returned `outputs`."""

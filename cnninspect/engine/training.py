@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from cnninspect.engine import restore_state as guarding
 from cnninspect.engine.autocasting import Autocast
 from cnninspect.engine.bind_inputs import Given, converted, given_for
-from cnninspect.engine.building import Built, build, build_really
+from cnninspect.engine.borrowing import Borrowed
+from cnninspect.engine.building import build, build_really
 from cnninspect.engine.diagnosis import explain_failure
 from cnninspect.engine.fake_tensors import abstract_twin
 from cnninspect.engine.fusion import Fusion, whole_modules
+from cnninspect.engine.kinds import UNINITIALISED
+from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.liveness import Liveness, WatchedAbstraction, WatchedComputation
-from cnninspect.engine.module_tree import Structure
+from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
 from cnninspect.engine.recording import Recorder, storage_of, tensors_in
-from cnninspect.engine.tracing import Run, reason_for_real_run, uncompiled
+from cnninspect.engine.tracing import Run, reason_for_real_run
 from cnninspect.errors import BadOption, CannotTrain, CnnInspectError, UnknownChoice
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.operations import Operation
@@ -64,37 +66,70 @@ def trace_training(
             raise UnknownChoice(option, name, known)
     if batch < 1:
         raise BadOption("--batch", batch, "1 or more")
-    with guarding.unchanged_random_state(), guarding.paused_garbage_collection():
-        built = build(loaded)
+    wanted = Wanted(mode, batch, frozenset(frozen), dtype, amp, is_differentiable=not inference)
+    with RUNS, Ledger() as ledger, ledger:
+        set_apart(ledger)
+        RandomStates(ledger)
+        return _traced(ledger, loaded, inputs, kwargs, wanted)
 
-        def step_of(model: nn.Module) -> Step:
-            structure = Structure(model)
-            for tensor in structure.tensors:
-                if structure.tensor_names[id(tensor)] in frozen:
-                    tensor.requires_grad_(False)
-            guarding.set_mode(structure.distinct_modules(), mode)
-            given = next(iter(given_for(structure, loaded, inputs, kwargs=kwargs, batch=batch)))
-            return Step(loaded, structure, given, mode=mode, amp=amp)
 
-        abstract = abstract_copy(built.structure.model, is_live=loaded.live, dtype=dtype)
-        step = step_of(abstract)
-        notes = (*loaded.notes, *built.notes, *step.run.given.notes)
-        try:
-            how = HowTraced(built.rung, "abstract", notes)
-            return step.trace(how, differentiable=not inference, computes=False)
-        except CnnInspectError:
-            raise
-        except Exception as problem:  # what forward raises; a real run may do without
-            reason = reason_for_real_run(step.run, problem)
-        step = step_of(real_copy(loaded, built, dtype=dtype))
-        try:
-            how = HowTraced("real", "real", (*notes, f"{reason}; batch {batch}"))
-            return step.trace(how, differentiable=not inference, computes=True)
-        except CnnInspectError:
-            raise
-        except Exception as problem:
-            run = step.run
-            raise explain_failure(problem, run.model, run.watch, run.trace_so_far) from problem
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What kind of step is asked for."""
+
+    mode: str
+    batch: int
+    frozen: frozenset[str]
+    dtype: str | None
+    amp: str | None
+    is_differentiable: bool
+
+
+def _traced(
+    ledger: Ledger,
+    loaded: LoadedModel,
+    inputs: Sequence[Any] | None,
+    kwargs: Mapping[str, Any] | None,
+    wanted: Wanted,
+) -> TrainingTrace:
+    built = build(loaded)
+    borrowed = Borrowed(ledger, built.structure.model, inputs, kwargs, loaded.keywords)
+
+    def step_of(borrowed: Borrowed) -> Step:
+        structure = borrowed.structure
+        for tensor in structure.tensors:
+            if structure.tensor_names[id(tensor)] in wanted.frozen:
+                tensor.requires_grad_(False)
+        given = next(iter(given_for(structure, loaded, inputs, kwargs=kwargs, batch=wanted.batch)))
+        return Step(loaded, borrowed, given, mode=wanted.mode, amp=wanted.amp)
+
+    borrowed.set_mode(wanted.mode)
+    borrowed.substitute(fake_like(wanted.dtype))
+    step = step_of(borrowed)
+    notes = (*loaded.notes, *built.notes, *step.run.given.notes)
+    try:
+        how = HowTraced(built.rung, "abstract", notes)
+        return step.trace(how, differentiable=wanted.is_differentiable, computes=False)
+    except CnnInspectError:
+        raise
+    except Exception as problem:  # what forward raises; a real run may do without
+        reason = reason_for_real_run(step.run, problem)
+    if loaded.live:
+        borrowed.renew(wanted.mode)
+    else:
+        seed_generators(0)
+        borrowed = Borrowed(ledger, build_really(loaded))
+        borrowed.set_mode(wanted.mode)
+    borrowed.substitute(RealCopies(getattr(torch, wanted.dtype) if wanted.dtype else None))
+    step = step_of(borrowed)
+    try:
+        how = HowTraced("real", "real", (*notes, f"{reason}; batch {wanted.batch}"))
+        return step.trace(how, differentiable=wanted.is_differentiable, computes=True)
+    except CnnInspectError:
+        raise
+    except Exception as problem:
+        run = step.run
+        raise explain_failure(problem, run.model, run.watch, run.trace_so_far) from problem
 
 
 class Step:
@@ -103,15 +138,16 @@ class Step:
     def __init__(
         self,
         loaded: LoadedModel,
-        structure: Structure,
+        borrowed: Borrowed,
         given: Given,
         *,
         mode: str,
         amp: str | None = None,
     ) -> None:
         self.amp = amp
-        self.structure = structure
-        self.run = Run(loaded, structure, given, mode=mode)
+        self.structure = structure = borrowed.structure
+        self.ledger = borrowed.ledger
+        self.run = Run(loaded, structure, given, mode=mode, ledger=self.ledger)
         self.recorder = self.run.recorder = StepRecorder(structure.tensor_names)
         self.run.watch.recorder = self.recorder
         self.liveness = Liveness(structure.tensors)
@@ -131,14 +167,15 @@ class Step:
         with ExitStack() as stack:
             stack.enter_context(torch.set_grad_enabled(differentiable))
             stack.enter_context(whole_modules())
-            stack.enter_context(uncompiled())
             stack.enter_context(self.run.watch)
             autocast = stack.enter_context(Autocast(self.amp)) if self.amp else None
             stack.enter_context(
                 Fusion(self.recorder, computes=computes, differentiable=differentiable)
             )
             watched = WatchedComputation if computes else WatchedAbstraction
-            stack.enter_context(watched(self.recorder, self.liveness))
+            computation = stack.enter_context(watched(self.recorder, self.liveness))
+            if isinstance(computation, WatchedComputation):
+                self.ledger.undo(computation.undo)
             with torch.autograd.graph.saved_tensors_hooks(self._keep, lambda kept: kept):
                 outputs = self.run.model(*args, **kwargs)
             forward = self.run.written(how, outputs)
@@ -225,38 +262,71 @@ def _on_cpu(tensor: Tensor) -> Tensor:
     return tensor.detach().cpu().clone()
 
 
-def abstract_copy(model: nn.Module, *, is_live: bool, dtype: str | None = None) -> nn.Module:
-    """The model with abstract parameters and float buffers, of another dtype if one is named.
+def fake_like(dtype: str | None = None) -> Callable[[Tensor], Tensor | None]:
+    """What gives a fake tensor for each parameter and each other floating-point tensor.
 
-    A live module is copied, its tensors left out of the copy; one that was just built is changed.
+    They can be differentiated by, as the network's own can; floats are of that dtype if it is named.
     """
     wanted: torch.dtype | None = getattr(torch, dtype) if dtype else None
-    memo: dict[int, Any] = {}
-    for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.dtype.is_floating_point or isinstance(tensor, nn.Parameter):
-            memo[id(tensor)] = _abstract_like(tensor, wanted)
-    if is_live:
-        return copy.deepcopy(model, memo)
-    for module in model.modules():
-        for tensors in (module._parameters, module._buffers):
-            tensors.update({name: memo.get(id(tensor), tensor) for name, tensor in tensors.items()})
-    return model
+
+    def fake(tensor: Tensor) -> Tensor | None:
+        is_float = tensor.dtype.is_floating_point
+        if UNINITIALISED[type(tensor)] or not (is_float or isinstance(tensor, nn.Parameter)):
+            return None
+        twin = abstract_twin(tensor.detach())
+        if wanted is not None and is_float:
+            twin = twin.to(wanted)
+        return _as_held(twin, tensor)
+
+    return fake
 
 
-def real_copy(loaded: LoadedModel, built: Built, *, dtype: str | None = None) -> nn.Module:
-    """The model with weights: a copy of a live one, or built with its own initialisation."""
-    if loaded.live:
-        model = copy.deepcopy(built.structure.model)
-    else:
-        torch.manual_seed(0)
-        model = build_really(loaded)
-    return model.to(getattr(torch, dtype)) if dtype else model
+class RealCopies:
+    """Gives a copy with values for each tensor; those that share memory share it again."""
+
+    def __init__(
+        self, dtype: torch.dtype | None = None, device: torch.device | None = None
+    ) -> None:
+        self.dtype = dtype
+        self.device = device
+        self._memory: dict[int, tuple[Any, torch.UntypedStorage]] = {}
+
+    def __call__(self, tensor: Tensor) -> Tensor | None:
+        if UNINITIALISED[type(tensor)]:
+            return None
+        with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
+            return _as_held(self._copied(tensor.detach()), tensor)
+
+    def _copied(self, tensor: Tensor) -> Tensor:
+        dtype = self.dtype if tensor.dtype.is_floating_point else None
+        changes = (dtype or tensor.dtype) != tensor.dtype or (
+            self.device is not None and tensor.device.type != self.device.type
+        )
+        if changes or type(tensor) is not Tensor or tensor.layout is not torch.strided:
+            copy = tensor.clone()
+            return copy.to(device=self.device or tensor.device, dtype=dtype or tensor.dtype)
+        if tensor.is_meta or tensor.is_quantized or tensor.is_nested:
+            return tensor.clone()
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self._memory:
+            self._memory[storage._cdata] = storage, storage.clone()
+        copy = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+        copy.set_(
+            self._memory[storage._cdata][1],
+            tensor.storage_offset(), tensor.shape, tensor.stride(),
+        )  # fmt: skip
+        return copy
 
 
-def _abstract_like(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
-    twin = abstract_twin(tensor.detach())
-    if dtype is not None and tensor.dtype.is_floating_point:
-        twin = twin.to(dtype)
-    if isinstance(tensor, nn.Parameter):
-        return nn.Parameter(twin, requires_grad=tensor.requires_grad)
-    return twin
+def _as_held(copy: Tensor, original: Tensor) -> Tensor:
+    """The copy as a parameter, with the attributes and hooks of the original, where that is one."""
+    if isinstance(original, nn.Parameter):
+        copy = nn.Parameter(copy, requires_grad=original.requires_grad)
+    elif isinstance(original, nn.Buffer):
+        copy = nn.Buffer(copy, persistent=original.persistent)
+    elif original.is_leaf:
+        copy.requires_grad_(original.requires_grad)
+    copy.__dict__.update(original.__dict__)
+    if original.is_leaf and original._backward_hooks and copy.requires_grad:
+        copy._backward_hooks = original._backward_hooks
+    return copy
