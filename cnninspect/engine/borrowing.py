@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from cnninspect.engine.held_state import HeldState, code_state
 from cnninspect.engine.kinds import SCRIPT, UNINITIALISED
 from cnninspect.engine.ledger import Ledger
+from cnninspect.engine.layouts import META
 from cnninspect.engine.leftovers import Leftovers
 from cnninspect.engine.module_tree import Structure
 
@@ -30,6 +31,8 @@ class Borrowed:
         self._states: list[HeldState] = []
         self._code: HeldState | None = None
         self._is_code_changed = False
+        self._flags: list[tuple[nn.Module, bool]] = []
+        """Training flags of modules that only the code reaches."""
         self._leftovers = Leftovers()
         ledger.undo(lambda: self._leftovers.clear(self._restore_code))
         ledger.undo(self.restore)
@@ -37,7 +40,7 @@ class Borrowed:
         self._states = [held, HeldState(given, beyond=held)]
         self._code = code_state(held)
         if self.structure.is_lazy():
-            self.substitute(_fresh_lazy)
+            self.substitute(fresh_lazy)
 
     @property
     def modules(self) -> list[nn.Module]:
@@ -49,6 +52,8 @@ class Borrowed:
         """Put back everything that belongs to the network."""
         for state in self._states:
             state.restore()
+        for module, flag in self._flags:
+            _set_flag(module, flag)
         if self._is_code_changed:
             self._restore_code()
 
@@ -58,20 +63,16 @@ class Borrowed:
         self._leftovers.clear(self._restore_code)
         self.structure = Structure(self.structure.model)
         if self.structure.is_lazy():
-            self.substitute(_fresh_lazy)
+            self.substitute(fresh_lazy)
         self.set_mode(mode)
 
     def set_mode(self, mode: str) -> None:
         """Set the training flags, also of modules that are registered nowhere."""
         wanted = mode == "train"
-        if self._code is not None and self._code.modules:
-            self._is_code_changed = True
+        code = self._code.modules if self._code else []
+        self._flags += [(m, m.training) for m in code if hasattr(m, "training")]
         for module in self.modules:
-            if SCRIPT[type(module)]:
-                if getattr(module, "training", wanted) is not wanted:  # frozen ones have none
-                    module.training = wanted
-            elif vars(module).get("training", wanted) is not wanted:
-                vars(module)["training"] = wanted  # not by `train()`, nor by a `__setattr__`
+            _set_flag(module, wanted)
 
     def keep_values(self) -> None:
         """Note what is in the tensors that are no parameters, for a run that really computes.
@@ -89,7 +90,8 @@ class Borrowed:
             replacement = other(tensor)
             if replacement is not None and replacement is not tensor:
                 instead[id(tensor)] = replacement
-        self._is_code_changed = True
+        if self._code is not None and any(id(tensor) in instead for tensor in self._code.tensors):
+            self._is_code_changed = True
         for state in states:
             state.replace(instead)
         self.structure = Structure(self.structure.model)
@@ -99,10 +101,19 @@ class Borrowed:
             self._code.restore()
 
 
-def _fresh_lazy(tensor: Tensor) -> Tensor | None:
+def _set_flag(module: nn.Module, flag: bool) -> None:  # noqa: FBT001
+    """Set a training flag, not by `train()`, nor by a `__setattr__` of the module's own."""
+    if SCRIPT[type(module)]:
+        if getattr(module, "training", flag) is not flag:  # frozen ones have none
+            module.training = flag
+    elif vars(module).get("training", flag) is not flag:
+        vars(module)["training"] = flag
+
+
+def fresh_lazy(tensor: Tensor, device: torch.device = META) -> Tensor | None:
     """A parameter that is still to get its shape in place of another one."""
     if not UNINITIALISED[type(tensor)]:
         return None
     fresh: Any = type(tensor)
-    made: Tensor = fresh(device=torch.device("meta"), dtype=tensor.dtype)
+    made: Tensor = fresh(device=device, dtype=tensor.dtype)
     return made

@@ -78,7 +78,7 @@ class HeldState:
         self.classes: list[type] = []
         """Classes of other people's code whose objects were met."""
         self.functions: list[types.FunctionType] = []
-        """Functions of other people's code that were met."""
+        """Functions that were met: what they close over and name is for `code_state`."""
         self._seen: dict[int, Any] = beyond._seen if beyond else {}
         self._containers: list[Any] = []
         self._contents: list[Any] = []
@@ -204,18 +204,16 @@ class HeldState:
             if TAKEN[type(held)]:
                 pending.append(held)
 
-    def _take_function(self, function: types.FunctionType, pending: list[Any]) -> None:
-        for cell in function.__closure__ or ():
-            pending.append(cell)
+    def _take_function(self, function: types.FunctionType, _: list[Any]) -> None:
+        self.functions.append(function)
+
+    def _take_closure(self, function: types.FunctionType) -> None:
+        """What a function holds itself: what it closes over, its defaults, its attributes."""
+        pending = [*(function.__closure__ or ()), function.__kwdefaults__ or {}, function.__dict__]
         if function.__defaults__:
             pending.append(function.__defaults__)
             self._attributes.append((function, "__defaults__", function.__defaults__))
-        if function.__kwdefaults__:
-            pending.append(function.__kwdefaults__)
-        if function.__dict__:
-            pending.append(function.__dict__)
-        if not is_foreign(function.__module__):
-            self.functions.append(function)
+        self._walk(pending)
 
     def _take_cell(self, cell: Any, pending: list[Any]) -> None:
         held = _held_in(CELL, cell)
@@ -353,7 +351,7 @@ def _rich(values: Iterable[Any]) -> list[Any]:
 
 
 def code_state(held: HeldState) -> HeldState:
-    """What the code of these modules names beyond what they hold: class attributes, globals.
+    """What the code of these modules reaches beyond what they hold: closures, classes, globals.
 
     Code is followed through functions and classes of the same kind, not through those of PyTorch
     and of Python itself.
@@ -367,7 +365,8 @@ def code_state(held: HeldState) -> HeldState:
             state._names.append(_Names(kind, content))
             state._walk([v for v in content.values() if TAKEN[type(v)]])
         for function in functions:
-            for space, name in names_used_by(function):
+            state._take_closure(function)
+            for space, name in () if is_foreign(function.__module__) else names_used_by(function):
                 known = spaces.setdefault(id(space), (space, {}))[1]
                 if name not in known:
                     value = known[name] = space.get(name, MISSING)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnninspect.engine.module_tree import type_name
+from cnninspect.engine.module_tree import type_name, walk
 from cnninspect.records.models import InputRequest
 
 IMAGE, VIDEO, TOKENS, STEPS = 224, (16, 112, 112), 128, 128
@@ -151,7 +151,7 @@ def _for_name(model: nn.Module, name: str) -> InputRequest | None:
         wanted = ("Conv1d", "Conv2d", "Conv3d")
     elif TEXTS.search(name):
         wanted = ("Embedding", "EmbeddingBag")
-    requests = [(type_name(m), taken_by(m)) for m in model.modules()]
+    requests = [(type_name(m), taken_by(m)) for _, m in walk(model)]
     found = [(kind, request) for kind, request in requests if request is not None]
     return next(
         (request for kind, request in found if kind in wanted),

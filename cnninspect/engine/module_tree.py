@@ -92,6 +92,21 @@ def walk(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
                 pending.append((prefix + name, child, above))
 
 
+def named_parameters(model: nn.Module) -> dict[str, Tensor]:
+    """Every parameter by each of its full names; not by a method, which an attribute may hide."""
+    return {
+        f"{path}.{name}" if path else name: tensor
+        for path, module in walk(model)
+        for name, tensor in module._parameters.items()
+        if tensor is not None
+    }
+
+
+def parameters_of(model: nn.Module) -> list[Tensor]:
+    """Every parameter once."""
+    return list({id(tensor): tensor for tensor in named_parameters(model).values()}.values())
+
+
 class Visit:
     """What is known of a module that ran."""
 

@@ -49,9 +49,14 @@ OF_OUR_HOOKS = "Using `torch.compile"
 """How the warning begins that global hooks see a compiled module twice, which does no harm here."""
 
 
-def set_apart(ledger: Ledger) -> None:
-    """Leave all modes of the caller, and note how everything is that a run may change."""
-    _pause_garbage_collection(ledger)
+def set_apart(ledger: Ledger, *, traces: bool = True) -> None:
+    """Leave all modes of the caller, and note how everything is that a run may change.
+
+    If it only `traces`, nothing is compiled meanwhile, and Python does not look for garbage.
+    """
+    if traces:
+        _pause_garbage_collection(ledger)
+        _leave_compiler(ledger)
     _keep_environment(ledger)
     _leave_function_modes(ledger)
     _leave_dispatch_modes(ledger)
@@ -69,7 +74,6 @@ def set_apart(ledger: Ledger) -> None:
     ledger.undo(lambda: torch.backends.mha.set_fastpath_enabled(was_fast))
     ledger.undo(lambda: setattr(F, "handle_torch_function", handle_torch_function))
     _keep_global_hooks(ledger)
-    _leave_compiler(ledger)
     here = threading.get_ident()
     divert_output(ledger, lambda: threading.get_ident() == here)
 

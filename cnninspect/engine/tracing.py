@@ -26,7 +26,7 @@ from cnninspect.engine.fusion import Fusion, whole_modules
 from cnninspect.engine.layouts import MADE, MARK, META, layout_of
 from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.module_stack import Watch
-from cnninspect.engine.module_tree import Structure
+from cnninspect.engine.module_tree import Structure, parameters_of
 from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
 from cnninspect.engine.real_mode import Computation
 from cnninspect.engine.recording import Recorder, tensors_in
@@ -198,7 +198,7 @@ class Run:
 
     def really(self, how: HowTraced) -> Trace:
         """Run on real tensors, on the device that the model is on."""
-        device = next((p.device for p in self.model.parameters()), torch.device("cpu"))
+        device = next((p.device for p in parameters_of(self.model)), torch.device("cpu"))
         given = Given(
             *(
                 converted(part, lambda t: _to_real(t, device))

@@ -276,7 +276,7 @@ def fake_like(dtype: str | None = None) -> Callable[[Tensor], Tensor | None]:
         twin = abstract_twin(tensor.detach())
         if wanted is not None and is_float:
             twin = twin.to(wanted)
-        return _as_held(twin, tensor)
+        return as_held(twin, tensor)
 
     return fake
 
@@ -295,7 +295,7 @@ class RealCopies:
         if UNINITIALISED[type(tensor)]:
             return None
         with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
-            return _as_held(self._copied(tensor.detach()), tensor)
+            return as_held(self._copied(tensor.detach()), tensor)
 
     def _copied(self, tensor: Tensor) -> Tensor:
         dtype = self.dtype if tensor.dtype.is_floating_point else None
@@ -318,7 +318,7 @@ class RealCopies:
         return copy
 
 
-def _as_held(copy: Tensor, original: Tensor) -> Tensor:
+def as_held(copy: Tensor, original: Tensor) -> Tensor:
     """The copy as a parameter, with the attributes and hooks of the original, where that is one."""
     if isinstance(original, nn.Parameter):
         copy = nn.Parameter(copy, requires_grad=original.requires_grad)

@@ -320,7 +320,7 @@ def test_a_model_that_looks_at_its_data_is_really_run_and_says_so() -> None:
 
 def test_the_first_step_in_a_process_lives_as_the_second_does():
     code = """
-from cnninspect.api import load
+from cnninspect.sources.open import load
 from cnninspect.engine.training import trace_training
 for name in ("resnet20@depth=8", "lstm@length=3", "torchvision:swin_t"):
     first, second = (trace_training(load(name), batch=2).live_bytes for _ in range(2))

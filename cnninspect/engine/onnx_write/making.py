@@ -12,7 +12,7 @@ from onnx import ModelProto
 from torch import nn
 
 from cnninspect.costs import cost_of
-from cnninspect.engine import restore_state as guarding
+from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.onnx_read.tracing import trace as trace_file
 from cnninspect.engine.onnx_write.annotation import annotate, describe, strip
 from cnninspect.engine.onnx_write.axes import Feed, at_least_two, open_axes
@@ -27,6 +27,7 @@ from cnninspect.engine.onnx_write.writing import (
     sha256_of,
     workshop,
 )
+from cnninspect.engine.process_state import RUNS, RandomStates, set_apart
 from cnninspect.engine.tracing import trace as trace_network
 from cnninspect.errors import BadInput, ExportFailed, FileUnreadable, RunFailed, UnknownChoice
 from cnninspect.records.export_report import ExportSettings, LayerMismatch, MadeFile, OpenSize
@@ -56,9 +57,11 @@ def make_file(
     if settings.verify:
         check_available()
     network = trace_network(loaded, inputs, kwargs=kwargs, batch=settings.batch)
-    with guarding.unchanged_random_state(), workshop(path) as folder, warnings.catch_warnings():
+    with RUNS, Ledger() as ledger, ledger, workshop(path) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the network's code, which the person may not know
-        module = network_for_real(loaded, settings, network)
+        set_apart(ledger, traces=False)
+        RandomStates(ledger)
+        module = network_for_real(ledger, loaded, settings, network)
         feed = feed_for(module, loaded, inputs, kwargs=kwargs, settings=settings)
         axes = open_axes(feed, settings.dynamic, module)
         feed = at_least_two(Feed(feed.given, feed.names, feed.batch_axes, axes))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,11 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnninspect.engine import restore_state as guarding
 from cnninspect.engine.bind_inputs import Given, converted, given_for
+from cnninspect.engine.borrowing import Borrowed
 from cnninspect.engine.building import build_really
-from cnninspect.engine.module_tree import Structure
+from cnninspect.engine.ledger import Ledger
+from cnninspect.engine.module_tree import Structure, parameters_of
 from cnninspect.engine.onnx_write.axes import Feed
+from cnninspect.engine.process_state import seed_generators
+from cnninspect.engine.training import RealCopies
 from cnninspect.engine.weights import load_weights
 from cnninspect.errors import ExportFailed, RunFailed, UnknownChoice, first_line
 from cnninspect.records.export_report import ExportSettings
@@ -33,8 +35,12 @@ COPIES = 3
 """How often the weights are in memory at the same time while a file is made and compared."""
 
 
-def network_for_real(loaded: LoadedModel, settings: ExportSettings, trace: Trace) -> nn.Module:
-    """The network on the CPU as in testing, with its weights; a live one is copied.
+def network_for_real(
+    ledger: Ledger, loaded: LoadedModel, settings: ExportSettings, trace: Trace
+) -> nn.Module:
+    """The network on the CPU as in testing, with its weights, until the ledger is closed.
+
+    In a live one, copies take the place of all its tensors, which stay as they are.
 
     Raises:
         BuildFailed: it cannot be built.
@@ -45,18 +51,21 @@ def network_for_real(loaded: LoadedModel, settings: ExportSettings, trace: Trace
     if settings.dtype is not None and settings.dtype not in DTYPES:
         raise UnknownChoice("--dtype", settings.dtype, DTYPES)
     _check_memory(loaded, trace)
-    torch.manual_seed(settings.seed)
+    seed_generators(settings.seed)
     module = build_really(loaded)
     if isinstance(module, torch.jit.ScriptModule):
         raise ExportFailed(loaded.info.reference, "it is a TorchScript program", hint=NO_SCRIPT)
+    borrowed = Borrowed(ledger, module)
+    borrowed.set_mode("eval")
     if loaded.live:
-        module = copy.deepcopy(module).cpu()
-    guarding.set_mode(module.modules(), "eval")
+        borrowed.substitute(RealCopies(device=torch.device("cpu")))
     if settings.weights is not None:
         load_weights(module, settings.weights)
     if settings.dtype is not None:
         module = module.to(DTYPES[settings.dtype])
-    return module.requires_grad_(requires_grad=False)
+    for parameter in parameters_of(module):
+        parameter.requires_grad_(False)
+    return module
 
 
 def _check_memory(loaded: LoadedModel, trace: Trace) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cnninspect.engine.bind_inputs import Given, converted, given_for
 from cnninspect.engine.layouts import spec_of
-from cnninspect.engine.module_tree import Structure
+from cnninspect.engine.module_tree import Structure, parameters_of
 from cnninspect.engine.real_passes.images import Digits, Folder, Images, Stream
 from cnninspect.engine.recording import tensors_in
 from cnninspect.errors import BadOption
@@ -79,7 +79,7 @@ class Batches:
         self._kept = {id(tensor) for tensor in own}
         """Tensors that a person gave, which stay as they are."""
         self._stream = Stream(images, seed) if images else None
-        like = next(iter(model.parameters()), torch.zeros(()))
+        like = next(iter(parameters_of(model)), torch.zeros(()))
         self._dtype, self._device = like.dtype, like.device
 
     def used(self) -> DataUsed:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import BackwardCFunction
 
 from cnninspect.engine.bind_inputs import converted
-from cnninspect.engine.module_tree import type_name
+from cnninspect.engine.module_tree import named_parameters, type_name, walk
 from cnninspect.engine.real_passes.norms import Sizes
 from cnninspect.engine.recording import tensors_in
 from cnninspect.records.passes import LayerPass, Norms, WeightedLayer
@@ -49,8 +49,8 @@ class Measurement:
         self._is_backward = False
         self._comes_in_parts = False
         """Whether a parameter's gradient is complete only when the backward pass is."""
-        self._parameters = dict(model.named_parameters(remove_duplicate=False))
-        self._layers = _distinct(layers, dict(model.named_modules(remove_duplicate=False)))
+        self._parameters = named_parameters(model)
+        self._layers = _distinct(layers, dict(walk(model)))
         self._arrived: dict[int, Sizes] = {}
         """What came of each parameter's gradient, by the parameter's `id`."""
         self._handles: list[Any] = []

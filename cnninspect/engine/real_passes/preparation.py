@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from cnninspect.engine import restore_state as guarding
 from cnninspect.engine.bind_inputs import converted
+from cnninspect.engine.borrowing import Borrowed, fresh_lazy
 from cnninspect.engine.building import build_really
-from cnninspect.engine.module_tree import Structure
+from cnninspect.engine.ledger import Ledger
+from cnninspect.engine.module_tree import named_parameters, parameters_of, walk
+from cnninspect.engine.process_state import seed_generators
 from cnninspect.engine.real_passes.batches import Feed, given_as
+from cnninspect.engine.training import RealCopies
 from cnninspect.engine.weights import load_weights
 from cnninspect.errors import BadOption, CannotTrain
 from cnninspect.records.models import LoadedModel
@@ -23,16 +24,18 @@ from cnninspect.records.passes import GradientSettings, WeightedLayer
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
 
-@contextmanager
 def ready_model(
+    ledger: Ledger,
     loaded: LoadedModel,
     layers: Sequence[WeightedLayer],
     settings: GradientSettings,
     feed: Feed,
     *,
     seed: int,
-) -> Iterator[nn.Module]:
-    """A model with weights, in its mode, on its device; a live one is left as it was.
+) -> nn.Module:
+    """A model with weights, in its mode, on its device, until the ledger is closed.
+
+    In a live one, copies take the place of all its tensors, which stay as they are.
 
     Raises:
         CannotTrain: it has no parameter that is trained, or none with values.
@@ -40,35 +43,34 @@ def ready_model(
         FileMissing, FileUnreadable, WeightsMismatch: the file of weights cannot be loaded.
     """
     device = device_of(settings.device)
-    torch.manual_seed(seed)
-    module = build_really(loaded)
-    is_of_others = loaded.live and not _is_changed_by(module, settings, device)
-    if loaded.live and not is_of_others:
-        module = _copied(module, loaded, feed)
-    if any(parameter.is_meta for parameter in module.parameters()):
+    seed_generators(seed)
+    borrowed = Borrowed(ledger, build_really(loaded), feed.inputs, feed.kwargs)
+    module = borrowed.structure.model
+    if borrowed.structure.is_lazy():
+        _materialise(borrowed, loaded, feed)
+    if any(parameter.is_meta for parameter in parameters_of(module)):
         raise CannotTrain(
             loaded.info.reference, "its weights have no values (they are on the meta device)"
         )
-    with (
-        _as_it_was(module),
-        # also what a forward pass writes into them by itself
-        guarding.unchanged_values(module.parameters() if is_of_others else ()),
-    ):
-        initialise(module, layers, settings)
-        if settings.weights is not None:
-            load_weights(module, Path(settings.weights))
-        for name, parameter in module.named_parameters(remove_duplicate=False):
-            parameter.requires_grad_(parameter.requires_grad and name not in feed.frozen)
-        if not any(parameter.requires_grad for parameter in module.parameters()):
-            owned = sum(1 for _ in module.parameters())
-            problem = f"all its {owned} parameters are frozen" if owned else "it has no parameters"
-            raise CannotTrain(
-                loaded.info.reference, problem, "--freeze fewer of them" if owned else ""
-            )
-        if not loaded.live or settings.dtype is not None or settings.device is not None:
-            module = module.to(device, DTYPES[settings.dtype] if settings.dtype else None)
-        guarding.set_mode(module.modules(), settings.mode)
-        yield module
+    dtype = DTYPES[settings.dtype] if settings.dtype else None
+    if loaded.live or dtype is not None or device.type != "cpu":
+        # a live one stays on its device unless another is asked for
+        moves = not loaded.live or settings.device is not None or dtype is not None
+        borrowed.substitute(RealCopies(dtype, device if moves else None))
+    initialise(module, layers, settings)
+    if settings.weights is not None:
+        load_weights(module, Path(settings.weights))
+    for name, parameter in named_parameters(module).items():
+        parameter.requires_grad_(parameter.requires_grad and name not in feed.frozen)
+    parameters = parameters_of(module)
+    if not any(parameter.requires_grad for parameter in parameters):
+        owned = len(parameters)
+        problem = f"all its {owned} parameters are frozen" if owned else "it has no parameters"
+        raise CannotTrain(
+            loaded.info.reference, problem, "--freeze fewer of them" if owned else ""
+        )
+    borrowed.set_mode(settings.mode)
+    return module
 
 
 def device_of(name: str | None) -> torch.device:
@@ -89,53 +91,19 @@ def device_of(name: str | None) -> torch.device:
     return torch.device(name or "cpu")
 
 
-@contextmanager
-def _as_it_was(module: nn.Module) -> Iterator[None]:
-    """Put back attributes, buffers, gradients and what is trained."""
-    structure = Structure(module)
-    kept = [
-        (p, p.requires_grad, p.grad, p._post_accumulate_grad_hooks) for p in module.parameters()
-    ]
-    for parameter, *_ in kept:
-        parameter.grad = None
-    try:
-        with guarding.unchanged(structure), guarding.unchanged_values(module.buffers()):
-            yield
-    finally:
-        for parameter, is_trained, gradient, hooks in kept:
-            parameter.requires_grad_(is_trained)
-            parameter.grad = gradient
-            parameter._post_accumulate_grad_hooks = hooks
-
-
-def _copied(module: nn.Module, loaded: LoadedModel, feed: Feed) -> nn.Module:
-    """A copy with weights of its own; lazy layers get theirs by a first run."""
-    module = copy.deepcopy(module)
-    if Structure(module).is_lazy():
-        given = given_as(feed, module, loaded, batch=2)
-        args, kwargs = converted((given.args, given.kwargs), _real)
-        guarding.set_mode(module.modules(), "eval")
-        with torch.no_grad():
-            module(*args, **kwargs)
-    return module
+def _materialise(borrowed: Borrowed, loaded: LoadedModel, feed: Feed) -> None:
+    """Let lazy layers get their weights by a first run, with values."""
+    borrowed.substitute(lambda tensor: fresh_lazy(tensor, torch.device("cpu")))
+    module = borrowed.structure.model
+    given = given_as(feed, module, loaded, batch=2)
+    args, kwargs = converted((given.args, given.kwargs), _real)
+    borrowed.set_mode("eval")
+    with torch.no_grad():
+        module(*args, **kwargs)
 
 
 def _real(tensor: Tensor) -> Tensor:
     return torch.zeros_like(tensor, device="cpu") if tensor.is_meta else tensor
-
-
-def _is_changed_by(module: nn.Module, settings: GradientSettings, device: torch.device) -> bool:
-    """Whether measuring would change the weights of a model, so that a copy must be taken."""
-    if settings.init != "default" or settings.weights is not None or settings.steps:
-        return True
-    if Structure(module).is_lazy():
-        return True
-    wanted = DTYPES[settings.dtype] if settings.dtype else None
-    return any(
-        (wanted is not None and p.dtype != wanted)
-        or (settings.device is not None and p.device.type != device.type)
-        for p in module.parameters()
-    )
 
 
 SCHEMES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -161,8 +129,8 @@ def initialise(
     if settings.init == "default":
         return
     deviation = settings.standard_deviation
-    modules = dict(model.named_modules(remove_duplicate=False))
-    parameters = dict(model.named_parameters(remove_duplicate=False))
+    modules = dict(walk(model))
+    parameters = named_parameters(model)
     done: set[int] = set()
     for layer in layers:
         module = modules.get(layer.path)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from cnninspect.engine import restore_state as guarding
+from cnninspect.engine.ledger import Ledger
+from cnninspect.engine.module_tree import parameters_of
+from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
 from cnninspect.engine.real_passes.batches import Batch, Batches, Feed, images_for
 from cnninspect.engine.real_passes.gradient_hooks import Measurement
 from cnninspect.engine.real_passes.losses import chosen_loss, loss_of, trained_outputs
@@ -62,21 +64,23 @@ def measure(
     images = images_for(settings)
     passes: list[GradientPass] = []
     loss = data = None
-    with guarding.unchanged_random_state():
-        for seed in range(settings.seed, settings.seed + settings.seeds):
-            with ready_model(loaded, layers, settings, feed, seed=seed) as model:
-                _check(model, layers, loaded.info.reference)
-                batches = Batches(model, loaded, feed, settings=settings, seed=seed, images=images)
-                runs = Runs(model, loaded.info.reference, layers, settings, seed=seed)
-                try:
-                    with runs:
-                        for each in runs.passes(batches):
-                            passes.append(each)
-                            progress(f"{loaded.info.name}, seed {seed}")
-                except LabelOutOfRange as problem:
-                    known = len(batches.used().classes)
-                    raise LabelOutOfRange(problem.label, problem.classes, known) from None
-                loss, data = runs.loss, batches.used()
+    for seed in range(settings.seed, settings.seed + settings.seeds):
+        with RUNS, Ledger() as ledger, ledger:
+            set_apart(ledger, traces=False)
+            RandomStates(ledger)
+            model = ready_model(ledger, loaded, layers, settings, feed, seed=seed)
+            _check(model, layers, loaded.info.reference)
+            batches = Batches(model, loaded, feed, settings=settings, seed=seed, images=images)
+            runs = Runs(model, loaded.info.reference, layers, settings, seed=seed)
+            try:
+                with runs, torch.enable_grad():
+                    for each in runs.passes(batches):
+                        passes.append(each)
+                        progress(f"{loaded.info.name}, seed {seed}")
+            except LabelOutOfRange as problem:
+                known = len(batches.used().classes)
+                raise LabelOutOfRange(problem.label, problem.classes, known) from None
+            loss, data = runs.loss, batches.used()
     assert loss is not None
     assert data is not None
     return Measured(tuple(passes), loss, data)
@@ -141,7 +145,7 @@ class Runs:
     def _training(self, batches: Batches) -> Iterator[GradientPass]:
         settings = self._settings
         kind, options = OPTIMIZERS[settings.optimizer]
-        trained = [p for p in self._model.parameters() if p.requires_grad]
+        trained = [p for p in parameters_of(self._model) if p.requires_grad]
         optimizer = getattr(torch.optim, kind)(trained, lr=settings.learning_rate, **options)
         self._measurement.keeps_gradients = True
         measured = settings.measured_steps
@@ -181,7 +185,7 @@ class Runs:
     def _run(self, batch: Batch, *, number: int, step: int) -> float:
         """Forward and back; returns the loss."""
         # Dropout depends on the pass alone, not on what ran before it.
-        torch.manual_seed(hash((self._seed, number, step)))
+        seed_generators(hash((self._seed, number, step)))
         try:
             outputs = self._model(*batch.args, **batch.kwargs)
         except CnnInspectError:

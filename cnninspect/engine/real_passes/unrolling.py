@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cnninspect.engine.module_tree import walk
 from cnninspect.engine.real_passes.norms import norm_of
 from cnninspect.errors import CannotTrain
 from cnninspect.records.passes import StatePass
@@ -56,7 +57,8 @@ class Unrolling:
 
     def __init__(self, model: nn.Module, name: str) -> None:
         self.tracks: list[Track] = []
-        self._modules = {p: m for p, m in model.named_modules() if isinstance(m, nn.RNNBase)}
+        recurrent = {id(m): (p, m) for p, m in walk(model) if isinstance(m, nn.RNNBase)}
+        self._modules = dict(recurrent.values())
         if not self._modules:
             raise CannotTrain(
                 name, "over time: it has no nn.RNN, nn.LSTM or nn.GRU", "leave out --over time"

@@ -145,12 +145,12 @@ def test_a_large_model_is_not_run_for_real_unless_asked() -> None:
     assert run(nn.Linear(3, 2), (1, 3), "flop_counter", macs=10**15).total == 6
 
 
-def test_a_module_that_cannot_be_copied_is_a_reason() -> None:
+def test_a_module_that_cannot_be_copied_is_counted() -> None:
     class Stubborn(nn.Linear):
         def __deepcopy__(self, memo: Any) -> Any:
             raise TypeError("mine")
 
-    assert run(Stubborn(3, 2), (1, 3), "flop_counter").problem.endswith("copied: TypeError")
+    assert run(Stubborn(3, 2), (1, 3), "flop_counter").total == 6
 
 
 def test_classes_that_only_have_the_name_of_a_known_one_are_told() -> None:

@@ -17,7 +17,8 @@ from cnninspect.commands.audit.measuring.tools import TOOLS, Answer, Tool
 from cnninspect.commands.audit.report import ToolRun
 from cnninspect.costs.conventions import CONVENTIONS
 from cnninspect.costs.conventions.recurrence import network_of
-from cnninspect.engine import restore_state as guarding
+from cnninspect.engine.ledger import Ledger
+from cnninspect.engine.process_state import RUNS, RandomStates, set_apart
 from cnninspect.errors import CnnInspectError, first_line
 from cnninspect.records.export_report import ExportSettings
 from cnninspect.records.models import GraphFile, LoadedModel
@@ -177,9 +178,11 @@ def _try(
 def _ask(
     tool: Tool, subjects: Subjects, device: str, import_library: Callable[[str], Any]
 ) -> Answer:
-    with silence(), guarding.unchanged_random_state():
+    with RUNS, Ledger() as ledger, ledger, silence():
+        set_apart(ledger, traces=False)
+        RandomStates(ledger)
         library = import_library(tool.library)
-        return tool.ask(library, subjects.on(device))
+        return tool.ask(library, subjects.on(ledger, device))
 
 
 @contextmanager

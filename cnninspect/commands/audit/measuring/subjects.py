@@ -1,12 +1,11 @@
 """What other counters get to see: a model of our own making, with the inputs that were traced.
 
-They change the modules that they are given: hooks, buffers and training flags stay behind.  So none
-is ever given a module that belongs to somebody.
+They change the modules that they are given: hooks, buffers and training flags stay behind.  So they
+are given modules that are put back afterwards, with tensors that are nobody's.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +14,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree
 
-from cnninspect.engine import restore_state as guarding
 from cnninspect.engine.bind_inputs import Given, converted, given_for
+from cnninspect.engine.borrowing import Borrowed
 from cnninspect.engine.building import Unfilled, build, build_really, check_memory
+from cnninspect.engine.kinds import UNINITIALISED
 from cnninspect.engine.layouts import META, spec_of
+from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.module_tree import Structure
+from cnninspect.engine.process_state import seed_generators
 from cnninspect.engine.recording import tensors_in
+from cnninspect.engine.restore_state import without_wrappers
+from cnninspect.engine.training import RealCopies, as_held
 from cnninspect.errors import CnnInspectError, RunFailed
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.traces import Trace
@@ -83,14 +87,16 @@ class Subjects:
         self.depends_on_values = traced.how.run == "real"
         """Whether what runs depends on the values of weights and inputs."""
 
-    def on(self, device: str) -> Subject:
+    def on(self, ledger: Ledger, device: str) -> Subject:
         """A subject whose weights and inputs are on `meta`, or on the `cpu` with any values.
+
+        What counters leave in a live module is taken out again when the ledger is closed.
 
         Raises:
             CnnInspectError: it cannot be built, or its weights would not fit into memory.
         """
-        structure = self._on_meta() if device == "meta" else self._on_cpu()
-        guarding.set_mode(structure.distinct_modules(), self.traced.mode)
+        model = self._on_meta(ledger) if device == "meta" else self._on_cpu(ledger)
+        structure = Structure(model)
         given = self._given(structure)
         move = _to_meta if device == "meta" else _to_cpu
         moved = Given(*(converted(part, move) for part in (given.args, given.kwargs)))
@@ -110,54 +116,62 @@ class Subjects:
                 return given
         raise RunFailed("the inputs that it was traced with cannot be made again")
 
-    def _on_meta(self) -> Structure:
+    def _on_meta(self, ledger: Ledger) -> nn.Module:
         if self.loaded.live:
-            return Structure(_copy_on(META, guarding.without_wrappers(self.loaded.build())))
+            return self._borrowed(ledger, self.loaded.build(), _emptied_on(META))
         built = build(self.loaded)
-        if built.rung == "meta" and all(tensor.is_meta for tensor in built.structure.tensors):
-            return built.structure
-        return Structure(_copy_on(META, built.structure.model))
+        is_there = built.rung == "meta" and all(t.is_meta for t in built.structure.tensors)
+        return self._borrowed(
+            ledger, built.structure.model, None if is_there else _emptied_on(META)
+        )
 
-    def _on_cpu(self) -> Structure:
+    def _on_cpu(self, ledger: Ledger) -> nn.Module:
         if self.loaded.live:
-            model = guarding.without_wrappers(self.loaded.build())
+            model = self.loaded.build()
             check_memory(Structure(model), IN_EARNEST)
-            if self.depends_on_values:
-                return Structure(copy.deepcopy(model).to("cpu"))
-            return Structure(_copy_on(torch.device("cpu"), model))
+            cpu = torch.device("cpu")
+            copies = RealCopies(device=cpu) if self.depends_on_values else _emptied_on(cpu)
+            return self._borrowed(ledger, model, copies)
         check_memory(build(self.loaded).structure, IN_EARNEST)
         if self.depends_on_values:  # the same ones as in the trace
-            torch.manual_seed(0)
-            return Structure(build_really(self.loaded))
+            seed_generators(0)
+            return self._borrowed(ledger, build_really(self.loaded), None)
         with Unfilled():
-            return Structure(build_really(self.loaded))
+            return self._borrowed(ledger, build_really(self.loaded), None)
+
+    def _borrowed(
+        self,
+        ledger: Ledger,
+        model: nn.Module,
+        other: Callable[[Tensor], Tensor | None] | None,
+    ) -> nn.Module:
+        """The model in its mode, with other tensors if they are needed."""
+        borrowed = Borrowed(ledger, without_wrappers(model), self.inputs, self.kwargs)
+        borrowed.set_mode(self.traced.mode)
+        if other is not None:
+            borrowed.substitute(other)
+        return borrowed.structure.model
 
 
-def _copy_on(device: torch.device, model: nn.Module) -> nn.Module:
-    """A copy that shares nothing: parameters of any value, buffers with theirs where there are any.
+def _emptied_on(device: torch.device) -> Callable[[Tensor], Tensor | None]:
+    """Gives parameters of any value, and other tensors with theirs where there are any."""
+    copies = RealCopies(device=device)
 
-    Raises:
-        CnnInspectError: the model cannot be copied.
-    """
-    memo: dict[int, Any] = {}
-    for parameter in model.parameters():
-        twin = torch.empty_strided(
-            parameter.shape, parameter.stride(), dtype=parameter.dtype, device=device
-        )
-        memo[id(parameter)] = nn.Parameter(twin, requires_grad=parameter.requires_grad)
-    for buffer in model.buffers():
-        has_values = not buffer.is_meta and device != META
-        memo[id(buffer)] = (
-            buffer.detach().to(device, copy=True)
-            if has_values
-            else torch.zeros(buffer.shape, dtype=buffer.dtype, device=device)
-        )
-    try:
-        return copy.deepcopy(model, memo)
-    except CnnInspectError:
-        raise
-    except Exception as problem:  # whatever the attributes of a module raise
-        raise RunFailed(f"the module cannot be copied: {type(problem).__name__}") from problem
+    def other(tensor: Tensor) -> Tensor | None:
+        if UNINITIALISED[type(tensor)]:
+            return None
+        if isinstance(tensor, nn.Parameter):
+            return as_held(
+                torch.empty_strided(
+                    tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device
+                ),
+                tensor,
+            )
+        if device != META and not tensor.is_meta:
+            return copies(tensor)
+        return torch.zeros(tensor.shape, dtype=tensor.dtype, device=device)
+
+    return other
 
 
 def _to_meta(tensor: Tensor) -> Tensor:
