@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnninspect.engine.held_state import HeldState, code_state
 from cnninspect.engine.kinds import SCRIPT, UNINITIALISED
-from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.layouts import META
+from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.leftovers import Leftovers
 from cnninspect.engine.module_tree import Structure
+from cnninspect.engine.restore_state import HeldState, code_state
 
 
 class Borrowed:
@@ -101,7 +101,7 @@ class Borrowed:
             self._code.restore()
 
 
-def _set_flag(module: nn.Module, flag: bool) -> None:  # noqa: FBT001
+def _set_flag(module: nn.Module, flag: bool) -> None:
     """Set a training flag, not by `train()`, nor by a `__setattr__` of the module's own."""
     if SCRIPT[type(module)]:
         if getattr(module, "training", flag) is not flag:  # frozen ones have none

@@ -12,8 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnninspect.engine.fake_mode import Abstraction
 from cnninspect.engine.layouts import spec_of
-from cnninspect.engine.module_tree import Structure
-from cnninspect.engine.restore_state import without_wrappers
+from cnninspect.engine.module_tree import Structure, without_wrappers
 from cnninspect.errors import BuildFailed, CnnInspectError, RunFailed, first_line
 from cnninspect.records.models import LoadedModel
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from torch import Tensor
 
-from cnninspect.engine.held_state import COPIED_AS, put_back
 from cnninspect.engine.layouts import MADE, MARK
+from cnninspect.engine.restore_state import COPIED_AS, put_back
 from cnninspect.errors import StateLeft
 
 MOST_LEVELS = 6

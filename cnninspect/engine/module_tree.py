@@ -107,6 +107,19 @@ def parameters_of(model: nn.Module) -> list[Tensor]:
     return list({id(tensor): tensor for tensor in named_parameters(model).values()}.values())
 
 
+def without_wrappers(model: nn.Module) -> nn.Module:
+    """The module inside `torch.compile` and `DataParallel` wrappers."""
+    while True:
+        inner = getattr(model, "_orig_mod", None)
+        if inner is None and isinstance(
+            model, (nn.DataParallel, nn.parallel.DistributedDataParallel)
+        ):
+            inner = model.module
+        if not isinstance(inner, nn.Module):
+            return model
+        model = inner
+
+
 class Visit:
     """What is known of a module that ran."""
 

@@ -63,7 +63,7 @@ def set_apart(ledger: Ledger, *, traces: bool = True) -> None:
     ledger.enter(torch._C._InferenceMode(False))
     had_gradients, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     ledger.undo(lambda: torch._C._set_grad_enabled(had_gradients))
-    ledger.undo(lambda: torch.get_default_dtype() == dtype or torch.set_default_dtype(dtype))
+    ledger.undo(lambda: torch.set_default_dtype(dtype))
     _leave_autocast(ledger)
     _leave_saved_tensor_hooks(ledger)
     if torch.is_anomaly_enabled():
@@ -170,9 +170,10 @@ def _leave_saved_tensor_hooks(ledger: Ledger) -> None:
 
 
 def _popped_saved_tensor_hooks() -> list[tuple[Any, Any]]:
-    popped = []
-    while (hooks := torch._C._autograd._top_saved_tensors_default_hooks(False)) is not None:
-        popped.append(hooks)
+    popped: list[tuple[Any, Any]] = []
+    innermost: Any = torch._C._autograd._top_saved_tensors_default_hooks
+    while (pair := innermost(False)) is not None:
+        popped.append(pair)
         torch._C._autograd._pop_saved_tensors_default_hooks()
     return popped
 
@@ -274,4 +275,4 @@ def divert_output(ledger: Ledger, is_inside: Callable[[], bool]) -> None:
             sys.stdout = before
 
     ledger.undo(restore)
-    sys.stdout = stream  # type: ignore[assignment]
+    sys.stdout = stream

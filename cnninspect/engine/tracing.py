@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 from weakref import ref
@@ -15,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cnninspect.engine import restore_state as guarding
 from cnninspect.engine.bind_inputs import Given, converted, given_for, named
 from cnninspect.engine.borrowing import Borrowed
 from cnninspect.engine.building import Built, build, build_really, check_memory
@@ -213,7 +210,9 @@ class Run:
         self, given: Given, mode: TorchDispatchMode, how: HowTraced, *, computes: bool
     ) -> Trace:
         self.mark_inputs(given.tensors())
-        with guarding.unchanged_data() if self.loaded.live else nullcontext() as replaced:
+        replaced: dict[int, tuple[Tensor, Tensor]] = {}
+        self.ledger.undo(lambda: _give_back_data(replaced))
+        try:
             with ExitStack() as stack:
                 stack.enter_context(torch.no_grad())
                 stack.enter_context(whole_modules())
@@ -226,6 +225,8 @@ class Run:
                     raise RuntimeError(f"it ends the process (exit {problem.code})") from problem
             self.watch.note_return(given.args, given.kwargs, outputs)
             return self.written(how, outputs)
+        finally:
+            _give_back_data(replaced)
 
     def mark_inputs(self, tensors: Iterable[Tensor]) -> None:
         """Note that these tensors are what goes in, in this order."""
@@ -278,21 +279,7 @@ def _to_real(tensor: Tensor, device: torch.device) -> Tensor:
     return torch.randn(tensor.shape, dtype=tensor.dtype, device=device)
 
 
-OF_OUR_HOOKS = "Using `torch.compile"
-"""How the warning begins that global hooks see a compiled module twice, which does no harm here."""
-
-
-@contextmanager
-def uncompiled() -> Iterator[None]:
-    """Keep compiled functions and modules from being compiled, and from running compiled code.
-
-    A compiler sees no modes, and cannot compile what they stand for.  Where nothing was compiled,
-    it is not imported for this: that takes a second.
-    """
-    set_stance = getattr(torch.compiler, "set_stance", None)
-    if "torch._dynamo" not in sys.modules or set_stance is None:
-        yield
-        return
-    with set_stance("force_eager"), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", OF_OUR_HOOKS, UserWarning)
-        yield
+def _give_back_data(replaced: dict[int, tuple[Tensor, Tensor]]) -> None:
+    """Put back the data that tensors had before `tensor.data = …`."""
+    for tensor, data in replaced.values():
+        tensor.data = data

@@ -265,7 +265,8 @@ def _on_cpu(tensor: Tensor) -> Tensor:
 def fake_like(dtype: str | None = None) -> Callable[[Tensor], Tensor | None]:
     """What gives a fake tensor for each parameter and each other floating-point tensor.
 
-    They can be differentiated by, as the network's own can; floats are of that dtype if it is named.
+    They can be differentiated by as the network's own can; floats are of that dtype if one is
+    named.
     """
     wanted: torch.dtype | None = getattr(torch, dtype) if dtype else None
 

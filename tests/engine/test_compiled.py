@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 import cnninspect
-from cnninspect.engine.tracing import uncompiled
+from cnninspect.engine.ledger import Ledger
+from cnninspect.engine.process_state import set_apart
 
 # of PyTorch itself, when its compiler is imported
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -22,7 +23,8 @@ def test_nothing_is_compiled_meanwhile():
         return module.forward
 
     function = torch.compile(lambda x: x + 1, backend=backend)
-    with uncompiled():
+    with Ledger() as ledger, ledger:
+        set_apart(ledger)
         assert function(torch.zeros(2)).tolist() == [1, 1]
     assert compiled == []
     function(torch.zeros(2))

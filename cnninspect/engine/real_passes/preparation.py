@@ -66,9 +66,7 @@ def ready_model(
     if not any(parameter.requires_grad for parameter in parameters):
         owned = len(parameters)
         problem = f"all its {owned} parameters are frozen" if owned else "it has no parameters"
-        raise CannotTrain(
-            loaded.info.reference, problem, "--freeze fewer of them" if owned else ""
-        )
+        raise CannotTrain(loaded.info.reference, problem, "--freeze fewer of them" if owned else "")
     borrowed.set_mode(settings.mode)
     return module
 

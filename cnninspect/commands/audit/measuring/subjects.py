@@ -20,12 +20,11 @@ from cnninspect.engine.building import Unfilled, build, build_really, check_memo
 from cnninspect.engine.kinds import UNINITIALISED
 from cnninspect.engine.layouts import META, spec_of
 from cnninspect.engine.ledger import Ledger
-from cnninspect.engine.module_tree import Structure
+from cnninspect.engine.module_tree import Structure, without_wrappers
 from cnninspect.engine.process_state import seed_generators
 from cnninspect.engine.recording import tensors_in
-from cnninspect.engine.restore_state import without_wrappers
 from cnninspect.engine.training import RealCopies, as_held
-from cnninspect.errors import CnnInspectError, RunFailed
+from cnninspect.errors import RunFailed
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.traces import Trace
 
