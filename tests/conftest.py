@@ -30,6 +30,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what is rendered today into the golden files",
     )
+    parser.addoption(
+        "--campaign", type=int, default=0, help="try so many damaged files, as tests/fuzz says"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,8 @@ from cnninspect.sources.checkpoints.safetensors_header import MAX_HEADER, parse
 from cnninspect.sources.checkpoints.tables import check_number
 
 MAX_SHARDS = 10_000
+LONGEST_NAME = 255
+"""Characters of the name of a file, as systems have it."""
 
 
 def read_sharded_index(
@@ -71,7 +73,10 @@ def parse_index(text: bytes) -> tuple[Mapping[str, str], tuple[tuple[str, str], 
         raise Malformed("it has no weight_map")
     files = set()
     for name, file in weight_map.items():
-        if not isinstance(file, str) or file in ("", ".", "..") or set(file) & set("/\\:\0"):
+        is_name = (
+            isinstance(file, str) and len(file) <= LONGEST_NAME and file not in ("", ".", "..")
+        )
+        if not is_name or set(file) & set("/\\:\0"):
             raise Malformed(f"{excerpt(name)} is not in a file of the same folder")
         files.add(file)
     if len(files) > MAX_SHARDS:

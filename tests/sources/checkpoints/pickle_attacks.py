@@ -56,13 +56,20 @@ def callables(marker: str) -> Iterator[tuple[str, bytes]]:
         if not function.endswith("file"):
             yield function, call(name(function), text(write))
     for function in ("io.open", "builtins.open", "_io.open", "codecs.open", "_io.FileIO",
-                     "zipfile.ZipFile", "tarfile.open", "io.FileIO", "gzip.open", "bz2.open", "lzma.open",
+                     "zipfile.ZipFile", "tarfile.open", "io.FileIO", "gzip.open", "bz2.open",
+                     "lzma.open",
                      "gzip.GzipFile", "bz2.BZ2File", "lzma.LZMAFile", "wave.open"):  # fmt: skip
         yield function, call(name(function), text(marker), text("w"))
     for function in ("os.mkdir", "os.mkfifo", "posix.mkdir", "sqlite3.connect", "os.makedirs",
                      "logging.FileHandler", "shutil.os.mkdir"):  # fmt: skip
         yield function, call(name(function), text(marker))
-    for function in ("os.symlink", "posix.symlink", "shutil.copyfile", "shutil.copy"):
+    for function in (
+        "os.symlink",
+        "posix.symlink",
+        "shutil.copyfile",
+        "shutil.copy",
+        "shutil.copy2",
+    ):
         yield function, call(name(function), text("/etc/passwd"), text(marker))
     yield "runpy._run_code", call(name("runpy._run_code"), text(write), b"}")
     yield "cProfile.run", call(name("cProfile.run"), text(write), text("/dev/null"))
