@@ -36,10 +36,14 @@ def coverage_of(costed: Iterable[tuple[Call, Costed]]) -> Coverage:
 
 def uncounted_in(costed: Iterable[tuple[Call, Costed]]) -> tuple[Uncounted, ...]:
     """The operations that nothing is known of, with where they ran."""
-    found: dict[str, list[str]] = {}
+    found: dict[tuple[str, bool], list[str]] = {}
+    reasons: dict[tuple[str, bool], str] = {}
     for call, cost in costed:
         if cost.state is CostState.UNKNOWN:
-            found.setdefault(call.operation.name, []).append(call.layer)
+            key = call.operation.name, cost.lacks_shape
+            found.setdefault(key, []).append(call.layer)
+            reasons.setdefault(key, cost.reason)
     return tuple(
-        Uncounted(op, len(layers), tuple(dict.fromkeys(layers))) for op, layers in found.items()
+        Uncounted(key[0], len(layers), tuple(dict.fromkeys(layers)), key[1], reasons[key])
+        for key, layers in found.items()
     )

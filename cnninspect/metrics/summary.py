@@ -165,11 +165,15 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Uncounted:
-    """An operation without a formula."""
+    """An operation that is not counted."""
 
     op: str
     calls: int
     layers: tuple[str, ...]
+    lacks_shape: bool = False
+    """Whether it has a formula, and only the shape of an input is not known."""
+    reason: str = ""
+    """Why nothing is known of it, where it first ran."""
 
 
 @dataclass(frozen=True, slots=True)

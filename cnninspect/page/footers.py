@@ -43,23 +43,35 @@ def tensors_text(tensors: tuple[NamedTensor, ...]) -> str:
     )
 
 
-def warning(report: Summary) -> Notice | None:
-    """What has no formula: which operation, how often, where.  None where nothing lacks one."""
-    if not report.uncounted:
-        return None
-    operations = len(report.uncounted)
-    has = "has" if operations == 1 else "have"
-    items = []
-    for gap in report.uncounted:
-        layers = [path or "the model itself" for path in gap.layers]
-        more = len(layers) - LAYERS_NAMED
-        where = ", ".join(layers[:LAYERS_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-        items.append(f"{gap.op}: {plural(gap.calls, 'call')} in {where}")
-    return Notice(
-        f"{plural(operations, 'operation')} {has} no formula; MACs are a lower bound:",
-        tuple(items),
-        Style.WARNING,
-    )
+def warnings(report: Summary) -> Iterator[Notice]:
+    """What is not counted: which operation, how often, where; nothing where all is.
+
+    What has no formula is told apart from what would be counted if the shape of its input were
+    known, for which the cause is given.
+    """
+    unshaped = [gap for gap in report.uncounted if gap.lacks_shape]
+    others = [gap for gap in report.uncounted if not gap.lacks_shape]
+    if unshaped:
+        operations = plural(len(unshaped), "operation")
+        yield Notice(
+            f"{operations} of unknown shape; MACs are a lower bound:",
+            tuple(f"{_gap(gap)}: {gap.reason}" for gap in unshaped),
+            Style.WARNING,
+        )
+    if others:
+        has = "has" if len(others) == 1 else "have"
+        yield Notice(
+            f"{plural(len(others), 'operation')} {has} no formula; MACs are a lower bound:",
+            tuple(map(_gap, others)),
+            Style.WARNING,
+        )
+
+
+def _gap(gap: Uncounted) -> str:
+    layers = [path or "the model itself" for path in gap.layers]
+    more = len(layers) - LAYERS_NAMED
+    where = ", ".join(layers[:LAYERS_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return f"{gap.op}: {plural(gap.calls, 'call')} in {where}"
 
 
 def footer(report: Summary, *, human: bool) -> Facts:

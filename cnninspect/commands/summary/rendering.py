@@ -14,7 +14,7 @@ from cnninspect.metrics.summary import (
     Summary,
     limit_level,
 )
-from cnninspect.page.footers import about, footer, warning
+from cnninspect.page.footers import about, footer, warnings
 from cnninspect.page.layer_columns import (
     COLUMNS,
     SACRIFICES,
@@ -221,8 +221,7 @@ CSV_FIELDS = (
 def page(report: Summary, view: SummaryView) -> Page:
     """Title, table, warning, totals."""
     blocks: list[Block] = [table_of(report, view)]
-    if alarm := warning(report):
-        blocks.append(alarm)
+    blocks += warnings(report)
     blocks.append(footer(report, human=view.human))
     return Page(report.model.name, about(report), tuple(blocks))
 

@@ -148,7 +148,8 @@ class Walk:
 
     def _stored_in(self, graph: GraphProto) -> dict[str, Value]:
         if id(graph) not in self._stored:
-            found = {t.name: self.weights.keep(t.name, of_tensor(t)) for t in graph.initializer}
+            tensors = {t.name: t for t in graph.initializer}
+            found = {n: self.weights.keep(n, of_tensor(t)) for n, t in tensors.items()}
             for sparse in graph.sparse_initializer:
                 name = sparse.values.name
                 found[name] = self.weights.keep(name, _of_sparse(sparse))

@@ -85,6 +85,8 @@ class Inference:
     ) -> Outcome:
         version = opsets.get(domain, 1)
         schema = schema_of(node.op_type, version, domain)
+        if schema is not None:
+            inputs = _typed(schema, inputs)
         outputs, cause, notes = self._given_by(node, inputs, opsets, schema=schema)
         inherited = next((v.cause for v in inputs if v is not None and v.cause), "")
         outputs = [
@@ -265,6 +267,19 @@ def schema_of(op_type: str, version: int, domain: str) -> Any:
         return defs.get_schema(op_type, version, domain)
     except defs.SchemaError:
         return None
+
+
+def _typed(schema: Any, inputs: Sequence[Value | None]) -> Sequence[Value | None]:
+    """The inputs; one of unknown type has that of another that must be of the same."""
+    if not any(v is not None and not v.element and v.dims is not None for v in inputs):
+        return inputs
+    formals = list(schema.inputs)
+    names = [formals[min(i, len(formals) - 1)].type_str for i in range(len(inputs))]
+    known = {n: v.element for n, v in zip(names, inputs) if v is not None and v.element}
+    return [
+        replace(v, element=known[n]) if v is not None and not v.element and n in known else v
+        for n, v in zip(names, inputs)
+    ]
 
 
 def _check_inputs(schema: Any, node: NodeProto, inputs: Sequence[Value | None]) -> None:

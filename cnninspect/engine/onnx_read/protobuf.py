@@ -38,7 +38,14 @@ LARGE = 8192
 DEEPEST = 50
 """Graphs within graphs; protobuf itself stops at 100 messages."""
 
+MOST_PARTS, MOST_TENSORS = 3_000_000, 200_000
+"""Fields of a message that are messages or texts, of which each takes some hundred bytes of memory
+however short it is; and tensors among them."""
+SMALL = 2**20
+"""Bytes of a message up to which its parts cannot be too many."""
+
 MODEL, GRAPH, NODE, ATTRIBUTE, TENSOR, SPARSE, FUNCTION, TRAINING = range(8)
+VALUE, TYPE, TENSOR_TYPE, SHAPE, OTHER = range(8, 13)
 PARTS: dict[int, dict[int, int]] = {
     MODEL: {7: GRAPH, 20: TRAINING, 25: FUNCTION},
     GRAPH: {1: NODE, 5: TENSOR, 15: SPARSE},
@@ -49,6 +56,17 @@ PARTS: dict[int, dict[int, int]] = {
     TRAINING: {},
 }
 """The messages that may hold tensors, and by number the fields where they do."""
+WITHIN: dict[int, dict[int, int]] = {
+    MODEL: {7: GRAPH, 25: FUNCTION},
+    GRAPH: {1: NODE, 5: TENSOR, 11: VALUE, 12: VALUE, 13: VALUE, 15: SPARSE},
+    NODE: {5: ATTRIBUTE},
+    ATTRIBUTE: {5: TENSOR, 6: GRAPH, 10: TENSOR, 11: GRAPH, 14: TYPE, 15: TYPE},
+    FUNCTION: {7: NODE, 11: ATTRIBUTE, 12: VALUE},
+    VALUE: {2: TYPE},
+    TYPE: {1: TENSOR_TYPE, 4: TYPE, 5: TYPE, 8: TENSOR_TYPE, 9: TYPE},
+    TENSOR_TYPE: {2: SHAPE},
+}
+"""The messages whose parts are counted, and by number the fields that are such messages."""
 DIMS, DATA_TYPE, NAME, RAW, DOC_STRING = 1, 2, 8, 9, 12
 FLOAT_DATA, DOUBLE_DATA = 4, 10
 VALUES = (FLOAT_DATA, 5, 6, 7, RAW, DOUBLE_DATA, 11)
@@ -76,6 +94,36 @@ def without_values(data: Bytes) -> bytes:
             tensor whose values do not fill its shape.
     """
     return _rewritten(data, 0, len(data), MODEL, 0)
+
+
+def check_parts(shell: bytes) -> None:
+    """See that a message has no more parts than memory bears.
+
+    Raises:
+        Malformed: it has more, or nests too deep.
+    """
+    if len(shell) <= SMALL:
+        return
+    parts = tensors = 0
+    pending = [(MODEL, 0, len(shell), 0)]
+    while pending:
+        message, position, end, depth = pending.pop()
+        if depth > 4 * DEEPEST:
+            raise Malformed(f"its graphs are nested deeper than {DEEPEST}")
+        nested = WITHIN.get(message, {})
+        while position < end:
+            number, kind, position, stop = _field(shell, position, end)
+            if kind == 2:
+                parts += 1
+                inner = nested.get(number, OTHER)
+                tensors += inner == TENSOR
+                if tensors > MOST_TENSORS:
+                    raise Malformed(f"it holds more than {MOST_TENSORS:,} tensors")
+                if parts > MOST_PARTS:
+                    raise Malformed(f"its graph has more than {MOST_PARTS:,} parts")
+                if inner in WITHIN:
+                    pending.append((inner, position, stop, depth + 1))
+            position = stop
 
 
 def _rewritten(data: Bytes, start: int, end: int, message: int, depth: int) -> bytes:

@@ -16,7 +16,14 @@ import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 from cnninspect.engine.onnx_read.errors import Malformed
-from cnninspect.engine.onnx_read.protobuf import BITS_OF, DEEPEST, LARGE, MARK, without_values
+from cnninspect.engine.onnx_read.protobuf import (
+    BITS_OF,
+    DEEPEST,
+    LARGE,
+    MARK,
+    check_parts,
+    without_values,
+)
 from cnninspect.errors import FileUnreadable
 from cnninspect.files import opened
 
@@ -58,6 +65,7 @@ def _parsed(path: Path) -> ModelProto:
             shell = without_values(content)
     if len(shell) >= 2**31:
         raise Malformed("its graph without weights is over 2 GB")
+    check_parts(shell)
     try:
         return ModelProto.FromString(shell)
     except Exception as problem:  # protobuf's own, which differs from version to version

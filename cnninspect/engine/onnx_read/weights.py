@@ -70,16 +70,17 @@ class WeightUses:
 
     def __init__(self) -> None:
         self.by_name: dict[str, Weight] = {}
-        self._with_coefficients: dict[int, NodeProto] = {}
+        self._times: dict[str, int] = {}
+        """How often each name was met that was met again."""
 
     def keep(self, name: str, value: Value, *, is_constant: bool = False) -> Value:
         """Note a stored tensor; a name that was there already gets a number."""
         if value.spec is None or value.element not in BITS_OF:
             return value
-        full, count = name, 1
+        full = name
         while full in self.by_name:
-            count += 1
-            full = f"{name}#{count}"
+            self._times[name] = self._times.get(name, 1) + 1
+            full = f"{name}#{self._times[name]}"
         self.by_name[full] = Weight(full, value.spec, is_constant=is_constant)
         value.weight = full
         value.made_of = (full,)

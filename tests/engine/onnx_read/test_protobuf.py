@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from cnninspect.engine.onnx_read import protobuf
 from cnninspect.engine.onnx_read.errors import Malformed
 from cnninspect.engine.onnx_read.protobuf import LARGE, MARK, without_values
 
@@ -110,3 +111,24 @@ def test_what_is_kept_is_what_onnx_reads(copies, dtype):
         (t.name, list(t.dims)) for t in tensors
     ]
     assert shell.graph.node == made.graph.node
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        (b"\x2a\x00", "tensors"),  # empty initializers
+        (b"\x6a\x02\x12\x00", "parts"),  # inner values without a shape
+        (b"\x0a\x04\x0a\x00\x12\x00", "parts"),  # nodes of two empty names
+    ],
+)
+def test_more_parts_than_memory_bears_are_refused(field, said, monkeypatch):
+    monkeypatch.setattr(protobuf, "MOST_PARTS", 300_000)
+    graph = field * 600_000
+    model = b"\x3a" + protobuf._varint(len(graph)) + graph
+    with pytest.raises(Malformed, match=f"more than .* {said}"):
+        protobuf.check_parts(model)
+
+
+def test_as_many_parts_as_a_large_network_has_are_read():
+    graph = b"\x0a\x04\x0a\x00\x12\x00" * 200_000
+    protobuf.check_parts(b"\x3a" + protobuf._varint(len(graph)) + graph)
