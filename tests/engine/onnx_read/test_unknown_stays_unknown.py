@@ -121,8 +121,8 @@ def test_operators_of_which_onnx_infers_nothing_keep_the_shape(
 ):
     inputs = {0: "x", 1: "x g"}.get(groups, "x g g")
     nodes = [node(op, inputs, "n", **attributes), node("Conv", "n w", "y")]
-    made = model(nodes, [value("x", 1, 4, 8, 8)], [unshaped("y")],
-                 [weight("w", 6, 4, 3, 3), weight("g", groups or 1)], opset=opset, ir=8)  # fmt: skip
+    stored = [weight("w", 6, 4, 3, 3), weight("g", groups or 1)]
+    made = model(nodes, [value("x", 1, 4, 8, 8)], [unshaped("y")], stored, opset=opset, ir=8)
     report = summarize_trace(follow(made), "macs")
     assert report.totals.macs == 6 * 6 * 6 * 36
     assert not report.uncounted
