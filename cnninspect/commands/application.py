@@ -16,6 +16,7 @@ from cnninspect.commands import COMMANDS
 from cnninspect.commands.output import drop_output, prepare_streams
 from cnninspect.errors import CnnInspectError, RunFailed
 from cnninspect.page.escaping import visible
+from cnninspect.page.quantities import sizes
 from cnninspect.version import __version__
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _rows_so_far(trace: Trace) -> str:
     if not ran:
         return ""
     rows = [
-        (visible(layer.path), visible(layer.type), "×".join(map(str, layer.outputs[0].shape)))
+        (visible(layer.path), visible(layer.type), sizes(layer.outputs[0].shape))
         for layer in ran[-MOST_ROWS:]
     ]
     widths = [max(map(len, column)) for column in zip(*rows)]

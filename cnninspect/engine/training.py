@@ -24,13 +24,12 @@ from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators,
 from cnninspect.engine.recording import Recorder, storage_of, tensors_in
 from cnninspect.engine.tracing import Run, reason_for_real_run
 from cnninspect.errors import BadOption, CannotTrain, CnnInspectError, UnknownChoice
-from cnninspect.records.models import LoadedModel
+from cnninspect.records.models import MODES, LoadedModel
 from cnninspect.records.operations import Operation
 from cnninspect.records.traces import HowTraced, SavedStorage, TrainingTrace
 
 DTYPES = ("float32", "float16", "bfloat16", "float64")
 """What weights may be."""
-MODES = ("train", "eval")
 AMP_DTYPES = ("bfloat16", "float16")
 """What autocast may compute in."""
 

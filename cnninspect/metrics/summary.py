@@ -9,6 +9,7 @@ from cnninspect.records.layers import level_of
 from cnninspect.records.models import ModelInfo
 from cnninspect.records.reports import Report
 from cnninspect.records.tensors import NamedTensor
+from cnninspect.records.traces import Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,12 @@ class EngineInfo:
     operations: int
     """Distinct ones among them."""
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, trace: Trace) -> EngineInfo:
+        """How this trace was obtained."""
+        how = trace.how
+        return cls(how.build, how.run, len(trace.calls), len(trace.operations), how.notes)
 
 
 @dataclass(frozen=True, slots=True)

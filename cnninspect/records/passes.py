@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cnninspect.errors import BadOption, UnknownChoice
+from cnninspect.records.models import MODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,6 @@ OPTIMIZERS = {
 }  # fmt: skip
 """Learning rate by optimiser where none is given: for sgd with and without momentum that of
 He et al. 2015, section 3.4; else PyTorch's."""
-MODES = ("train", "eval")
 DEVICES = ("cpu", "cuda", "mps", "auto")
 DTYPES = ("float32", "bfloat16", "float64")
 AXES = ("depth", "time")

@@ -9,6 +9,7 @@ whose name is the scheme and whose value is the module.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -109,6 +110,12 @@ def entries(wanted: Sequence[str] = LISTED) -> tuple[ModelEntry, ...]:
 def listable() -> tuple[str, ...]:
     """The sources that have names to list."""
     return (*LISTABLE, *offered())
+
+
+def is_match(name: str, pattern: str) -> bool:
+    """Whether a name matches a pattern as in a shell; one without `*`, `?`, `[` as a part of it."""
+    wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
+    return fnmatchcase(name, wanted)
 
 
 def _entries_of(scheme: str) -> Iterable[ModelEntry]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 from cnninspect.errors import UnknownChoice, UnknownModel
 from cnninspect.sources import registry
@@ -13,22 +12,19 @@ from cnninspect.store.cache import LIBRARIES, Memory, versions
 
 
 def references_in(sources: Sequence[str], pattern: str, memory: Memory | None) -> tuple[str, ...]:
-    """What to type for every architecture of these sources whose name matches, as in a shell.
-
-    A pattern without `*`, `?` or `[` matches as a part of a name.
+    """What to type for every architecture of these sources whose name matches.
 
     Raises:
         UnknownChoice: there is no such source.
         UnknownModel: nothing matches.
         MissingLibrary: a source's library is not installed.
     """
-    wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
     names = {source: _names_in(source, memory) for source in dict.fromkeys(sources)}
     found = tuple(
         name if source == "zoo" else f"{source}:{name}"
         for source, known in names.items()
         for name in known
-        if fnmatchcase(name, wanted)
+        if registry.is_match(name, pattern)
     )
     if not found:
         raise UnknownModel(pattern, (name for known in names.values() for name in known))

@@ -15,7 +15,14 @@ from cnninspect.costs.conventions import find as find_convention
 from cnninspect.errors import BadOption, CnnInspectError, Failure, UnknownChoice
 from cnninspect.metrics.figures import Figures, Unmeasured, check_dtype, stored_as
 from cnninspect.metrics.limits import QUANTITIES, Limit, limits_of
-from cnninspect.records.models import Accuracy, GraphFile, InputRequest, LoadedModel, Reference
+from cnninspect.records.models import (
+    MODES,
+    Accuracy,
+    GraphFile,
+    InputRequest,
+    LoadedModel,
+    Reference,
+)
 from cnninspect.records.reports import plain
 from cnninspect.records.traces import Trace
 from cnninspect.sources.open import weights_of
@@ -175,7 +182,6 @@ def _accuracy(reference: Reference, size: tuple[int, ...]) -> Accuracy | None:
 
 Subject = Union[str, LoadedModel, GraphFile, Trace]
 """A reference, a model that can be built, or a trace that was made before."""
-MODES = ("eval", "train")
 
 
 class BaselineFailed(Failure):

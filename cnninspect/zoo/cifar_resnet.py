@@ -18,13 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnninspect.errors import BadSetting
-
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu": lambda: nn.ReLU(inplace=True),
-    "leaky_relu": lambda: nn.LeakyReLU(0.01, inplace=True),
-    "sigmoid": nn.Sigmoid,
-    "tanh": nn.Tanh,
-}
+from cnninspect.zoo.resnet import ACTIVATIONS, Block
 
 
 class PaddedIdentity(nn.Module):
@@ -63,37 +57,6 @@ class Style:
         return nn.Sequential(self.conv(inputs, outputs, 1, stride), self.norm(outputs))
 
 
-class Block(nn.Module):
-    """The residual sum around a branch, which the two kinds of block define."""
-
-    relu: nn.Module
-    downsample: nn.Module | None
-
-    def __init__(self, *, style: Style, drop_path: float) -> None:
-        super().__init__()
-        self.skip = style.skip
-        self.drop_path = drop_path
-
-    def branch(self, x: Tensor) -> Tensor:
-        """What is added to the input, or replaces it in a plain network."""
-        raise NotImplementedError
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.skip:
-            return self.relu(self.branch(x))
-        identity = x if self.downsample is None else self.downsample(x)
-        if self.drop_path == 0:
-            return self.relu(identity + self.branch(x))
-        # Stochastic depth (Huang et al. 2016, arXiv:1603.09382): in training a whole block is left
-        # out with this chance; in testing it always runs, weighted by its chance to survive.
-        if not self.training:
-            return self.relu(identity + (1 - self.drop_path) * self.branch(x))
-        if torch.rand(()).item() < self.drop_path:
-            # An unchanged input has been through the activation already.
-            return identity if self.downsample is None else self.relu(identity)
-        return self.relu(identity + self.branch(x))
-
-
 class BasicBlock(Block):
     """Two 3×3 convolutions."""
 
@@ -103,7 +66,7 @@ class BasicBlock(Block):
     def __init__(
         self, inputs: int, width: int, *, stride: int, style: Style, drop_path: float
     ) -> None:
-        super().__init__(style=style, drop_path=drop_path)
+        super().__init__(skip=style.skip, drop_path=drop_path)
         self.conv1 = style.conv(inputs, width, 3, stride)
         self.bn1 = style.norm(width)
         self.relu = style.activation()
@@ -126,7 +89,7 @@ class Bottleneck(Block):
         self, inputs: int, width: int, *, stride: int, style: Style, drop_path: float
     ) -> None:
         outputs = self.expansion * width
-        super().__init__(style=style, drop_path=drop_path)
+        super().__init__(skip=style.skip, drop_path=drop_path)
         self.conv1 = style.conv(inputs, width, 1)
         self.bn1 = style.norm(width)
         self.conv2 = style.conv(width, width, 3, stride)

@@ -55,9 +55,9 @@ class Block(nn.Module):
     relu: nn.Module
     downsample: nn.Module | None
 
-    def __init__(self, *, style: Style, drop_path: float) -> None:
+    def __init__(self, *, skip: bool, drop_path: float) -> None:
         super().__init__()
-        self.skip = style.skip
+        self.skip = skip
         self.drop_path = drop_path
 
     def branch(self, x: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class BasicBlock(Block):
         self, inputs: int, width: int, *, stride: int, style: Style, drop_path: float
     ) -> None:
         width = int(style.width * width)
-        super().__init__(style=style, drop_path=drop_path)
+        super().__init__(skip=style.skip, drop_path=drop_path)
         self.conv1 = style.conv(inputs, width, 3, stride)
         self.bn1 = style.norm(width)
         self.relu = style.activation()
@@ -109,7 +109,7 @@ class Bottleneck(Block):
     ) -> None:
         outputs = 4 * width
         width = int(style.width * width)
-        super().__init__(style=style, drop_path=drop_path)
+        super().__init__(skip=style.skip, drop_path=drop_path)
         stride_1x1, stride_3x3 = (stride, 1) if style.stride_in == "1x1" else (1, stride)
         self.conv1 = style.conv(inputs, width, 1, stride_1x1)
         self.bn1 = style.norm(width)

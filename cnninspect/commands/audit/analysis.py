@@ -47,13 +47,7 @@ def audit_trace(
     return Audit(
         model=trace.model,
         inputs=trace.inputs,
-        engine=EngineInfo(
-            build=trace.how.build,
-            run=trace.how.run,
-            calls=len(trace.calls),
-            operations=len(trace.operations),
-            notes=trace.how.notes,
-        ),
+        engine=EngineInfo.of(trace),
         mode=trace.mode,
         macs=books.ours,
         counters=tuple(counters),

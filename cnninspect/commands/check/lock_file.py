@@ -13,6 +13,7 @@ from cnninspect.metrics.alignment import difference
 from cnninspect.metrics.difference import Difference, facts_of, structural_hash
 from cnninspect.metrics.limits import QUANTITIES
 from cnninspect.metrics.summary import Summary
+from cnninspect.page.quantities import sizes
 from cnninspect.records.models import InputRequest
 from cnninspect.records.reports import plain, rebuilt
 from cnninspect.records.traces import Trace
@@ -140,4 +141,4 @@ def _reason(before: LockedModel, now: LockedModel, changes: int) -> str:
 
 def _inputs_text(model: LockedModel) -> str:
     specs = [tensor.spec for tensor in model.inputs]
-    return ", ".join(f"{'×'.join(map(str, spec.shape))} {spec.dtype}" for spec in specs) or "none"
+    return ", ".join(f"{sizes(spec.shape)} {spec.dtype}" for spec in specs) or "none"

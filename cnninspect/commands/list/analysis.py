@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 from cnninspect.commands.list.report import Listing
 from cnninspect.errors import UnknownChoice, UnknownModel
 from cnninspect.sources import registry
@@ -22,8 +20,7 @@ def list_models(pattern: str = "*", *, source: str | None, family: str | None) -
         if family not in families:
             raise UnknownChoice("--family", family, families)
         entries = tuple(entry for entry in entries if entry.family == family)
-    wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
-    found = tuple(entry for entry in entries if fnmatchcase(entry.name, wanted))
+    found = tuple(entry for entry in entries if registry.is_match(entry.name, pattern))
     if not found:
         raise UnknownModel(pattern, (entry.name for entry in entries))
     return Listing(found)

@@ -7,7 +7,7 @@ from typing import Any
 from cnninspect.metrics.training_memory import Memory, Needs
 from cnninspect.page.escaping import visible
 from cnninspect.page.plots import COLORS, in_style, new_figure, written
-from cnninspect.page.quantities import scaled
+from cnninspect.page.quantities import scaled, sizes
 from cnninspect.records.layers import parent_of
 
 MOST_BARS = 24
@@ -34,7 +34,7 @@ def picture(report: Memory, format: str, *, level: int = 2) -> bytes:  # noqa: A
     figure, (bars, line) = new_figure(2)
     _draw_bars(bars, _rows(report, level))
     _draw_timeline(line, report)
-    shapes = ", ".join("×".join(map(str, t.spec.shape)) for t in report.inputs)
+    shapes = ", ".join(sizes(t.spec.shape) for t in report.inputs)
     what = " · ".join(filter(None, (report.purpose, report.optimizer, report.amp)))
     title = f"{visible(report.model.name)} · input {shapes} · {what}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=9, color="#555555")
