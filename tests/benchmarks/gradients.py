@@ -68,10 +68,7 @@ def seconds_in_turn(pairs: int) -> list[dict[str, dict[str, float]]]:
 
 def peak(run: str) -> dict[str, int]:
     """In a process of its own: peak memory before and after one run."""
-    import cnninspect.api
     import torch
-
-    import cnninspect.engine.real_passes.profiling  # noqa: F401
 
     model, x, labels = network(), torch.randn(SHAPE), torch.randint(1000, SHAPE[:1])
     gc.collect()

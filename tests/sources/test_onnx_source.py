@@ -10,13 +10,13 @@ import pytest
 
 import cnninspect
 from cnninspect.costs.conventions import CONVENTIONS
-from cnninspect.errors import BadOption, FileMissing, NeedsModules, UnknownSetting
+from cnninspect.errors import BadOption, FileMissing, FileUnreadable, NeedsModules, UnknownSetting
 from cnninspect.records.models import GraphFile
 from cnninspect.sources.registry import load
 
 CODE = """
 import sys
-from cnninspect.cli import main
+from cnninspect.__main__ import main
 sys.argv[0] = "cnninspect"
 try:
     main()
@@ -122,8 +122,8 @@ def test_no_torch_is_imported_for_a_graph(file, tmp_path, arguments):
         assert json.loads(done.stdout)["engine"]["build"] == "file"
 
 
-def test_a_checkpoint_suffix_with_a_graph_inside_is_followed(file, tmp_path):
+def test_a_graph_named_as_weights_is_refused_with_what_it_is(file, tmp_path):
     renamed = tmp_path / "model.bin"
     renamed.write_bytes(Path(file).read_bytes())
-    report = cnninspect.summarize(str(renamed))
-    assert report.totals.parameters == 61_706
+    with pytest.raises(FileUnreadable, match="ONNX"):
+        cnninspect.summarize(str(renamed))

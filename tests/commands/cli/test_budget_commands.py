@@ -155,9 +155,9 @@ def test_differences_exit_as_those_of_git(cnninspect_: Callable) -> None:
 def test_a_model_is_held_against_a_file_of_weights(cnninspect_: Callable) -> None:
     import torch
 
-    from cnninspect import api
+    from cnninspect.sources.open import load
 
-    weights = api.load("mlp").build().state_dict()
+    weights = load("mlp").build().state_dict()
     torch.save({f"module.{name}": tensor for name, tensor in weights.items()}, "weights.pth")
     code, out, _ = cnninspect_("diff", "mlp", "weights.pth", "--exit-code")
     assert code == 1
