@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-from cnninspect.sources.open import as_arguments, network
+from cnninspect.sources.open import as_arguments, kept_offline, network
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -44,7 +44,8 @@ def export_onnx(
 
     chosen = ExportSettings(**settings)
     loaded, place = network(model, "an export"), Path(path)
-    made = make_file(loaded, place, chosen, inputs=as_arguments(inputs), kwargs=kwargs)
+    with kept_offline(loaded):
+        made = make_file(loaded, place, chosen, inputs=as_arguments(inputs), kwargs=kwargs)
     report = export_report(made, place, chosen)
     if not report.is_right:
         raise ExportMismatch(loaded.info.reference, report)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
 from cnninspect.errors import RunFailed
-from cnninspect.sources.open import Model, as_arguments, network, several, trace
+from cnninspect.sources.open import Model, as_arguments, kept_offline, network, several, trace
 
 if TYPE_CHECKING:
     from cnninspect.commands.gradients.report import GradientProfile, ModelGradients, PathProfile
@@ -109,7 +109,8 @@ def _gradients_of(
         specs=tuple(tensor.spec for tensor in traced.inputs),
         frozen=frozenset(frozen_names(frozen(traced, settings.freeze))),
     )
-    measured = measure(loaded, layers, settings, feed, report)
+    with kept_offline(loaded):
+        measured = measure(loaded, layers, settings, feed, report)
     notes = traced.how.notes
     return profile_of(
         traced, layers, measured.passes, loss=measured.loss, data=measured.data, notes=notes
