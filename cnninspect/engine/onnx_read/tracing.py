@@ -127,7 +127,7 @@ def _notes(
     leaving = {output.name for output in model.graph.output}
     unused = [w.name for w in weights if not w.uses and not w.is_made and w.name not in leaving]
     if unused:
-        notes.append(f"stored tensors that no node takes: {_few(unused)}")
+        notes.append(f"stored tensors that no node that runs takes: {_few(unused)}")
     made = sum(w.spec.numel for w in weights if w.is_made and kind_of(w, {}, {}) == "parameter")
     if made:
         notes.append(f"{made:,} parameters are not stored but made by nodes, as in stripped files")

@@ -1,10 +1,11 @@
 """The sizes of inputs: those asked for, those of the file, those that are assumed."""
 
+import numpy as np
 import pytest
-from graphs import INT64, convolution, model, node, unshaped, value, weight
+from graphs import INT64, convolution, model, node, scalar, unshaped, value, weight
 
-from cnninspect.errors import BadInput, BadOption, ShapeMismatch
-from cnninspect.records.models import InputRequest
+from cnninspect.errors import BadInput, BadOption, RunFailed, ShapeMismatch
+from cnninspect.records.models import GivenValue, InputRequest
 
 
 def typed(*shape, name=None, dtype=None):
@@ -150,3 +151,56 @@ def test_tokens_keep_their_type(follow):
     made = model([node("Gather", "w x", "y")], [value("x", "batch", "tokens", dtype=INT64)],
                  [unshaped("y")], [weight("w", 10, 4)])  # fmt: skip
     assert follow(made).inputs[0].spec.dtype == "int64"
+
+
+@pytest.mark.parametrize("given", [GivenValue(7), np.array(7), 7, np.array([7])[0]])
+def test_values_of_inputs_are_known_as_the_graph_runs(follow, given):
+    made = model(
+        [node("Range", "zero n one", "y")],
+        [value("n", dtype=INT64)], [unshaped("y", INT64)], [scalar("zero", 0), scalar("one", 1)],
+    )  # fmt: skip
+    assert follow(made, {"n": given}).outputs[0].spec.shape == (7,)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [(2.5, "is int64 in the file"), ([1, 2], "n is"), ("x", "takes numbers")]
+)
+def test_values_that_an_input_cannot_hold_are_refused(follow, given, said):
+    made = model(
+        [node("Range", "zero n one", "y")],
+        [value("n", dtype=INT64)], [unshaped("y", INT64)], [scalar("zero", 0), scalar("one", 1)],
+    )  # fmt: skip
+    with pytest.raises(BadInput) as problem:
+        follow(made, {"n": GivenValue(given)})
+    assert said in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"a": (7, 4), "b": (9, 4)}, {"b": (9, 4), "a": (7, 4)}, [{"a": (7, 4), "b": (9, 4)}],
+        {"a": np.zeros((7, 4), np.float32), "b": np.zeros((9, 4), np.float32)},
+        [np.zeros((7, 4), np.float32), np.zeros((9, 4), np.float32)], [(7, 4), (9, 4)],
+    ],
+)  # fmt: skip
+def test_inputs_go_by_order_or_by_name(follow, inputs):
+    made = model([node("Concat", "a b", "y", axis=0)], [value("a", "n", 4), value("b", "m", 4)],
+                 [unshaped("y")])  # fmt: skip
+    trace = follow(made, inputs)
+    assert [named.spec.shape for named in trace.inputs] == [(7, 4), (9, 4)]
+    assert trace.outputs[0].spec.shape == (16, 4)
+
+
+def test_a_first_size_that_is_no_batch_is_said_to_be_assumed(follow):
+    made = model([node("Relu", "x", "y")], [value("x", "boxes", 4)], [unshaped("y")])
+    assert any("boxes=1 assumed" in note for note in follow(made).how.notes)
+    made = model([node("Relu", "x", "y")], [value("x", "batch", 4)], [unshaped("y")])
+    assert follow(made).how.notes == ()
+
+
+def test_assumed_sizes_that_do_not_fit_are_not_the_files_fault(follow):
+    made = model([node("Concat", "x c", "y", axis=1)], [value("x", "N", 3, "h", "w")],
+                 [unshaped("y")], [weight("c", 1, 1, 48, 48)])  # fmt: skip
+    with pytest.raises(RunFailed) as problem:
+        follow(made)
+    assert problem.value.hint == "h=224, w=224 were assumed; --input sets them"

@@ -1,7 +1,7 @@
 """Layers from metadata, from names of nodes, from names of weights, or from nothing."""
 
 import pytest
-from graphs import model, node, unshaped, value, weight
+from graphs import ints, model, node, unshaped, value, weight
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -119,3 +119,39 @@ def test_lists_as_python_prints_them_are_taken_apart(names):
 def test_names_without_dots_own_nothing():
     assert owner_of(["onnx::Conv_12", "weight"]) is None
     assert owner_of(["weight", "a.b.c"]) == "a.b"
+
+
+def test_a_node_whose_name_is_no_path_is_a_layer_among_those_whose_names_are(follow):
+    made = model(
+        [
+            node("Transpose", "x", "a", name="net/Expand", perm=[0, 3, 1, 2]),
+            node("Conv", "a conv2d_5/kernel:0", "b", name="conv2d_5"),
+            node("Relu", "b", "c", name="net/conv2d_5/Relu"),
+            node("MatMul", "c w", "y", name="net/dense/MatMul"),
+        ],
+        [value("x", 1, 8, 8, 3)], [unshaped("y")],
+        [weight("conv2d_5/kernel:0", 4, 3, 3, 3), weight("w", 6, 2)],
+    )  # fmt: skip
+    trace = follow(made)
+    assert [call.layer for call in trace.calls] == ["net", "conv2d_5", "net.conv2d_5", "net.dense"]
+    assert trace.layers[0].type == "graph"
+
+
+@pytest.mark.parametrize("between", [(), ("Cast",), ("Identity", "Cast")])
+def test_a_product_belongs_to_the_layer_of_the_bias_that_is_added_after_it(follow, between):
+    names = ["m", *(f"b{i}" for i in range(len(between)))]
+    nodes = [node("MatMul", "x onnx::MatMul_7", "m")]
+    for op, before, made in zip(between, names, names[1:]):
+        nodes.append(node(op, before, made, **({"to": 1} if op == "Cast" else {})))
+    nodes.append(node("Add", f"{names[-1]} head.fc.bias", "y"))
+    trace = follow(
+        model(nodes, [value("x", 2, 4)], [unshaped("y")],
+              [weight("onnx::MatMul_7", 4, 3), weight("head.fc.bias", 3)])
+    )  # fmt: skip
+    product = next(call for call in trace.calls if call.operation.name == "onnx.MatMul")
+    assert product.layer == "head.fc"
+
+
+def test_the_model_itself_is_called_by_the_name_of_its_graph(follow):
+    made = model([node("Slice", "x i i", "y")], [value("x", 2)], [unshaped("y")], [ints("i", 0)])
+    assert follow(made).layers[0].type == "graph"
