@@ -67,12 +67,15 @@ class Fusion(TorchFunctionMode):
         computes: bool,
         differentiable: bool = False,
         replaced: dict[int, tuple[Tensor, Tensor]] | None = None,
+        around_recurrent: Callable[[Callable[..., Any], Any], Any] | None = None,
     ) -> None:
         super().__init__()
         self.recorder = recorder
         self.computes = computes
         self.differentiable = differentiable
         self.replaced = replaced
+        self.around_recurrent = around_recurrent
+        """Runs a recurrent layer that is taken apart, from the function and its arguments."""
 
     def __enter__(self) -> Fusion:
         super().__enter__()
@@ -108,6 +111,8 @@ class Fusion(TorchFunctionMode):
         if func in RECURRENT:
             if self.differentiable:
                 given = args if self.computes else _with_abstract_states(args)
+                if self.around_recurrent is not None and not self.computes and not kwargs:
+                    return self.around_recurrent(func, given)
                 return func(*given, **kwargs)
             return self._recurrent(func, args)
         if func == SET_DATA:

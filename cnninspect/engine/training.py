@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import _disable_current_modes
 
 from cnninspect.engine.autocasting import Autocast
 from cnninspect.engine.bind_inputs import Given, converted, given_for
@@ -22,6 +23,7 @@ from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.liveness import Liveness, WatchedAbstraction, WatchedComputation
 from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
 from cnninspect.engine.recording import Recorder, storage_of, tensors_in
+from cnninspect.engine.recurrent_workspace import lstm_saved_bytes
 from cnninspect.engine.tracing import Run, reason_for_real_run
 from cnninspect.errors import BadOption, CannotTrain, CnnInspectError, UnknownChoice
 from cnninspect.records.models import MODES, LoadedModel
@@ -152,6 +154,7 @@ class Step:
         self.liveness = Liveness(structure.tensors)
         self.saved: dict[int, SavedStorage] = {}
         self._inputs: set[int] = set()
+        self._workspace_bytes = 0
 
     def trace(self, how: HowTraced, *, differentiable: bool, computes: bool) -> TrainingTrace:
         """Run forward and, if it is to be differentiated, backward, for real if it `computes`."""
@@ -169,7 +172,12 @@ class Step:
             stack.enter_context(self.run.watch)
             autocast = stack.enter_context(Autocast(self.amp)) if self.amp else None
             stack.enter_context(
-                Fusion(self.recorder, computes=computes, differentiable=differentiable)
+                Fusion(
+                    self.recorder,
+                    computes=computes,
+                    differentiable=differentiable,
+                    around_recurrent=self._run_recurrent,
+                )
             )
             watched = WatchedComputation if computes else WatchedAbstraction
             computation = stack.enter_context(watched(self.recorder, self.liveness))
@@ -177,6 +185,8 @@ class Step:
                 self.ledger.undo(computation.undo)
             with torch.autograd.graph.saved_tensors_hooks(self._keep, lambda kept: kept):
                 outputs = self.run.model(*args, **kwargs)
+            if self._workspace_bytes:
+                how = replace(how, notes=(*how.notes, self._workspace_note()))
             forward = self.run.written(how, outputs)
             calls = len(self.recorder.calls)
             if autocast is not None:
@@ -196,6 +206,44 @@ class Step:
                 for t in self.structure.tensors
                 if t.grad is not None
             ),
+            reached=frozenset(
+                self.structure.tensor_names[id(t)]
+                for t in self.structure.tensors
+                if t.grad is not None
+            ),
+        )
+
+    def _run_recurrent(self, function: Callable[..., Any], args: Any) -> Any:
+        """Run a recurrent layer step by step, and have it keep what oneDNN keeps on a CPU.
+
+        What that is more than the steps keep lives until the layer's backward pass.
+        """
+        before = set(self.saved)
+        result = function(*args)
+        expected = lstm_saved_bytes(args) if function is torch.lstm else None
+        node = result[0].grad_fn
+        if expected is None or node is None:
+            return result
+        if not args[7]:  # where it reads both ways, its outputs are joined, and not kept so
+            self._keep(result[0])
+        kept = sum(self.saved[key].nbytes for key in self.saved.keys() - before)
+        if storage_of(args[0]) in before:
+            expected -= args[0].numel() * args[0].element_size()
+        if expected > kept:
+            with _disable_current_modes():
+                workspace = torch.empty(expected - kept, dtype=torch.uint8, device="meta")
+            self.liveness.watch(workspace)
+            self._keep(workspace)
+            self._workspace_bytes += expected - kept
+            held = [workspace]
+            del workspace
+            node.register_hook(lambda *_: held.clear())
+        return result
+
+    def _workspace_note(self) -> str:
+        return (
+            "an LSTM keeps what oneDNN keeps for it on a CPU, "
+            f"{self._workspace_bytes:,} bytes more than its steps need; other devices keep others"
         )
 
     def _backward(self, outputs: list[Tensor]) -> None:

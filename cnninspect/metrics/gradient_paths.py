@@ -54,6 +54,8 @@ class Step:
     """1 where a weighted layer does its work, else 0."""
     sources: list[int]
     """The steps that its inputs come from; one that is used twice stands here twice."""
+    layer: str
+    """Path of the layer that makes the call."""
 
 
 def gradient_paths(trace: Trace, layers: Sequence[WeightedLayer]) -> GradientPaths:
@@ -70,6 +72,31 @@ def gradient_paths(trace: Trace, layers: Sequence[WeightedLayer]) -> GradientPat
     total = sum(1 if end == START else counts[end] for end in ends)
     digit = -(-max([total, *counts, 1]).bit_length() // 8)  # bytes of one digit
     return GradientPaths(total, _by_length(steps, ends, digit))
+
+
+def trunk_of(trace: Trace, layers: Sequence[WeightedLayer]) -> frozenset[str]:
+    """Paths of the weighted layers that every gradient path goes through; others lie in branches.
+
+    The paths through a step are those to it from the inputs, times those from it to the outputs.
+    """
+    steps, ends = _graph(trace, layers)
+    below: list[int] = []
+    for step in steps:
+        below.append(sum(1 if source == START else below[source] for source in step.sources))
+    above = [0] * len(steps)
+    for end in ends:
+        if end != START:
+            above[end] += 1
+    for number in range(len(steps) - 1, -1, -1):
+        for source in steps[number].sources:
+            if source != START:
+                above[source] += above[number]
+    total = sum(1 if end == START else below[end] for end in ends)
+    return frozenset(
+        step.layer
+        for step, down, up in zip(steps, below, above)
+        if step.length and total and down * up == total
+    )
 
 
 def _by_length(steps: list[Step], ends: list[int], digit: int) -> tuple[PathLength, ...]:
@@ -114,7 +141,7 @@ def _graph(trace: Trace, layers: Sequence[WeightedLayer]) -> tuple[list[Step], l
         else:
             group = call.layer if call.layer in elementary else ""
             sources = list(dict.fromkeys(sources)) if group else sources
-            steps.append(Step(int(call.index in lengthening), sources))
+            steps.append(Step(int(call.index in lengthening), sources, call.layer))
         step_of.append(len(steps) - 1)
     ends = [START if i < 0 else step_of[i] for i in _ends(trace)]
     return steps, ends

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -164,7 +164,7 @@ def memory_of(
             temporary_bytes=max(peak - named, 0),
             update_bytes=update,
             peak_bytes=peak,
-            trained_tensors=_trained_tensors(trace.layers) if purpose == TRAINING else 0,
+            trained_tensors=len(step.reached) if purpose == TRAINING else 0,
             forward_macs=everything.forward_macs,
             backward_macs=everything.backward_macs,
         ),
@@ -174,7 +174,7 @@ def memory_of(
         ),
         timeline=timeline,
         backward_from=len(trace.calls),
-        notes=trace.how.notes,
+        notes=(*trace.how.notes, *_unreached(step, purpose)),
     )
 
 
@@ -213,7 +213,7 @@ def _own_needs(step: TrainingTrace, optimizer: str, purpose: str) -> dict[str, N
     for storage in step.saved:
         saved[storage.layer] = saved.get(storage.layer, 0) + storage.nbytes
     return {
-        layer.path: _held(layer, optimizer, is_trained=purpose == TRAINING)
+        layer.path: _held(layer, optimizer, step.reached if purpose == TRAINING else frozenset())
         + Needs(
             saved_bytes=saved.get(layer.path, 0),
             forward_macs=forward.get(layer.path, 0),
@@ -223,22 +223,42 @@ def _own_needs(step: TrainingTrace, optimizer: str, purpose: str) -> dict[str, N
     }
 
 
-def _held(layer: Layer, optimizer: str, *, is_trained: bool) -> Needs:
-    """What a layer's own parameters and buffers need."""
+def _unreached(step: TrainingTrace, purpose: str) -> tuple[str, ...]:
+    """A note on trainable parameters that the backward pass does not reach."""
+    if purpose != TRAINING:
+        return ()
+    missed = [
+        p.spec.nbytes
+        for layer in step.forward.layers
+        for p in layer.parameters
+        if p.trainable
+        and p.shared_with is None
+        and (f"{layer.path}.{p.name}" if layer.path else p.name) not in step.reached
+    ]
+    if not missed:
+        return ()
+    return (
+        f"no gradient reaches {len(missed)} trainable parameters of {sum(missed):,} bytes, which "
+        "so need no optimiser state",
+    )
+
+
+def _held(layer: Layer, optimizer: str, reached: Collection[str]) -> Needs:
+    """What a layer's own parameters and buffers need.
+
+    Only the parameters that the backward pass has `reached` have a gradient, and with it a state in
+    the optimiser.
+    """
     rule = find_optimizer(optimizer)
     parameters = [p for p in layer.parameters if p.shared_with is None]
-    trained = [p.spec for p in parameters if p.trainable] if is_trained else []
+    prefix = f"{layer.path}." if layer.path else ""
+    trained = [p.spec for p in parameters if prefix + p.name in reached]
     return Needs(
         parameter_bytes=sum(p.spec.nbytes for p in parameters),
         buffer_bytes=sum(b.spec.nbytes for b in layer.buffers if b.shared_with is None),
         gradient_bytes=sum(spec.nbytes for spec in trained),
         optimizer_bytes=state_bytes(rule, sum(spec.nbytes for spec in trained), len(trained)),
     )
-
-
-def _trained_tensors(layers: Iterable[Layer]) -> int:
-    parameters = [p for layer in layers for p in layer.parameters if p.shared_with is None]
-    return sum(p.trainable for p in parameters)
 
 
 def _macs_by_layer(calls: Iterable[Call]) -> dict[str, int]:

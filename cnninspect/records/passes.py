@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.records.models import MODES
 
+WAKING_UPDATES = 3
+"""Updates after which a layer without gradient at the start must have one, or it is dead.  A branch
+that starts at 0 needs one, a branch within a branch two."""
+
 
 @dataclass(frozen=True, slots=True)
 class WeightedLayer:
@@ -91,9 +95,13 @@ class GradientPass:
     states: tuple[StatePass, ...] = ()
     gradient_norm: float = 0.0
     """Of the gradients of all trainable parameters together."""
+    woken: tuple[str, ...] = ()
+    """Layers without any gradient in this first pass that have one after a few updates."""
 
 
-LOSSES = ("auto", "cross-entropy", "mse", "sum")
+LOSSES = ("auto", "cross-entropy", "mse", "bce", "sum", "last", "every")
+JUDGED = ("last", "every")
+"""Losses that say at which time steps a network is judged; which loss it is, goes by its output."""
 INITIALISATIONS = ("default", "kaiming", "xavier", "orthogonal", "lecun")
 """Schemes without a number; `normal:STD` has one."""
 OPTIMIZERS = {
@@ -126,7 +134,11 @@ class GradientSettings:
     batches: int = 1
     """Batches of data from each start."""
     loss: str = "auto"
-    """`auto` is cross-entropy where the output has two classes or more, else mse."""
+    """`auto` is cross-entropy where the output has two classes or more, else mse.  Over time, a
+    network that is judged at every step is judged at the last one only, unless this is `every`."""
+    aux_weight: float = 0.3
+    """What the losses of auxiliary outputs are multiplied with.  Source: Szegedy et al. 2015,
+    arXiv:1409.4842, section 5."""
     init: str = "default"
     """How weights are drawn: the model's own way, or a scheme for all weighted layers."""
     weights: str | None = None
@@ -181,6 +193,10 @@ class GradientSettings:
             for option, given in (("--every", self.every), ("--lr", self.lr)):
                 if given is not None:
                     raise BadOption(option, given, "used with --steps")
+        if self.loss in JUDGED and self.over != "time":
+            raise BadOption("--loss", self.loss, "used with --over time")
+        if not 0 <= self.aux_weight < float("inf"):
+            raise BadOption("--aux-weight", self.aux_weight, "0 or more")
         if self.lr is not None and not 0 < self.lr < float("inf"):
             raise BadOption("--lr", self.lr, "above 0")
 
@@ -201,6 +217,16 @@ class GradientSettings:
         if not 0 < deviation < float("inf"):
             raise BadOption("--init", self.init, "normal:STD with a number above 0")
         return deviation
+
+    @property
+    def criterion(self) -> str:
+        """The loss itself, wherever it is taken."""
+        return "auto" if self.loss in JUDGED else self.loss
+
+    @property
+    def judges_last(self) -> bool:
+        """Whether only the last time step is judged."""
+        return self.over == "time" and self.loss != "every"
 
     @property
     def learning_rate(self) -> float:

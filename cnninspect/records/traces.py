@@ -90,3 +90,5 @@ class TrainingTrace:
     """Bytes of what is still alive after the last call: inputs, outputs and gradients."""
     gradient_bytes: int
     """Bytes of the parameters' gradients."""
+    reached: frozenset[str] = frozenset()
+    """Full names of the parameters that the backward pass gave a gradient."""

@@ -328,3 +328,81 @@ for name in ("resnet20@depth=8", "lstm@length=3", "torchvision:swin_t"):
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+class Unused(nn.Module):
+    """A layer that nothing comes of, and one whose parameter is shared."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(10, 10), nn.Linear(10, 100)
+        self.c = nn.Linear(10, 10, bias=False)
+        self.c.weight = self.a.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.c(self.a(x))
+
+
+class Reentrant(nn.Module):
+    """Reentrant checkpointing of what no gradient comes into."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(10, 10), nn.Linear(10, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        from torch.utils.checkpoint import checkpoint
+
+        return self.b(checkpoint(self.a, x, use_reentrant=True))
+
+
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
+@pytest.mark.parametrize("kind", [Unused, Reentrant])
+@pytest.mark.parametrize("name", ["adam", "momentum"])
+def test_only_what_the_backward_pass_reaches_has_a_gradient_and_a_state(kind, name) -> None:
+    model, x = kind(), torch.randn(4, 10)
+    found = cnninspect.memory(model, (x,), optimizer=name)
+    real = {"adam": torch.optim.Adam, "momentum": torch.optim.SGD}[name]
+    options = {"momentum": 0.9} if name == "momentum" else {}
+    optimizer = real(model.parameters(), lr=0.1, **options)
+    model(x).sum().backward()
+    optimizer.step()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert found.totals.gradient_bytes == sum(g.nbytes for g in gradients)
+    assert found.totals.optimizer_bytes == sum(t.nbytes for t in state_of(optimizer))
+    assert found.totals.trained_tensors == len(gradients)
+    assert any("no gradient reaches 2 trainable parameters" in note for note in found.notes)
+
+
+class Reader(nn.Module):
+    def __init__(self, *sizes: int, **options: Any) -> None:
+        super().__init__()
+        self.recurrent = nn.LSTM(*sizes, **options)
+        self.is_first = bool(options.get("batch_first"))
+        self.last = nn.Linear(sizes[1] * (2 if options.get("bidirectional") else 1), 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.recurrent(x)[0]
+        return self.last(found[:, -1] if self.is_first else found[-1])
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="no oneDNN here")
+@pytest.mark.parametrize(
+    ("sizes", "shape", "options"),
+    [
+        ((32, 64, 2), (4, 20, 32), {"batch_first": True}),
+        ((32, 64, 1), (4, 20, 32), {}),
+        ((28, 50, 3), (7, 13, 28), {"batch_first": True, "bidirectional": True}),
+        ((28, 64, 2), (3, 30, 28), {"bias": False}),
+        ((28, 64, 2), (3, 30, 28), {"dropout": 0.5}),
+        ((28, 37, 2), (3, 30, 28), {"dropout": 0.3, "bidirectional": True, "batch_first": True}),
+        ((300, 16, 1), (5, 9, 300), {}),
+    ],
+)
+def test_an_lstm_keeps_what_it_keeps_on_a_cpu(sizes, shape, options) -> None:
+    torch.manual_seed(0)
+    model, x = Reader(*sizes, **options), torch.randn(shape)
+    found = cnninspect.memory(model, (x,))
+    assert found.totals.saved_bytes == pytest.approx(really_saved(model, x), rel=0.01)
+    assert any("oneDNN" in note for note in found.notes)
+    assert found.totals.peak_bytes > found.totals.saved_bytes

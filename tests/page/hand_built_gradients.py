@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 
 from cnninspect.commands.gradients.report import (
     GradientProfile,
+    Jump,
     LayerGradients,
     ModelGradients,
     ModelPaths,
@@ -56,12 +57,36 @@ def model(name, layers, *, slope=0.0, verdict="healthy", paths=1, **changes) -> 
         decades=decades,
         norm_decades=decades,
         verdict=verdict,
+        trend=trend_of_hand(slope, decades, verdict),
+        predicted_slope=None,
         dead=(),
+        asleep=(),
         frozen=(),
         not_finite=None,
         data=DataUsed("random"),
     )
     return replace(made, **changes)
+
+
+def trend_of_hand(slope, decades, verdict) -> Trend:
+    """A straight line, with its largest steps."""
+    if slope is None:
+        return Trend(None, None, None, verdict)
+    jump = Jump(-slope, above="layer1.conv1", below="layer0.conv2")
+    return Trend(
+        slope,
+        decades,
+        decades,
+        verdict,
+        fitted_decades=decades,
+        fitted_norm_decades=decades,
+        range_decades=abs(decades),
+        drop=jump if slope > 0 else None,
+        rise=jump if slope < 0 else None,
+        decisive_decades=decades,
+        reason="ends",
+        is_borderline=2.2 < abs(decades) < 3,
+    )
 
 
 def names(blocks):
@@ -130,14 +155,20 @@ def over_time() -> GradientProfile:
 
     def state(kind, slope, verdict):
         norms = tuple(10 ** (slope * (i - 59)) for i in range(60))
-        trend = Trend(slope, -slope * 59, -slope * 59, verdict)
+        trend = trend_of_hand(slope, -slope * 59, verdict)
         return StateGradients("recurrent", 0, False, kind, norms, norms, norms, trend)
 
     rnn = model("rnn", [layer("recurrent", 1, 1.0, kind="RNN")], slope=0.3, verdict="vanishing")
     lstm = model("lstm", [layer("recurrent", 1, 1.0, kind="LSTM")], slope=0.01)
+
+    def with_states(made, *states):
+        trend = states[0].trend
+        decades = trend.decades
+        return replace(made, states=states, trend=trend, decades=decades, norm_decades=decades)
+
     return profile(
-        replace(rnn, states=(state("hidden", 0.3, "vanishing"),)),
-        replace(lstm, states=(state("hidden", 0.02, "healthy"), state("cell", 0.01, "healthy"))),
+        with_states(rnn, state("hidden", 0.3, "vanishing")),
+        with_states(lstm, state("hidden", 0.02, "healthy"), state("cell", 0.01, "healthy")),
         over="time",
     )
 
@@ -149,7 +180,7 @@ def trained() -> GradientProfile:
         TrainingPoint(
             step,
             2.3 / (1 + step),
-            Trend(0.01, -0.1, -0.1, "healthy"),
+            trend_of_hand(0.01, -0.1, "healthy"),
             tuple(layer(each.path, each.depth, 1e-3 / (1 + step)) for each in start.layers),
         )
         for step in (0, 10, 20, 30)

@@ -35,6 +35,8 @@ def gradients(
         CannotTrain: nothing in a model can be trained.
         CnnInspectError: see `cnninspect.errors`.
     """
+    from dataclasses import replace
+
     from cnninspect.commands.gradients.report import GradientProfile
     from cnninspect.engine.real_passes.batches import Feed
     from cnninspect.engine.real_passes.profiling import passes_of
@@ -45,6 +47,7 @@ def gradients(
     if batch is None and (inputs is not None or kwargs):
         batch = 1 if _hold_batch(every[0], feed) else None
     chosen = GradientSettings(**(settings if batch is None else {"batch": batch, **settings}))
+    holds_batch = batch == 1 and chosen.batch == 1 and inputs is not None
     done = 0
 
     def report(what: str) -> None:
@@ -53,9 +56,10 @@ def gradients(
         if progress is not None:
             progress(done, len(every) * passes_of(chosen), what)
 
-    return GradientProfile(
-        chosen, tuple(_gradients_of(model, chosen, feed, report) for model in every)
-    )
+    found = tuple(_gradients_of(model, chosen, feed, report) for model in every)
+    if holds_batch and found[0].inputs and found[0].inputs[0].spec.shape:
+        chosen = replace(chosen, batch=found[0].inputs[0].spec.shape[0])
+    return GradientProfile(chosen, found)
 
 
 def gradient_paths(

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Literal, Union
 
 from cnninspect.commands.gradients.report import (
+    EXPLODING,
     HEALTHY,
+    VANISHING,
     GradientProfile,
     LayerGradients,
     ModelGradients,
+    Trend,
 )
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.metrics.gradient_paths import PathLength
@@ -68,6 +71,8 @@ class GradientView(View):
 
 SHOWN = 5
 """Layers that are named before the rest is only counted."""
+NOTABLE = 0.5
+"""Decades from one layer to the next from which on they are named."""
 EXACT = 10**6
 """Numbers of paths up to this one are written out."""
 
@@ -104,33 +109,46 @@ def style_of(verdict: str) -> Style:
 VERDICT_COLUMNS = (
     Column("model", Kind.PATH),
     Column("verdict", Kind.SHAPE),
-    Column("decades\ntop to bottom", Kind.NUMBER, name="decades"),
-    Column("per layer", Kind.NUMBER, sacrifice=3),
-    Column("weighted\nlayers", Kind.NUMBER, name="weighted layers", sacrifice=4),
-    Column("loss", Kind.NUMBER, sacrifice=5),
-    Column("spread", Kind.NUMBER, sacrifice=1),
-    Column("gradient\npaths", Kind.NUMBER, name="gradient paths"),
-    Column("their length\nin layers", Kind.NUMBER, name="their length", sacrifice=2),
+    Column("decades\nin rms", Kind.NUMBER, name="decades"),
+    Column("and in\nL2 norm", Kind.NUMBER, name="norm decades", sacrifice=10),
+    Column("largest\n/ least", Kind.NUMBER, name="range", sacrifice=5),
+    Column("largest\ndrop", Kind.NUMBER, name="drop", sacrifice=8),
+    Column("per layer", Kind.NUMBER, sacrifice=7),
+    Column("predicted", Kind.NUMBER, sacrifice=6),
+    Column("weighted\nlayers", Kind.NUMBER, name="weighted layers", sacrifice=3),
+    Column("loss", Kind.NUMBER, sacrifice=2),
+    Column("spread", Kind.NUMBER, sacrifice=4),
+    Column("gradient\npaths", Kind.NUMBER, name="gradient paths", sacrifice=9),
+    Column("their length\nin layers", Kind.NUMBER, name="their length", sacrifice=1),
 )
 
 
 def verdicts(report: GradientProfile, *, human: bool) -> Table:
-    """A row for each model: what its profile comes to, and its gradient paths."""
+    """A row for each model: what its verdict comes from, and its gradient paths."""
     over_time = report.settings.over == "time"
     rows = [_verdict_row(model, human=human) for model in report.models]
     is_single = report.settings.seeds * report.settings.batches == 1
     hidden = {"spread"} if is_single else set()
-    hidden |= {"gradient paths", "their length", "weighted layers"} if over_time else set()
+    if over_time:
+        hidden |= {"gradient paths", "their length", "weighted layers", "norm decades"}
+    if over_time or not any(model.predicted_slope is not None for model in report.models):
+        hidden |= {"predicted"}
     columns = [
         Column("per step", c.kind, sacrifice=c.sacrifice)
         if c.header == "per layer" and over_time
+        else Column("decades", c.kind, name=c.name)
+        if c.name == "decades" and over_time
         else c
         for c in VERDICT_COLUMNS
     ]
     shown = [i for i, c in enumerate(columns) if (c.name or c.header) not in hidden]
+    way = "from the last time step to the first" if over_time else "from top to bottom"
+    remark = f"decades are powers of ten {way}"
+    remark += "" if over_time else ", without the last layer"
     return Table(
         tuple(columns[i] for i in shown),
         tuple(tuple(row[i] for i in shown) for row in rows),
+        remarks=(remark,),
     )
 
 
@@ -139,15 +157,32 @@ def _verdict_row(model: ModelGradients, *, human: bool) -> tuple[Cell, ...]:
     style = style_of(trend.verdict)
     return (
         Cell(model.model.name),
-        Cell(trend.verdict, Style.GOOD if style == Style.ACCENT else style),
-        Cell("" if trend.decades is None else f"{_rounded(trend.decades, 1):+.1f}"),
-        Cell("" if trend.slope is None else f"{_rounded(-trend.slope, 3):+.3f}"),
+        Cell(verdict_text(trend), Style.GOOD if style == Style.ACCENT else style),
+        Cell(_signed(trend.decades, 1)),
+        Cell(_signed(trend.norm_decades, 1)),
+        Cell("" if trend.range_decades is None else f"{_rounded(trend.range_decades, 1):.1f}"),
+        Cell(
+            ""
+            if trend.drop is None or trend.drop.decades > -0.05
+            else _signed(trend.drop.decades, 1)
+        ),
+        Cell("" if trend.slope is None else _signed(-trend.slope, 3)),
+        Cell("" if model.predicted_slope is None else _signed(-model.predicted_slope, 3)),
         Cell(f"{len(model.layers):,}"),
         Cell(f"{model.loss_value:.2f}"),
         Cell(_spread(model.layers)),
         Cell(paths_text(model.paths, human=human)),
         Cell(lengths_text(model.path_lengths)),
     )
+
+
+def verdict_text(trend: Trend) -> str:
+    """The verdict, and whether it is near the threshold."""
+    return f"{trend.verdict}, borderline" if trend.is_borderline else trend.verdict
+
+
+def _signed(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{_rounded(value, digits):+.{digits}f}"
 
 
 def _rounded(value: float, digits: int) -> float:
@@ -220,6 +255,14 @@ def _warnings(model: ModelGradients, name: str) -> Iterator[Notice]:
             .replace("passs", "passes"),
             style=Style.WARNING,
         )  # fmt: skip
+    if over := _because(model.trend, of_time=bool(model.states)):
+        yield Notice(f"{name}{over}", style=Style.WARNING)
+    if model.asleep:
+        yield Notice(
+            f"{name}{plural(len(model.asleep), 'layer')} asleep: a gradient of exactly 0 at the "
+            f"start, and none that is 0 after an update or two, as in branches that start at 0: "
+            f"{_listed(model.asleep)}"
+        )
     if model.dead:
         yield Notice(
             f"{name}{plural(len(model.dead), 'layer')} with a gradient of exactly 0: "
@@ -235,6 +278,39 @@ def _warnings(model: ModelGradients, name: str) -> Iterator[Notice]:
         if data.skipped:
             text += f"; {data.skipped} could not be read and were skipped"
         yield Notice(text, style=Style.WARNING if data.skipped else Style.FAINT)
+
+
+WAYS = {
+    "ends": "{size} decades {done} from {top} to {bottom}",
+    "fit": "{size} decades {done} from {top} to {bottom}, by a robust fit",
+    "fall": "{size} decades {done} between two {places} on the way",
+    "rise": "{size} decades {done} between two {places} on the way",
+}
+"""What a verdict comes from, by its name in the trend."""
+
+
+def _because(trend: Trend, *, of_time: bool) -> str:
+    """What made the verdict; empty where all is well."""
+    change = trend.decisive_decades
+    if trend.verdict not in (VANISHING, EXPLODING) or change is None:
+        return ""
+    lost = change < 0
+    top, bottom = ("the last step", "the first") if of_time else ("top", "bottom")
+    text = f"{trend.verdict}: " + WAYS[trend.reason].format(
+        size=f"{abs(change):.1f}",
+        done="are lost" if lost else "are gained",
+        top=top,
+        bottom=bottom,
+        places="time steps" if of_time else "layers",
+    )
+    jump = trend.drop if lost else trend.rise
+    if jump is not None and abs(jump.decades) >= NOTABLE:
+        word = "drop" if lost else "rise"
+        where = "from step {} to step {}" if of_time else "from {} to {} below it"
+        text += f"; largest single {word} {abs(jump.decades):.1f}, " + where.format(
+            jump.above, jump.below
+        )
+    return text
 
 
 def _listed(paths: tuple[str, ...]) -> str:

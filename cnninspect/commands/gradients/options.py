@@ -19,7 +19,10 @@ class Loss(str, Enum):
     AUTO = "auto"
     CROSS_ENTROPY = "cross-entropy"
     MSE = "mse"
+    BCE = "bce"
     SUM = "sum"
+    LAST = "last"
+    EVERY = "every"
 
 
 class Device(str, Enum):
@@ -84,7 +87,17 @@ ChosenLoss = Annotated[
     Loss,
     typer.Option(
         "--loss",
-        help="What is differentiated; auto: cross-entropy where there are classes, else mse.",
+        help="What is differentiated; auto: cross-entropy where there are classes, else mse. Over "
+        "time, that of the last step (last) or of each step (every).",
+        rich_help_panel=options.RUNS,
+    ),
+]
+AuxWeight = Annotated[
+    float,
+    typer.Option(
+        "--aux-weight",
+        metavar="X",
+        help="What the losses of auxiliary outputs are multiplied with.",
         rich_help_panel=options.RUNS,
     ),
 ]

@@ -47,18 +47,49 @@ class LayerGradients:
 
 
 @dataclass(frozen=True, slots=True)
+class Jump:
+    """How much the gradient changes between two neighbours, on its way down."""
+
+    decades: float
+    """Powers of ten, by which root mean square and L2 norm both change; below 0, it shrinks."""
+    above: str
+    """Path of the layer above, or number of the later time step."""
+    below: str
+    """That of the next one below."""
+
+
+@dataclass(frozen=True, slots=True)
 class Trend:
     """How the gradient changes on its way, and what that means."""
 
     slope: float | None
-    """Of log10 of the gradient's root mean square, for each unit of depth or time: above 0, the
-    gradient shrinks on its way to the input; None where fewer than two sizes are known."""
+    """Of log10 of the gradient's root mean square, for each unit of depth or time, as a robust
+    fit has it: above 0, the gradient shrinks on its way to the input; None where fewer than two
+    sizes are known."""
     decades: float | None
-    """Powers of ten from the top to the bottom by that slope: below 0, it shrinks."""
+    """Powers of ten between the lowest and the highest layer (the last one, which gives the
+    classes, left out), or the first and the last time step: below 0, it shrinks on its way."""
     norm_decades: float | None
     """The same of L2 norms, which do not shrink where a layer has more elements than the next."""
     verdict: str
     """`healthy`, `vanishing`, `exploding`, `dead`, `not-finite`, or `nothing-measured`."""
+    fitted_decades: float | None = None
+    """Powers of ten over the whole depth or time by the slope."""
+    fitted_norm_decades: float | None = None
+    """The same of L2 norms."""
+    range_decades: float | None = None
+    """Powers of ten between the largest and the smallest root mean square."""
+    drop: Jump | None = None
+    """The largest loss from one layer or time step to the next; None where nothing is lost."""
+    rise: Jump | None = None
+    """The largest gain likewise."""
+    decisive_decades: float | None = None
+    """The change that the verdict comes from."""
+    reason: str = ""
+    """Which one that is: between the `ends`, by the `fit`, or the greatest `fall` or `rise`
+    between any two places, smoothed over their neighbours."""
+    is_borderline: bool = False
+    """Whether it is so near the threshold that other seeds or data may change the verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +156,20 @@ class ModelGradients:
     layers: tuple[LayerGradients, ...]
     """Weighted layers by depth, before any training."""
     slope: float | None
-    """Of log10 of the gradient's root mean square, for each unit of depth or time: above 0, the
-    gradient shrinks on its way to the input; None where fewer than two sizes are known."""
+    """This and the next three are those of `trend`."""
     decades: float | None
-    """Powers of ten from the top to the bottom by that slope: below 0, it shrinks."""
     norm_decades: float | None
-    """The same of L2 norms, which do not shrink where a layer has more elements than the next."""
     verdict: str
-    """`healthy`, `vanishing`, `exploding`, `dead`, `not-finite`, or `nothing-measured`."""
+    trend: Trend
+    """How the gradient changes from top to bottom, and all that the verdict uses."""
+    predicted_slope: float | None
+    """What mean field theory has the slope be, for a plain stack of layers; None for others."""
     dead: tuple[str, ...]
-    """Layers whose gradient was exactly 0 everywhere in every pass."""
+    """Layers whose gradient was exactly 0 everywhere in every pass, and stays 0 when the others
+    are updated."""
+    asleep: tuple[str, ...]
+    """Layers whose gradient was exactly 0 at the start and no longer after an update or two, as
+    in residual branches that start at 0."""
     frozen: tuple[str, ...]
     """Layers none of whose parameters is trained."""
     not_finite: NotFinite | None
@@ -144,11 +179,6 @@ class ModelGradients:
     training: tuple[TrainingPoint, ...] = ()
     """With `steps`: the measured ones, the start first."""
     notes: tuple[str, ...] = ()
-
-    @property
-    def trend(self) -> Trend:
-        """Slope, decades and verdict in one."""
-        return Trend(self.slope, self.decades, self.norm_decades, self.verdict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,11 +108,15 @@ class Batches:
         return Batch(args, kwargs, labels, noise)
 
     def _drawn(self, tensor: Tensor, noise: torch.Generator) -> Tensor:
-        """Standard normal numbers, or the integers that were requested in a random order."""
+        """Standard normal numbers, or the integers that were requested in a random order.
+
+        They are drawn in double precision and rounded, so that each precision sees the same data.
+        """
         if id(tensor) in self._kept:
             return tensor
         if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
-            return torch.randn(tensor.shape, dtype=tensor.dtype, generator=noise)
+            wide = torch.complex128 if tensor.dtype.is_complex else torch.float64
+            return torch.randn(tensor.shape, dtype=wide, generator=noise).to(tensor.dtype)
         order = torch.randperm(tensor.numel(), generator=noise)
         return tensor.reshape(-1)[order].reshape(tensor.shape)
 

@@ -17,6 +17,8 @@ MAIN = ("logits", "out", "last_hidden_state")
 """Names under which models give their main output among others."""
 AUXILIARY = "aux"
 """How names of auxiliary outputs begin, which are trained as the main one is."""
+IMAGE_CHANNELS = (1, 3)
+"""Grey and colour: what a network without an image at its input makes images of."""
 
 
 def trained_outputs(outputs: Any, model: str) -> tuple[Tensor, ...]:
@@ -40,38 +42,62 @@ def trained_outputs(outputs: Any, model: str) -> tuple[Tensor, ...]:
         )
         raise CannotTrain(model, problem, "a loss needs floating-point outputs, not detached")
     main = next((name for name in MAIN if name in found), next(iter(found)))
-    return tuple(t for name, t in found.items() if name == main or name.startswith(AUXILIARY))
+    auxiliary = [t for name, t in found.items() if name != main and name.startswith(AUXILIARY)]
+    return (found[main], *auxiliary)
 
 
-def chosen_loss(asked: str, output: Tensor) -> str:
-    """The loss that `auto` stands for with this output; else what was asked."""
+def chosen_loss(asked: str, output: Tensor, inputs: Sequence[Tensor] = ()) -> str:
+    """The loss that `auto` stands for with this output of these inputs; else what was asked.
+
+    An image that comes out in the shape of one that went in is a reconstruction, whose channels
+    are no classes, and so is a picture made of something else.
+    """
     if asked != "auto":
         return asked
-    return "cross-entropy" if output.dim() > 1 and classes_of(output) > 1 else "mse"
+    has_classes = output.dim() > 1 and classes_of(output) > 1
+    return "cross-entropy" if has_classes and not _is_picture(output, inputs) else "mse"
+
+
+def _is_picture(output: Tensor, inputs: Sequence[Tensor]) -> bool:
+    if output.dim() < 4:
+        return False
+    pictures = [t for t in inputs if t.dim() == output.dim() and max(t.shape[2:]) > 1]
+    if pictures:
+        return any(t.shape == output.shape for t in pictures)
+    return bool(inputs) and output.shape[1] in IMAGE_CHANNELS
 
 
 def loss_of(
-    outputs: Sequence[Tensor], labels: Tensor | None, loss: str, noise: torch.Generator
+    outputs: Sequence[Tensor],
+    labels: Tensor | None,
+    loss: str,
+    *,
+    noise: torch.Generator,
+    aux_weight: float = 1.0,
 ) -> Tensor:
-    """The loss of outputs of any shape, averaged over the batch; of several, their sum.
+    """The loss of outputs of any shape, averaged over the batch.
 
-    Source of what is missing: where `labels` is None, classes are drawn uniformly and targets
-    from the standard normal distribution.
+    Of several outputs the first is the main one; the losses of the others are added, each times
+    `aux_weight`.  Source of what is missing: where `labels` is None, classes are drawn uniformly,
+    targets from the standard normal distribution, and for `bce` from 0 and 1.
 
     Raises:
         BadOption: there are too few classes for cross-entropy.
         LabelOutOfRange: a label names a class that the output has not.
     """
     total = torch.zeros((), device=outputs[0].device)
-    for output in outputs:
+    for number, output in enumerate(outputs):
         # In single precision at least, so that small differences between classes survive.
         precise = output if output.dtype == torch.float64 else output.float()
         if loss == "sum":
-            total = total + precise.sum()
+            part = precise.sum()
         elif loss == "mse":
-            total = total + F.mse_loss(precise, _values(precise, labels, noise))
+            part = F.mse_loss(precise, _values(precise, labels, noise))
+        elif loss == "bce":
+            part = F.binary_cross_entropy_with_logits(precise, _chances(precise, labels, noise))
         else:
-            total = total + _cross_entropy(precise, labels, noise)
+            part = _cross_entropy(precise, labels, noise)
+        total = total + (part * aux_weight if number else part)
     return total
 
 
@@ -117,6 +143,21 @@ def _values(output: Tensor, labels: Tensor | None, noise: torch.Generator) -> Te
         if output.dim() == 2:
             return F.one_hot(labels, classes).to(output)
     return labels.reshape(-1, *[1] * (output.dim() - 1)).to(output).expand_as(output)
+
+
+def _chances(output: Tensor, labels: Tensor | None, noise: torch.Generator) -> Tensor:
+    """How likely each output should be, from 0 to 1: as given, or 1 where a label names its class.
+
+    Raises:
+        LabelOutOfRange: a label of two classes is neither 0 nor 1.
+    """
+    if labels is None:
+        return torch.randint(2, output.shape, generator=noise).to(output)
+    values = _values(output, labels, noise)
+    outside = values[(values < 0) | (values > 1)]
+    if len(outside):
+        raise LabelOutOfRange(int(outside[0]), 2)
+    return values
 
 
 def _spread(labels: Tensor, output: Tensor, count: int) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -17,9 +17,17 @@ from cnninspect.engine.real_passes.gradient_hooks import Measurement
 from cnninspect.engine.real_passes.losses import chosen_loss, loss_of, trained_outputs
 from cnninspect.engine.real_passes.preparation import ready_model
 from cnninspect.engine.real_passes.unrolling import Unrolling
+from cnninspect.engine.real_passes.waking import woken
+from cnninspect.engine.recording import tensors_in
 from cnninspect.errors import CannotTrain, CnnInspectError, LabelOutOfRange, RunFailed, first_line
 from cnninspect.records.models import LoadedModel
-from cnninspect.records.passes import DataUsed, GradientPass, GradientSettings, WeightedLayer
+from cnninspect.records.passes import (
+    DataUsed,
+    GradientPass,
+    GradientSettings,
+    StatePass,
+    WeightedLayer,
+)
 
 Progress = Callable[[str], None]
 """Called after each pass, with what was done."""
@@ -119,10 +127,11 @@ class Runs:
         *,
         seed: int,
     ) -> None:
-        self.loss = settings.loss
+        self.loss = settings.criterion
         self._model, self._name, self._settings, self._seed = model, name, settings, seed
         self._measurement = Measurement(model, layers)
         self._unrolling = Unrolling(model, name) if settings.over == "time" else None
+        self._is_judged_by_step = False
         self._stack = ExitStack()
 
     def __enter__(self) -> Runs:
@@ -141,6 +150,19 @@ class Runs:
             return
         for number in range(self._settings.batches):
             yield self._measured(batches.batch(number), number=number, step=0)
+
+    def _woken(self, batch: Batch, start: GradientPass) -> GradientPass:
+        """The first pass of a start, with the layers that were merely asleep in it."""
+        silent = {layer.path for layer in start.layers if layer.norms.gradient_norm == 0}
+        if not silent:
+            return start
+        return replace(
+            start,
+            woken=woken(
+                self._model, self._measurement, silent,
+                run=lambda: self._run(batch, number=start.batch, step=start.step),
+            ),
+        )  # fmt: skip
 
     def _training(self, batches: Batches) -> Iterator[GradientPass]:
         settings = self._settings
@@ -164,6 +186,7 @@ class Runs:
         measurement.forget()
         if self._unrolling:
             self._unrolling.forget()
+        noise = batch.noise.get_state()
         loss = self._run(batch, number=number, step=step)
         layers = measurement.layers()
         if not layers:
@@ -172,7 +195,7 @@ class Runs:
                 "none of its layers is seen to run, as in programs that are compiled",
                 "build it from Python code: path/to/net.py:make_model",
             )
-        return GradientPass(
+        found = GradientPass(
             seed=self._seed,
             batch=number,
             step=step,
@@ -181,9 +204,31 @@ class Runs:
             states=self._unrolling.states() if self._unrolling else (),
             gradient_norm=measurement.gradient_norm(),
         )
+        if any(state.is_backward for state in found.states) and self._is_judged_by_step:
+            batch.noise.set_state(noise)  # the same labels again
+            found = replace(found, states=self._both_ways(batch, found))
+        return self._woken(batch, found) if step == 0 and number == 0 else found
 
-    def _run(self, batch: Batch, *, number: int, step: int) -> float:
-        """Forward and back; returns the loss."""
+    def _both_ways(self, batch: Batch, found: GradientPass) -> tuple[StatePass, ...]:
+        """The states of a pass, those that read from the end by what they are to the first step."""
+        assert self._unrolling is not None
+        kept = [(p, p.grad) for p in self._model.parameters()]
+        for parameter, _ in kept:
+            parameter.grad = None
+        self._unrolling.forget()
+        try:
+            self._run(batch, number=found.batch, step=found.step, judged=0)
+        finally:
+            for parameter, gradient in kept:
+                parameter.grad = gradient
+        pairs = zip(found.states, self._unrolling.states())
+        return tuple(other if state.is_backward else state for state, other in pairs)
+
+    def _run(self, batch: Batch, *, number: int, step: int, judged: int = -1) -> float:
+        """Forward and back; returns the loss.
+
+        Over time, `judged` is the step whose loss it is, unless all are judged.
+        """
         # Dropout depends on the pass alone, not on what ran before it.
         seed_generators(hash((self._seed, number, step)))
         try:
@@ -192,9 +237,22 @@ class Runs:
             raise
         except Exception as problem:  # whatever forward raises
             raise RunFailed(first_line(problem)) from problem
-        outputs = trained_outputs(outputs, self._name)
-        self.loss = chosen_loss(self.loss, outputs[0])
-        loss = loss_of(outputs, batch.labels, self.loss, batch.noise)
+        outputs, labels = trained_outputs(outputs, self._name), batch.labels
+        inputs = [t for t in tensors_in((batch.args, batch.kwargs)) if t.dtype.is_floating_point]
+        self.loss = chosen_loss(self.loss, outputs[0], inputs)
+        if self._unrolling and self._settings.judges_last:
+            one = self._unrolling.at_step(outputs[0], judged)
+            self._is_judged_by_step = one is not None
+            if one is not None:
+                outputs = (one,)
+                labels = None if labels is None else self._unrolling.labels_at(labels, judged)
+        loss = loss_of(
+            outputs,
+            labels,
+            self.loss,
+            noise=batch.noise,
+            aux_weight=self._settings.aux_weight,
+        )
         del outputs
         self._measurement.backward(loss)
         return float(loss.detach())

@@ -57,6 +57,8 @@ class Unrolling:
 
     def __init__(self, model: nn.Module, name: str) -> None:
         self.tracks: list[Track] = []
+        self._sizes: tuple[int, int, bool] = (0, 0, True)
+        """Examples, time steps and order of the layer that ran last: whether the batch is first."""
         recurrent = {id(m): (p, m) for p, m in walk(model) if isinstance(m, nn.RNNBase)}
         self._modules = dict(recurrent.values())
         if not self._modules:
@@ -82,6 +84,31 @@ class Unrolling:
         """What the last pass left behind."""
         return tuple(track.state_pass() for track in self.tracks)
 
+    def at_step(self, output: Tensor, step: int) -> Tensor | None:
+        """What an output says of one time step; None where it says nothing of each.
+
+        Steps are looked for in (N, T, …), (T, N, …), (N, C, T) and in N·T rows.
+        """
+        batch, steps, is_first = self._sizes
+        if steps < 2:
+            return None
+        shape = tuple(output.shape)
+        if shape[:2] in ((batch, steps), (steps, batch)):
+            by_batch = shape[:2] == (batch, steps) and (is_first or batch != steps)
+            return output[:, step] if by_batch else output[step]
+        if len(shape) == 3 and (shape[0], shape[2]) == (batch, steps):
+            return output[:, :, step]
+        if shape and shape[0] == batch * steps:
+            if is_first:
+                return output.unflatten(0, (batch, steps))[:, step]
+            return output.unflatten(0, (steps, batch))[step]
+        return None
+
+    def labels_at(self, labels: Tensor, step: int) -> Tensor:
+        """The labels of one time step, where there is one for each step."""
+        found = self.at_step(labels, step)
+        return labels if found is None else found
+
     def _forward_of(self, path: str, module: nn.RNNBase) -> Callable[..., Any]:
         def forward(x: Any, state: Any = None) -> Any:
             if not isinstance(x, Tensor):
@@ -98,6 +125,7 @@ class Unrolling:
         batch_dim = 0 if module.batch_first else 1
         x = x.unsqueeze(batch_dim) if is_single else x
         x = x if module.batch_first else x.transpose(0, 1)  # (N, T, features)
+        self._sizes = x.shape[0], x.shape[1], module.batch_first
         starts = _starts(module, x, given, is_single=is_single)
         directions = 2 if module.bidirectional else 1
         last: list[State] = []

@@ -35,7 +35,8 @@ def targets_of(problem: Problem, outputs: Any) -> Tensor | None:
 def loss_of(problem: Problem, outputs: Any, targets: Tensor | None) -> Tensor:
     """The loss, written down a second time."""
     if isinstance(outputs, dict):
-        return sum(loss_of(problem, outputs[name], targets) for name in ("out", "aux"))
+        main, aux = (loss_of(problem, outputs[name], targets) for name in ("out", "aux"))
+        return main + 0.3 * aux
     if isinstance(outputs, tuple):
         outputs = outputs[0]
     if problem.loss == "cross-entropy":

@@ -140,3 +140,75 @@ def test_networks_without_recurrent_layers_and_packed_sequences_are_refused():
     module = nn.GRU(3, 4)
     with Unrolling(module, "gru"), pytest.raises(CannotTrain, match="packed"):
         module(packed)
+
+
+class Tagger(nn.Module):
+    """Judged at every step, or at the last."""
+
+    def __init__(self, *, batch_first=True, both_ways=False, only=None, flat=False):
+        super().__init__()
+        torch.manual_seed(3)
+        self.recurrent = nn.RNN(5, 8, batch_first=batch_first, bidirectional=both_ways)
+        self.tags = nn.Linear(16 if both_ways else 8, 4)
+        self.only, self.flat, self.is_first = only, flat, batch_first
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.tags(self.recurrent(x)[0])
+        if self.only is not None:
+            return found[:, self.only] if self.is_first else found[self.only]
+        return found.flatten(0, 1) if self.flat else found
+
+
+def over_time(model, shape, **settings):
+    return cnninspect.gradients(model, inputs=shape, over="time", **settings).models[0]
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("flat", [True, False])
+def test_a_network_judged_at_every_step_is_judged_at_the_last(batch_first, flat):
+    shape = (3, 30, 5) if batch_first else (30, 3, 5)
+    every = over_time(Tagger(batch_first=batch_first, flat=flat), shape)
+    last = over_time(Tagger(batch_first=batch_first, only=-1), shape)
+    assert every.states[0].norms == pytest.approx(last.states[0].norms)
+    assert every.verdict == last.verdict == "vanishing"
+    flat_profile = over_time(Tagger(batch_first=batch_first, flat=flat), shape, loss="every")
+    assert flat_profile.verdict == "healthy"
+    assert flat_profile.states[0].norms[0] > 1e3 * every.states[0].norms[0]
+
+
+def test_what_reads_from_the_end_is_judged_at_the_first_step():
+    found = over_time(Tagger(both_ways=True), (3, 30, 5))
+    forward, backward = found.states
+    first = over_time(Tagger(both_ways=True, only=0), (3, 30, 5)).states[1]
+    last = over_time(Tagger(both_ways=True, only=-1), (3, 30, 5)).states[0]
+    assert backward.is_backward
+    assert backward.norms == pytest.approx(first.norms)
+    assert forward.norms == pytest.approx(last.norms)
+    assert backward.norms[0] > backward.norms[-1] > 0
+
+
+class Two(nn.Module):
+    """The first layer forgets, the second remembers."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(3)
+        self.forgets, self.keeps = nn.RNN(5, 8, batch_first=True), nn.RNN(8, 8, batch_first=True)
+        nn.init.orthogonal_(self.keeps.weight_hh_l0)
+        nn.init.zeros_(self.forgets.weight_hh_l0)
+        with torch.no_grad():
+            self.forgets.weight_hh_l0 += 0.2 * torch.eye(8)
+            self.keeps.weight_ih_l0 *= 0.01
+        self.tags = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        once = self.forgets(x)[0]
+        return self.tags(self.keeps(once * torch.zeros(x.shape[1], 1).index_fill(
+            0, torch.tensor([x.shape[1] - 1]), 1.0))[0][:, -1])  # fmt: skip
+
+
+def test_the_worst_state_decides():
+    found = over_time(Two(), (3, 20, 5))
+    verdicts = {state.path: state.trend.verdict for state in found.states}
+    assert verdicts == {"forgets": "vanishing", "keeps": "healthy"}
+    assert found.verdict == "vanishing"
