@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cnninspect.commands.check import check
     from cnninspect.commands.compare import compare
     from cnninspect.commands.diff import diff
+    from cnninspect.commands.evaluate import evaluate
     from cnninspect.commands.explain import explain
     from cnninspect.commands.export import export_onnx
     from cnninspect.commands.find import find
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from cnninspect.commands.memory import fit_batch, memory
     from cnninspect.commands.scale import scale, scale_grid
     from cnninspect.commands.summary import summarize
+    from cnninspect.commands.train import train
     from cnninspect.costs import register as register_cost
     from cnninspect.errors import CnnInspectError
     from cnninspect.page.formats import render
@@ -39,6 +41,7 @@ _PLACES = {
     "check": "cnninspect.commands.check:check",
     "compare": "cnninspect.commands.compare:compare",
     "diff": "cnninspect.commands.diff:diff",
+    "evaluate": "cnninspect.commands.evaluate:evaluate",
     "explain": "cnninspect.commands.explain:explain",
     "export_onnx": "cnninspect.commands.export:export_onnx",
     "find": "cnninspect.commands.find:find",
@@ -53,6 +56,7 @@ _PLACES = {
     "scale_grid": "cnninspect.commands.scale:scale_grid",
     "summarize": "cnninspect.commands.summary:summarize",
     "trace": "cnninspect.sources.open:trace",
+    "train": "cnninspect.commands.train:train",
 }
 
 __all__ = [
@@ -62,6 +66,7 @@ __all__ = [
     "check",
     "compare",
     "diff",
+    "evaluate",
     "explain",
     "export_onnx",
     "find",
@@ -76,6 +81,7 @@ __all__ = [
     "scale_grid",
     "summarize",
     "trace",
+    "train",
 ]
 
 

@@ -21,6 +21,7 @@
     │   ├── NeedsModules            a trace or a graph, where a network of modules is needed
     │   ├── CannotTrain             a model has nothing that gradients could reach
     │   ├── LabelOutOfRange         a label names a class that the model does not have
+    │   ├── UnusableData            data of no use to learn from or to judge this model
     │   ├── FileMissing             there is no such file
     │   └── FileExists              the output is there already
     ├── Failure                     1: what failed
@@ -31,6 +32,7 @@
     │   ├── StateLeft               a run could not put back what the model keeps elsewhere
     │   ├── RunFailed               the model could not be run
     │   │   └── ShapeMismatch       the input does not fit: which layer, got, wanted
+    │   ├── Diverged                training was stopped: its loss is no number any more
     │   ├── ExportFailed            a model could not be written as ONNX
     │   ├── WeightsMismatch         the weights of a file are not those of the network
     │   ├── FileUnreadable          a file is not what it should be
@@ -43,6 +45,7 @@
         ├── UnknownOperations       --strict met operations that nothing is known of
         ├── Unhealthy               --fail-on met a verdict on gradients
         ├── OverBudget              a model does not keep its limits
+        ├── BelowTarget             --fail-under: a measure of an evaluation is too low
         └── Moved                   a model is not what the lock file says, or another than before
 
 Each class takes the facts and writes its own sentence.
@@ -299,6 +302,16 @@ class LabelOutOfRange(UsageError):
         )
 
 
+class UnusableData(UsageError):
+    """Data that nothing can be learnt from, or that a model cannot take."""
+
+    def __init__(self, data: object, problem: str, hint: str = "") -> None:
+        super().__init__(
+            f"the data {data} cannot be used: {problem}",
+            hint or "--data takes digits, a folder of class folders or a .npz file of x and y",
+        )
+
+
 class FileMissing(UsageError):
     """There is no such file."""
 
@@ -422,6 +435,18 @@ class StateLeft(Failure):
             f"the model keeps what it works out in {', '.join(owners)}, which could not be put "
             "back as it was: what this run left there was taken out",
             "keep it in an attribute of the module instead",
+        )
+
+
+class Diverged(Failure):
+    """Training was stopped since its loss was no longer a number."""
+
+    def __init__(self, model: str, *, epoch: int, step: int, layer: str) -> None:
+        where = f", first in the output of {layer}" if layer else ""
+        super().__init__(
+            f"training {model} was stopped: its loss is not finite at step {step:,} "
+            f"(epoch {epoch}){where}",
+            "a smaller --lr, another --optimizer or normalisation may mend it",
         )
 
 
@@ -608,3 +633,11 @@ __all__ = [
     "did_you_mean",
     "first_line",
 ]
+
+
+class BelowTarget(AnswerIsNo):
+    """Measures of an evaluation are below what `--fail-under` asks for."""
+
+    def __init__(self, missed: Sequence[tuple[str, float, float]]) -> None:
+        texts = ", ".join(f"{name} {value:.4f} < {least:g}" for name, value, least in missed)
+        super().__init__(f"below what was asked for: {texts}")

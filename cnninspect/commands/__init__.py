@@ -19,6 +19,8 @@ COMMANDS = {
     "scale": "cnninspect.commands.scale.command:scale",
     "gradients": "cnninspect.commands.gradients.command:gradients",
     "memory": "cnninspect.commands.memory.command:memory",
+    "train": "cnninspect.commands.train.command:train",
+    "evaluate": "cnninspect.commands.evaluate.command:evaluate",
     "export": "cnninspect.commands.export.command:export",
     "audit": "cnninspect.commands.audit.command:audit",
 }

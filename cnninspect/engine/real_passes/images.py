@@ -51,6 +51,10 @@ class Digits:
         """What the report says of it."""
         return DataUsed("digits", len(self), tuple(map(str, range(10))))
 
+    def everything(self) -> tuple[Tensor, Tensor]:
+        """All images as they are, (1797, 8, 8), and their labels, (1797)."""
+        return self._pixels, self._labels
+
     def take(self, number: int, channels: int, size: tuple[int, int]) -> tuple[Tensor, int]:
         """Image and label of that number, grey in all channels: (channels, height, width)."""
         image = F.interpolate(self._pixels[number][None, None], size, mode="bilinear")[0]
