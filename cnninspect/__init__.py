@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cnninspect.commands.scale import scale, scale_grid
     from cnninspect.commands.summary import summarize
     from cnninspect.commands.train import train
+    from cnninspect.commands.weights import weights
     from cnninspect.costs import register as register_cost
     from cnninspect.errors import CnnInspectError
     from cnninspect.page.formats import render
@@ -57,6 +58,7 @@ _PLACES = {
     "summarize": "cnninspect.commands.summary:summarize",
     "trace": "cnninspect.sources.open:trace",
     "train": "cnninspect.commands.train:train",
+    "weights": "cnninspect.commands.weights:weights",
 }
 
 __all__ = [
@@ -82,6 +84,7 @@ __all__ = [
     "summarize",
     "trace",
     "train",
+    "weights",
 ]
 
 

@@ -16,7 +16,7 @@ from tables import insert
 
 PARTS = (
     "startup", "tracing", "depth", "counting", "large", "sweep", "memory", "peak", "gradients",
-    "budgets", "files",
+    "training", "budgets", "files",
 )  # fmt: skip
 PAGE = Path(__file__).parents[2] / "docs" / "benchmark.md"
 

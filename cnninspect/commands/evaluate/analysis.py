@@ -113,7 +113,7 @@ def evaluation_of(
 
 def _loss(numpy: Any, labels: Any, scores: Any) -> float:
     """Mean of −log of the label's probability."""
-    chances = scores[numpy.arange(len(labels)), labels] / scores.sum(1)
+    chances = scores[numpy.arange(len(labels)), labels]
     return float(-numpy.log(numpy.maximum(chances, numpy.finfo("float64").tiny)).mean())
 
 
@@ -125,7 +125,7 @@ def _top(numpy: Any, labels: Any, scores: Any, k: int | None) -> float:
 
 def _calibration(numpy: Any, labels: Any, scores: Any) -> float:
     """Expected calibration error: |accuracy − confidence| by bin, weighted by its examples."""
-    confidence = scores.max(1) / scores.sum(1)
+    confidence = scores.max(1)
     right = scores.argmax(1) == labels
     bins = numpy.minimum((confidence * BINS).astype(int), BINS - 1)
     error = 0.0

@@ -195,7 +195,6 @@ def _predictions(
     names = (*data.classes, *(str(i) for i in range(len(data.classes), most)))
     # Outputs beyond the classes of the data stand for nothing here, unless one was answered.
     kept = chances[:, :most]
-    kept = kept / kept.sum(1, keepdim=True)
     return Predictions(
         names,
         tuple(labels.tolist()),

@@ -165,6 +165,10 @@ def train(
         str,
         typer.Option("--device", help="cpu, cuda, mps or auto.", rich_help_panel=options.RUNS),
     ] = "cpu",
+    dtype: Annotated[
+        str,
+        typer.Option("--dtype", help="float32, float64 or bfloat16.", rich_help_panel=options.RUNS),
+    ] = "float32",
     amp: Annotated[
         bool,
         typer.Option("--amp", help="In bfloat16 where that is safe.", rich_help_panel=options.RUNS),
@@ -258,6 +262,7 @@ def train(
             unfreeze=tuple(unfreeze or ()),
             seed=seed,
             device=device,
+            dtype=dtype,
             amp=amp,
         )
     show(report, format=format, output=report_to, force=force, quiet=quiet)

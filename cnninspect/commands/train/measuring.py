@@ -99,7 +99,9 @@ def train_model(plan: Plan, progress: Progress = lambda _: None) -> Run:
             "a smaller --batch",
         )
     # `steps` says that weights will change: a module that belongs to somebody is copied.
-    ready = GradientSettings(init=settings.init, device=settings.device, steps=1, batch=2)
+    ready = GradientSettings(
+        init=settings.init, device=settings.device, dtype=settings.dtype, steps=1, batch=2
+    )
     with (
         restore_state.unchanged_random_state(),
         ready_model(
@@ -118,7 +120,7 @@ class Loop:
         self.plan, self.settings, self.model = plan, plan.settings, model
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.device = self.parameters[0].device
-        self.inputs = plan.data.inputs.to(self.device)
+        self.inputs = plan.data.inputs.to(self.device, self.parameters[0].dtype)
         self.labels = plan.data.labels.to(self.device)
         kind, options = OPTIMIZERS[self.settings.optimizer]
         self.optimizer: torch.optim.Optimizer = getattr(torch.optim, kind)(
@@ -232,7 +234,7 @@ class Loop:
             )
         if scores.shape[1] < known:
             raise LabelOutOfRange(known - 1, scores.shape[1], known)
-        return scores.float()
+        return scores if scores.dtype == torch.float64 else scores.float()
 
     def _tested(self) -> tuple[float, float]:
         """Mean loss and accuracy on what was kept back."""

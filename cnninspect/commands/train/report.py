@@ -7,12 +7,11 @@ from typing import ClassVar
 
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.records.models import ModelInfo
-from cnninspect.records.passes import OPTIMIZERS, DataUsed
+from cnninspect.records.passes import DEVICES, DTYPES, OPTIMIZERS, DataUsed
 from cnninspect.records.reports import Report
 
 SCHEDULES = ("constant", "step", "cosine")
 AUGMENTATIONS = ("flip", "shift")
-DEVICES = ("cpu", "cuda", "mps", "auto")
 GOOD, UNDERFITTING, OVERFITTING, UNDECIDED = "good fit", "underfitting", "overfitting", "undecided"
 COMPLETED, EARLY, NOT_FINITE = "completed", "stopped early", "not finite"
 
@@ -58,6 +57,8 @@ class TrainingSettings:
     patience: int | None = None
     """Epochs without a lower held-out loss after which it stops; the best weights are kept."""
     device: str = "cpu"
+    dtype: str = "float32"
+    """Of weights and data."""
     amp: bool = False
     """Whether it computes in bfloat16 where that is safe."""
 
@@ -66,6 +67,7 @@ class TrainingSettings:
             ("--optimizer", self.optimizer, tuple(OPTIMIZERS)),
             ("--schedule", self.schedule, SCHEDULES),
             ("--device", self.device, DEVICES),
+            ("--dtype", self.dtype, DTYPES),
             *(("--augment", name, AUGMENTATIONS) for name in self.augment),
         ):
             if value not in known:

@@ -1,0 +1,217 @@
+"""Reads weights piece by piece, so that a file may be larger than memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cnninspect.commands.weights.report import TensorFigures, WeightsFigures
+from cnninspect.engine import restore_state
+from cnninspect.engine.building import build_really
+from cnninspect.engine.weights import read_state, table_of, tensors_of
+from cnninspect.errors import FileMissing, FileUnreadable, MissingLibrary
+from cnninspect.records.models import LoadedModel
+
+PIECE = 2**24
+"""Elements that are looked at together."""
+BINS = 24
+SMALL = 1e-3
+"""Of the root mean square."""
+ITERATIONS = 50
+"""Of the power iteration, at most."""
+PRECISION = 1e-6
+"""Relative change at which it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A tensor that is read when it is asked for."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    rows: Callable[[int, int], Tensor]
+    """Rows from one to before another; of a scalar, all."""
+
+    def pieces(self) -> Iterator[Tensor]:
+        """All of it in double precision, some rows at a time: (rows, columns)."""
+        rows = self.shape[0] if self.shape else 1
+        columns = max(math.prod(self.shape[1:]), 1)
+        step = max(PIECE // columns, 1)
+        for start in range(0, rows, step):
+            end = min(start + step, rows)
+            yield self.rows(start, end).to(torch.float64).reshape(end - start, columns)
+
+
+def figures_of_file(path: Path) -> WeightsFigures:
+    """The figures of every floating-point tensor in a file.
+
+    Raises:
+        FileMissing, FileUnreadable: there is no such file, or it holds no weights.
+    """
+    if not path.exists():
+        raise FileMissing(path)
+    with _stored_in(path) as tensors:
+        return _figures(path.name, tensors)
+
+
+def figures_of_network(loaded: LoadedModel, *, seed: int) -> WeightsFigures:
+    """The figures of a network as it starts from a seed, or of a live module as it is."""
+    with restore_state.unchanged_random_state():
+        torch.manual_seed(seed)
+        module = build_really(loaded)
+        table = {n: t.detach() for n, t in tensors_of(module).items() if not t.is_meta}
+        return _figures(loaded.info.name, _stored_of(table))
+
+
+def _figures(name: str, tensors: list[Stored]) -> WeightsFigures:
+    found = tuple(_figures_of(each) for each in tensors)
+    return WeightsFigures(name, found, _together(found))
+
+
+@contextmanager
+def _stored_in(path: Path) -> Iterator[list[Stored]]:
+    with path.open("rb") as file:
+        is_safetensors = file.read(9)[8:] == b"{"
+    if not is_safetensors:
+        yield _stored_of(table_of(_mapped(path), path))
+        return
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError as problem:
+        raise MissingLibrary("safetensors", "data", "reading safetensors") from problem
+    try:
+        with safe_open(str(path), framework="pt") as opened:
+            yield [_slice_of(opened, name) for name in opened.keys()]  # noqa: SIM118
+    except SafetensorError as problem:
+        raise FileUnreadable(path, f"safetensors: {problem}") from problem
+
+
+def _slice_of(opened: Any, name: str) -> Stored:
+    part = opened.get_slice(name)
+    shape = tuple(part.get_shape())
+
+    def rows(start: int, end: int) -> Tensor:
+        found: Tensor = part[start:end] if shape else opened.get_tensor(name)
+        return found
+
+    return Stored(name, shape, str(part.get_dtype()), rows)
+
+
+def _mapped(path: Path) -> Any:
+    """What torch.save wrote, left on the disk where its format allows that."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception:  # an old format, or no such file at all, which reading it says better
+        return read_state(path)
+
+
+def _stored_of(table: dict[str, Tensor]) -> list[Stored]:
+    def rows_of(tensor: Tensor) -> Callable[[int, int], Tensor]:
+        return lambda start, end: tensor[start:end] if tensor.dim() else tensor
+
+    return [
+        Stored(name, tuple(t.shape), str(t.dtype).removeprefix("torch."), rows_of(t))
+        for name, t in table.items()
+        if t.dtype.is_floating_point
+    ]
+
+
+def _figures_of(stored: Stored) -> TensorFigures:
+    elements = l1 = squares = total = largest = 0.0
+    zeros = broken = infinite = 0
+    for piece in stored.pieces():
+        finite = piece[torch.isfinite(piece)]
+        broken += int(torch.isnan(piece).sum())
+        infinite += int(torch.isinf(piece).sum())
+        if finite.numel():
+            elements += finite.numel()
+            l1 += float(finite.abs().sum())
+            squares += float(finite.square().sum())
+            total += float(finite.sum())
+            largest = max(largest, float(finite.abs().max()))
+            zeros += int((finite == 0).sum())
+    mean = total / elements if elements else 0.0
+    root = math.sqrt(squares / elements) if elements else 0.0
+    histogram = torch.zeros(BINS, dtype=torch.int64)
+    small = 0
+    for piece in stored.pieces() if elements else ():
+        finite = piece[torch.isfinite(piece)]
+        small += int((finite.abs() < SMALL * root).sum()) if root else finite.numel()
+        if largest:
+            places = ((finite / largest + 1) / 2 * BINS).long().clamp(0, BINS - 1)
+            histogram += torch.bincount(places, minlength=BINS)
+    return TensorFigures(
+        name=stored.name,
+        shape=stored.shape,
+        dtype=stored.dtype,
+        elements=math.prod(stored.shape),
+        l1=l1,
+        l2=math.sqrt(squares),
+        largest=largest,
+        mean=mean,
+        deviation=math.sqrt(max(root**2 - mean**2, 0.0)),
+        zeros=zeros,
+        small=small,
+        not_a_number=broken,
+        infinite=infinite,
+        spectral_norm=None if broken or infinite else _spectral_norm(stored),
+        histogram=tuple(histogram.tolist()) if largest else (),
+    )
+
+
+def _spectral_norm(stored: Stored) -> float | None:
+    """The largest singular value, by power iteration from a fixed start; None for no matrix.
+
+    Source: Miyato et al. 2018, arXiv:1802.05957, algorithm 1, run until it stands.
+    """
+    if len(stored.shape) < 2 or 0 in stored.shape:
+        return None
+    noise = torch.Generator().manual_seed(0)
+    vector = torch.randn(math.prod(stored.shape[1:]), generator=noise, dtype=torch.float64)
+    vector /= vector.norm()
+    norm = 0.0
+    for _ in range(ITERATIONS):
+        back = torch.zeros_like(vector)
+        for piece in stored.pieces():
+            back += piece.T @ (piece @ vector)  # of the square matrix: its largest is σ²
+        size = float(back.norm())
+        if not size:
+            return 0.0
+        before, norm = norm, math.sqrt(size)
+        vector = back / size
+        if abs(norm - before) <= PRECISION * norm:
+            break
+    return norm
+
+
+def _together(found: tuple[TensorFigures, ...]) -> TensorFigures:
+    elements = sum(each.elements for each in found)
+    counted = sum(each.elements - each.not_a_number - each.infinite for each in found)
+    squares = sum(each.l2**2 for each in found)
+    total = sum(each.mean * (each.elements - each.not_a_number - each.infinite) for each in found)
+    mean = total / counted if counted else 0.0
+    return TensorFigures(
+        name="",
+        shape=(),
+        dtype="",
+        elements=elements,
+        l1=sum(each.l1 for each in found),
+        l2=math.sqrt(squares),
+        largest=max((each.largest for each in found), default=0.0),
+        mean=mean,
+        deviation=math.sqrt(max(squares / counted - mean**2, 0.0)) if counted else 0.0,
+        zeros=sum(each.zeros for each in found),
+        small=sum(each.small for each in found),
+        not_a_number=sum(each.not_a_number for each in found),
+        infinite=sum(each.infinite for each in found),
+        spectral_norm=None,
+        histogram=(),
+    )
