@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from cnninspect.commands.evaluate.report import Predictions
-from cnninspect.engine import restore_state
+from cnninspect.engine.ledger import Ledger
+from cnninspect.engine.process_state import RUNS, RandomStates, set_apart
 from cnninspect.engine.real_passes.batches import Feed
 from cnninspect.engine.real_passes.data_sets import DataSet, load_data, split
 from cnninspect.engine.real_passes.preparation import ready_model
@@ -102,11 +103,10 @@ def judge_network(
     found = load_data(data, shape)
     chosen, named, notes = chosen_examples(found, part, weights=weights, held_out=held_out)
     settings = GradientSettings(weights=weights, device=device, mode="eval")
-    with (
-        restore_state.unchanged_random_state(),
-        ready_model(loaded, (), settings, Feed(), seed=0) as model,
-        torch.no_grad(),
-    ):
+    with RUNS, Ledger() as ledger, ledger, torch.no_grad():
+        set_apart(ledger, traces=False)
+        RandomStates(ledger)
+        model = ready_model(ledger, loaded, (), settings, Feed(), seed=0)
         place = next(iter(model.parameters())).device
 
         def run(inputs: Tensor) -> Tensor:

@@ -23,7 +23,8 @@ from cnninspect.commands.train.report import (
     Stop,
     TrainingSettings,
 )
-from cnninspect.engine import restore_state
+from cnninspect.engine.ledger import Ledger
+from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
 from cnninspect.engine.real_passes.batches import Feed
 from cnninspect.engine.real_passes.data_sets import DataSet
 from cnninspect.engine.real_passes.losses import classes_of, trained_outputs
@@ -98,16 +99,20 @@ def train_model(plan: Plan, progress: Progress = lambda _: None) -> Run:
             f"{settings.batch}",
             "a smaller --batch",
         )
-    # `steps` says that weights will change: a module that belongs to somebody is copied.
     ready = GradientSettings(
         init=settings.init, device=settings.device, dtype=settings.dtype, steps=1, batch=2
     )
-    with (
-        restore_state.unchanged_random_state(),
-        ready_model(
-            plan.loaded, plan.layers, ready, Feed(frozen=plan.frozen), seed=settings.seed
-        ) as model,
-    ):
+    with RUNS, Ledger() as ledger, ledger, torch.enable_grad():
+        set_apart(ledger, traces=False)
+        RandomStates(ledger)
+        model = ready_model(
+            ledger,
+            plan.loaded,
+            plan.layers,
+            ready,
+            Feed(frozen=plan.frozen),
+            seed=settings.seed,
+        )
         if settings.weights is not None:
             _fill(model, Path(settings.weights), may_replace_head=plan.may_replace_head)
         return Loop(plan, model).run(progress)
@@ -162,7 +167,7 @@ class Loop:
         """Once through the data; where the loss is no number, why it stopped."""
         settings = self.settings
         # Order, dropout and augmentation go by the epoch alone: a run that goes on is the same.
-        torch.manual_seed((settings.seed << 20) + number)
+        seed_generators((settings.seed << 20) + number)
         order = self.plan.learnt[torch.randperm(len(self.plan.learnt))].to(self.device)
         rate = rate_at(settings, number)
         for group in self.optimizer.param_groups:

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from cnninspect.commands.weights.report import TensorFigures, WeightsFigures
-from cnninspect.engine import restore_state
 from cnninspect.engine.building import build_really
+from cnninspect.engine.ledger import Ledger
+from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
 from cnninspect.engine.weights import read_state, table_of, tensors_of
 from cnninspect.errors import FileMissing, FileUnreadable, MissingLibrary
 from cnninspect.records.models import LoadedModel
@@ -64,8 +65,10 @@ def figures_of_file(path: Path) -> WeightsFigures:
 
 def figures_of_network(loaded: LoadedModel, *, seed: int) -> WeightsFigures:
     """The figures of a network as it starts from a seed, or of a live module as it is."""
-    with restore_state.unchanged_random_state():
-        torch.manual_seed(seed)
+    with RUNS, Ledger() as ledger, ledger:
+        set_apart(ledger, traces=False)
+        RandomStates(ledger)
+        seed_generators(seed)
         module = build_really(loaded)
         table = {n: t.detach() for n, t in tensors_of(module).items() if not t.is_meta}
         return _figures(loaded.info.name, _stored_of(table))
