@@ -12,7 +12,7 @@ from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import plural, sizes
 from cnninspect.page.renderers import Renderer, View
 
-BARS = " ▁▂▃▄▅▆▇█"
+BARS = "·▁▂▃▄▅▆▇█"
 CSV_FIELDS = tuple(f.name for f in fields(TensorFigures) if f.name not in ("shape", "histogram"))
 COLUMNS = (
     Column("tensor", Kind.PATH),
@@ -21,10 +21,10 @@ COLUMNS = (
     Column("L2", Kind.NUMBER),
     Column("largest", Kind.NUMBER, sacrifice=5),
     Column("deviation", Kind.NUMBER, sacrifice=1),
-    Column("spectral\nnorm", Kind.NUMBER, sacrifice=6),
-    Column("zeros\n%", Kind.NUMBER),
-    Column("small\n%", Kind.NUMBER, sacrifice=2),
-    Column("from −largest to largest", Kind.WORD, name="histogram"),
+    Column("spectral\nnorm", Kind.NUMBER, name="spectral norm", sacrifice=6),
+    Column("zeros\n%", Kind.NUMBER, name="zeros"),
+    Column("small\n%", Kind.NUMBER, name="small", sacrifice=2),
+    Column("from −largest\nto largest", Kind.SHAPE, name="histogram"),
 )
 
 
@@ -112,7 +112,7 @@ def bars(counts: Sequence[int]) -> str:
     """A character for each bin, as high as its share of the fullest.
 
     >>> bars([0, 1, 4, 8])
-    ' ▁▄█'
+    '·▁▄█'
     """
     most = max(counts, default=0)
     return "".join(BARS[-(-count * (len(BARS) - 1) // most)] for count in counts) if most else ""

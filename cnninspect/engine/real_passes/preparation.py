@@ -143,10 +143,14 @@ def initialise(
                 nn.init.zeros_(parameter)
                 continue
             for part in _gates(module, name, parameter):
+                # in single precision on the CPU, so that every precision gets the same weights
+                drawn = torch.empty(part.shape)
                 if deviation is not None:
-                    nn.init.normal_(part, std=deviation)
+                    nn.init.normal_(drawn, std=deviation)
                 else:
-                    SCHEMES[settings.init](part)
+                    SCHEMES[settings.init](drawn)
+                with torch.no_grad():
+                    part.copy_(drawn)
 
 
 def _gates(module: nn.Module | None, name: str, parameter: Tensor) -> tuple[Tensor, ...]:

@@ -113,6 +113,11 @@ def test_every_precision_sees_the_same_data():
     }
     assert losses["float32"] == pytest.approx(losses["float64"], abs=1e-5)
     assert losses["bfloat16"] == pytest.approx(losses["float64"], abs=0.02)
+    drawn = [
+        taken("lenet5_modern", (4, 1, 32, 32), dtype=dtype, init="normal:0.1").loss_value
+        for dtype in ("float32", "float64")
+    ]
+    assert drawn[0] == pytest.approx(drawn[1], abs=1e-5)
 
 
 def test_the_batch_of_the_report_is_the_real_one():
