@@ -15,6 +15,7 @@ SUFFIXES = {
     ".pth": "checkpoint",
     ".bin": "checkpoint",
     ".ckpt": "checkpoint",
+    ".gguf": "checkpoint",
     ".pt": "pt",
     ".py": "python",
 }

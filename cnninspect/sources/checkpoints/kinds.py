@@ -26,7 +26,7 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     """What a file holds, whatever it is called.
 
     One of `torchscript`, `pt2`, `checkpoint`, `safetensors`, `sharded index`, `legacy pickle`,
-    `onnx` and `unknown`.
+    `gguf`, `litert`, `onnx` and `unknown`.
 
     Raises:
         FileMissing: there is no such file.
@@ -75,6 +75,8 @@ def kind_of_head(head: bytes) -> str:
         return "zip"
     if head[:1] == b"\x80" and LEGACY_MAGIC in head[:40]:
         return "legacy pickle"
+    if head.startswith(b"GGUF"):
+        return "gguf"
     if head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] <= MAX_HEADER:
         return "safetensors"
     if head.lstrip()[:1] == b"{" and b'"weight_map"' in head:

@@ -11,6 +11,7 @@ from typing import IO
 from cnninspect.errors import FileUnreadable
 from cnninspect.files import opened
 from cnninspect.records.checkpoint import Checkpoint
+from cnninspect.sources.checkpoints.gguf_header import read_gguf
 from cnninspect.sources.checkpoints.kinds import kind_of, kind_of_stream
 from cnninspect.sources.checkpoints.malformed import Malformed
 from cnninspect.sources.checkpoints.pytorch_legacy import read_pytorch_legacy
@@ -20,6 +21,7 @@ from cnninspect.sources.checkpoints.sharded_index import read_sharded_index
 
 READERS: dict[str, Callable[[IO[bytes], int], Checkpoint]] = {
     "checkpoint": read_pytorch_zip,
+    "gguf": read_gguf,
     "legacy pickle": read_pytorch_legacy,
     "safetensors": read_safetensors,
 }
@@ -36,7 +38,6 @@ MISTAKEN = (
     (b"version https://git-lfs", "a pointer of Git LFS, not the file itself", "git lfs pull"),
     (b"<", "a web page or XML, perhaps a failed download", "fetch the file again"),
     (b"\x89HDF", "HDF5, as Keras writes it", ""),
-    (b"GGUF", "GGUF, as llama.cpp reads it", ""),
     (b"\x80", "a pickle, but not one of torch.save", "save it with torch.save"),
     (b"PK", "a zip archive, but not one of torch.save", ""),
 )
