@@ -39,6 +39,7 @@
     │   └── FileUnwritable          a file could not be written
     └── AnswerIsNo                  3: the work was done and the answer is no
         ├── ExportMismatch          an exported file does not do what the model does
+        ├── ExportUnexplained       --strict met counts of a file that differ for no known reason
         ├── DoesNotFit              not even a batch of one fits into the memory
         ├── UnsafeToLoad            --strict met a file of weights that could run code
         ├── Unexplained             --strict met a count that differs for no known reason
@@ -585,6 +586,22 @@ class ExportMismatch(AnswerIsNo):
         self.report = report
 
 
+class ExportUnexplained(AnswerIsNo):
+    """With --strict: an exported file has other counts for no known reason; it was not kept."""
+
+    def __init__(self, model: str, report: Any) -> None:
+        found = [
+            f"{abs(d.change):,} {'MACs' if d.quantity == 'macs' else d.quantity} "
+            f"{'more' if d.change > 0 else 'less'}"
+            for d in report.unexplained
+        ]
+        super().__init__(
+            f"the file has {' and '.join(found)} than {model}, which is not explained",
+            "the file was not kept; without --strict it is",
+        )
+        self.report = report
+
+
 __all__ = [
     "AnswerIsNo",
     "BadBudget",
@@ -601,6 +618,7 @@ __all__ = [
     "DoesNotFit",
     "ExportFailed",
     "ExportMismatch",
+    "ExportUnexplained",
     "Failure",
     "FileExists",
     "FileMissing",

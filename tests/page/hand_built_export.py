@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cnninspect.records.export_report import (
-    Discrepancy,
-    ExportReport,
-    LayerMismatch,
-    OpenSize,
-    Reconciled,
-    Verification,
-)
+from cnninspect.commands.export.report import Discrepancy, ExportReport, Reconciled
+from cnninspect.records.exports import LayerMismatch, OpenSize, Verification
 from cnninspect.records.models import ModelInfo
 from cnninspect.records.tensors import NamedTensor, TensorSpec
 

@@ -7,8 +7,8 @@ import pytest
 from hand_built_export import large_file, resnet_file, wrong_file
 from rich.cells import cell_len
 
+from cnninspect.commands.export.report import ExportReport
 from cnninspect.page.formats import render
-from cnninspect.records.export_report import ExportReport
 from cnninspect.records.reports import schema_of
 
 CASES = {

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from cnninspect.records.export_report import ExportReport
+    from cnninspect.commands.export.report import ExportReport
 
 
 def export_onnx(
@@ -26,27 +26,34 @@ def export_onnx(
 ) -> ExportReport:
     """Write a network to an ONNX file that does what the network does, and say how that is known.
 
-    `settings` are the fields of `cnninspect.records.export_report.ExportSettings`: `opset`,
+    `settings` are the fields of `cnninspect.records.exports.ExportSettings`: `opset`,
     `dynamic` (sizes left open, as in `("batch",)`), `dtype`, `weights`, `batch`, `seed`,
-    `exporter`, `verify`, `keep_traces`, `force`.  A live module is left exactly as it was.
+    `exporter`, `verify`, `keep_traces`, `force`, `quantize`, `calibrate`, `data`, `strict`.  A live
+    module is left exactly as it was.
 
     Raises:
         ExportMismatch: the file did something else; it is not kept.
+        ExportUnexplained: with `strict`, its counts differ for no known reason; it is not kept.
         ExportFailed: torch's exporter cannot write such a network.
         FileExists, FileUnwritable: the file cannot be written.
         MissingLibrary: onnxruntime, which runs the file, is not installed.
         CnnInspectError: as for `trace`.
     """
     from cnninspect.commands.export.analysis import export_report
-    from cnninspect.engine.onnx_write.making import make_file
-    from cnninspect.errors import ExportMismatch
-    from cnninspect.records.export_report import ExportSettings
+    from cnninspect.engine.onnx_write.making import making
+    from cnninspect.errors import ExportMismatch, ExportUnexplained
+    from cnninspect.records.exports import ExportSettings
 
     chosen = ExportSettings(**settings)
     loaded, place = network(model, "an export"), Path(path)
-    with kept_offline(loaded):
-        made = make_file(loaded, place, chosen, inputs=as_arguments(inputs), kwargs=kwargs)
-    report = export_report(made, place, chosen)
-    if not report.is_right:
-        raise ExportMismatch(loaded.info.reference, report)
+    with (
+        kept_offline(loaded),
+        making(loaded, place, chosen, inputs=as_arguments(inputs), kwargs=kwargs) as (made, keep),
+    ):
+        report = export_report(made, place, chosen)
+        if not report.is_right:
+            raise ExportMismatch(loaded.info.reference, report)
+        if chosen.strict and report.unexplained:
+            raise ExportUnexplained(loaded.info.reference, report)
+        keep()
     return report

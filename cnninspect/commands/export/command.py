@@ -12,9 +12,10 @@ from cnninspect.commands import options
 from cnninspect.commands.application import say_quoted
 from cnninspect.commands.options import parse_inputs
 from cnninspect.commands.output import show
-from cnninspect.errors import ExportFailed, ExportMismatch
+from cnninspect.errors import ExportFailed, ExportMismatch, ExportUnexplained
 
 FILE = "What is in the file"
+INTEGERS = "Integers for weights"
 
 
 class Exporter(str, Enum):
@@ -31,6 +32,12 @@ class Dtype(str, Enum):
     FLOAT16 = "float16"
     BFLOAT16 = "bfloat16"
     FLOAT64 = "float64"
+
+
+class Quantize(str, Enum):
+    """What weights may be turned into."""
+
+    INT8 = "int8"
 
 
 def export(
@@ -106,6 +113,45 @@ def export(
         bool,
         typer.Option("--no-verify", help="Do not run the file.", rich_help_panel=options.RUNS),
     ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Exit with 3 where parameters or MACs differ for no known reason.",
+            rich_help_panel=options.RUNS,
+        ),
+    ] = False,
+    quantize: Annotated[
+        Optional[Quantize],
+        typer.Option(
+            "--quantize",
+            help="Turn weights into integers, by onnxruntime's quantiser.",
+            rich_help_panel=INTEGERS,
+            show_default=False,
+        ),
+    ] = None,
+    calibrate: Annotated[
+        Optional[str],
+        typer.Option(
+            "--calibrate",
+            metavar="DATA",
+            help="Find the ranges of activations beforehand, with digits or the images of a "
+            "folder; else they are found while the file runs.",
+            rich_help_panel=INTEGERS,
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        Optional[str],
+        typer.Option(
+            "--data",
+            metavar="DATA",
+            help="Labelled images to compare accuracy on: digits, or a folder of class folders; "
+            "else those of --calibrate that are left.",
+            rich_help_panel=INTEGERS,
+            show_default=False,
+        ),
+    ] = None,
     human: options.Human = False,
     format: options.OutputFormat = "table",  # noqa: A002
     force: options.Force = False,
@@ -131,12 +177,16 @@ def export(
             keep_traces=keep_traces,
             verify=not no_verify,
             force=force,
+            quantize=quantize.value if quantize else None,
+            calibrate=calibrate,
+            data=data,
+            strict=strict,
         )
     except ExportFailed as problem:
         if debug:
             say_quoted(problem.log)
         raise
-    except ExportMismatch as problem:
+    except (ExportMismatch, ExportUnexplained) as problem:
         show(problem.report, format=format, quiet=quiet, human=human)
         raise
     show(report, format=format, quiet=quiet, human=human)

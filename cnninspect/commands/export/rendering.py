@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cnninspect.commands.export.report import Discrepancy, ExportReport, Reconciled
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Notice, Page, Style, Table
 from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import bytes_text, count, plural
 from cnninspect.page.renderers import Renderer, View
-from cnninspect.records.export_report import Discrepancy, ExportReport, Reconciled, Verification
+from cnninspect.records.exports import Quantization, QuantizedLayer, Verification
 from cnninspect.records.tensors import NamedTensor
 
 CSV_FIELDS = ("batch", "sizes", "max_abs_error", "max_rel_error", "tolerance", "ok")
@@ -21,6 +22,10 @@ def page(report: ExportReport, view: View) -> Page:
     blocks: list[Block] = [Facts(tuple(_file(report, view)))]
     blocks += _comparison(report)
     blocks.append(Facts(tuple(_counts(report, view))))
+    if report.quantization is not None:
+        blocks += _quantization(report.quantization, view)
+    if report.notes:
+        blocks.append(Facts(tuple(Fact("note", note) for note in report.notes)))
     return Page(report.file, _about(report), tuple(blocks))
 
 
@@ -36,7 +41,9 @@ def _file(report: ExportReport, view: View) -> Iterator[Fact]:
         yield Fact("file", f"not kept, since it is wrong; it was of {size}", Style.WARNING)
     if report.data_file:
         data = bytes_text(report.data_bytes, human=view.human)
-        yield Fact("weights", f"{data} in {report.data_file}, which must stay beside it")
+        yield Fact("data", f"{data} in {report.data_file}, which must stay beside it")
+    if report.weights:
+        yield Fact("weights", report.weights)
     exporter = "torch.export" if report.exporter == "dynamo" else "TorchScript"
     yield Fact("format", f"opset {report.opset}, IR {report.ir_version}, by way of {exporter}")
     for label, tensors in (("input", report.inputs), ("output", report.outputs)):
@@ -104,8 +111,6 @@ def _counts(report: ExportReport, view: View) -> Iterator[Fact]:
     yield from _reasons(report, "parameters", view)
     yield _both("MACs", report.macs, view)
     yield from _reasons(report, "macs", view)
-    for note in report.notes:
-        yield Fact("note", note)
 
 
 def _both(label: str, numbers: Reconciled, view: View) -> Fact:
@@ -120,7 +125,13 @@ def _reasons(report: ExportReport, quantity: str, view: View) -> Iterator[Fact]:
         if difference.quantity == quantity:
             change = count(abs(difference.change), human=view.human)
             sign = "+" if difference.change > 0 else "−"
-            yield Fact("", f"{sign}{change}  {difference.reason} ({_where(difference)})")
+            where = f"({_where(difference)})"
+            if difference.reason:
+                yield Fact("", f"{sign}{change}  {difference.reason} {where}")
+                continue
+            amount = f"{change} {'more' if difference.change > 0 else 'less'}"
+            remark = f"; {difference.remark}" if difference.remark else ""
+            yield Fact("", f"{amount}, not explained {where}{remark}", Style.WARNING)
 
 
 def _where(difference: Discrepancy) -> str:
@@ -128,6 +139,66 @@ def _where(difference: Discrepancy) -> str:
     if len(layers) > LAYERS_NAMED:
         return f"{plural(len(layers), 'layer')}, from {layers[0]} to {layers[-1]}"
     return ", ".join(layers)
+
+
+# --- integers for weights ---
+
+
+def _quantization(found: Quantization, view: View) -> Iterator[Block]:
+    """Size, differences and accuracy before and after; then the layers that stayed as they were."""
+    yield Facts(tuple(_before_and_after(found, view)), title="integers of 8 bits for weights")
+    stayed = [layer for layer in found.layers if not layer.is_int8]
+    if stayed:
+        yield Table(
+            (
+                Column("layer", Kind.PATH),
+                Column("operator", Kind.WORD, sacrifice=2),
+                Column("parameters", Kind.NUMBER, sacrifice=1),
+                Column("MACs", Kind.NUMBER),
+                Column("why", Kind.PROSE),
+            ),
+            tuple(_stayed(layer, view) for layer in stayed),
+            title="layers that stayed in floating point",
+        )
+
+
+def _stayed(layer: QuantizedLayer, view: View) -> tuple[Cell, ...]:
+    return (
+        Cell(layer.path or "the model itself"),
+        Cell(layer.operator),
+        Cell(count(layer.parameters, human=view.human) if layer.parameters else ""),
+        Cell(count(layer.macs, human=view.human) if layer.macs else ""),
+        Cell(layer.reason or "not known"),
+    )
+
+
+def _before_and_after(found: Quantization, view: View) -> Iterator[Fact]:
+    how = "dynamic: ranges of activations are found while it runs"
+    if found.method == "static":
+        how = f"static: ranges from {found.calibration_images:,} images of {found.calibration}"
+    yield Fact("method", how)
+    before, after = (
+        bytes_text(size, human=view.human) for size in (found.bytes_before, found.bytes_after)
+    )
+    yield Fact("size", f"{after}, {found.bytes_after / found.bytes_before:.1%} of {before} before")
+    whole = sum(layer.macs for layer in found.layers)
+    number = sum(layer.is_int8 for layer in found.layers)
+    part = f", {found.int8_macs / whole:.1%} of the MACs" if whole else ""
+    yield Fact("int8", f"{number:,} of {plural(len(found.layers), 'layer')}{part}")
+    for label, value in (("parameters", found.parameters), ("MACs", found.macs)):
+        yield Fact(label, "not known" if value is None else count(value, human=view.human))
+    yield Fact(
+        "outputs",
+        f"differ by {_error(found.max_abs_error)} at most, {found.max_rel_error:.1%} of the "
+        f"largest; {found.rms_rel_error:.1%} in the root mean square ({found.compared_on})",
+    )
+    if found.accuracy is not None:
+        at = found.accuracy
+        yield Fact(
+            "accuracy",
+            f"{at.before:.1%} before, {at.after:.1%} after, on {at.images:,} images of {at.data}; "
+            f"{at.agreement:.1%} get the same class from both",
+        )
 
 
 def rows(

@@ -19,7 +19,7 @@ from cnninspect.engine.onnx_read.protobuf import DTYPES, FLOATS
 from cnninspect.engine.onnx_read.reading import within
 from cnninspect.engine.onnx_write.axes import Feed
 from cnninspect.engine.onnx_write.exporting import readable
-from cnninspect.records.export_report import ExportSettings
+from cnninspect.records.exports import ExportSettings
 from cnninspect.records.operations import Call
 from cnninspect.records.reports import installed_version
 from cnninspect.records.traces import Trace
@@ -34,7 +34,15 @@ PREFIX = "cnninspect."
 
 
 def strip(model: ModelProto) -> None:
-    """Take out what the exporter wrote of this machine and of its own inner workings."""
+    """Take out what the exporter wrote of this machine and of its own inner workings.
+
+    The shapes of stored weights go too, which stand with the weights themselves: tools that turn
+    weights over, as quantisers do, leave that second statement as it was.
+    """
+    stored = {tensor.name for tensor in model.graph.initializer}
+    infos = [info for info in model.graph.value_info if info.name not in stored]
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(infos)
     model.doc_string = ""
     for graph in _graphs(model.graph):
         graph.doc_string = ""
@@ -81,7 +89,7 @@ def annotate(model: ModelProto, calls: Sequence[Call], torch_trace: Trace) -> No
 
 def describe(
     model: ModelProto, settings: ExportSettings, feed: Feed, totals: Mapping[str, int], *,
-    reference: str,
+    reference: str, weights: str,
 ) -> None:  # fmt: skip
     """Write into the file what it is, how it was made and with which versions."""
     shapes = " ".join(
@@ -96,11 +104,19 @@ def describe(
         f"{PREFIX}exporter": settings.exporter,
         EXAMPLE: shapes,
         f"{PREFIX}dtype": settings.dtype or "",
-        f"{PREFIX}weights": settings.weights.name if settings.weights else f"seed {settings.seed}",
+        f"{PREFIX}weights": weights,
         f"{PREFIX}dynamic": ",".join(settings.dynamic),
         **{f"{PREFIX}{name}": str(value) for name, value in totals.items()},
     }
     _add(model.metadata_props, {key: value for key, value in notes.items() if value})
+
+
+def retell(model: ModelProto, notes: Mapping[str, object]) -> None:
+    """Replace what the file says of itself by these of our notes."""
+    new = {f"{PREFIX}{key}": str(value) for key, value in notes.items()}
+    kept = {e.key: e.value for e in model.metadata_props if e.key.startswith(PREFIX)}
+    del model.metadata_props[:]
+    _add(model.metadata_props, {**kept, **new})
 
 
 def _add(entries: Any, notes: Mapping[str, str]) -> None:

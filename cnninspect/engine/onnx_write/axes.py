@@ -14,8 +14,6 @@ from cnninspect.errors import BadOption
 
 NAMED = ("batch", "height", "width", "sequence")
 """Axes that have a name of their own; others are written `INPUT:AXIS` or `INPUT:AXIS=NAME`."""
-FEW = 64
-"""Values that integers are drawn under, where the example holds only zeros and ones no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class Feed:
             return _random(tensor, shape, generator)
 
         args, kwargs = converted(self.given.args, draw), converted(self.given.kwargs, draw)
-        return Given(args, kwargs, self.given.names)
+        return Given(args, kwargs, self.given.names, self.given.notes)
 
     def shapes_for(self, make: Callable[[str], Any]) -> Any:
         """The open axes as `torch.export` wants them told, one `make(name)` for each name."""

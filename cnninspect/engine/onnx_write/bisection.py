@@ -18,7 +18,7 @@ from cnninspect.engine.onnx_read.node_layers import LAYER, SCOPES, quoted
 from cnninspect.engine.onnx_write.axes import Feed
 from cnninspect.engine.onnx_write.exporting import readable
 from cnninspect.engine.onnx_write.verification import Session, errors_between, tolerance_of
-from cnninspect.records.export_report import LayerMismatch
+from cnninspect.records.exports import LayerMismatch
 
 MOST_COMPARED = 12
 """Layers that are compared where the outputs say little."""

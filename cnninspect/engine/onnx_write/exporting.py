@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import onnx
 import torch
-from onnx import ModelProto
+from onnx import GraphProto, ModelProto
 from torch import nn
 
+from cnninspect.engine.onnx_read.reading import within
 from cnninspect.engine.onnx_write.axes import Feed
 from cnninspect.engine.onnx_write.recurrence import has_projections, whole_layers
 from cnninspect.errors import BadOption, CnnInspectError, ExportFailed, MissingLibrary, first_line
-from cnninspect.records.export_report import ExportSettings
+from cnninspect.records.exports import ExportSettings
 
 EXPORTERS = ("dynamo", "torchscript")
 """torch's own, and the older one, which writes down one run and so fixes what depends on data."""
@@ -72,6 +74,7 @@ def exported(
         raise MissingLibrary(problem.name or "onnxscript", "all", "an export") from problem
     except Exception as problem:  # whatever torch's exporters raise
         raise _failure(problem, log, model, feed, settings) from problem
+    name_outputs(made, list(map(readable, outputs)))
     _check_open(made, feed, model, log)
     _check_opset(made, model, settings, log)
     return made
@@ -115,7 +118,7 @@ def _by_dynamo(
             opset_version=settings.opset or FIRST_FOR.get(settings.dtype or ""),
             dynamic_shapes=shapes,
             input_names=list(map(readable, feed.names)),
-            output_names=list(map(readable, outputs)),
+            output_names=_placeholders(outputs),
             custom_translation_table=translations,
         )
     assert program is not None
@@ -140,7 +143,7 @@ def _by_torchscript(
     if feed.given.kwargs:
         args = (*args, dict(feed.given.kwargs))
     content = io.BytesIO()
-    with torch.no_grad():
+    with torch.no_grad(), _silent_descriptor():
         torch.onnx.export(
             module,
             args,
@@ -149,15 +152,85 @@ def _by_torchscript(
             opset_version=settings.opset,
             dynamic_axes=axes or None,
             input_names=list(map(readable, feed.names)),
-            output_names=list(map(readable, outputs)),
+            output_names=_placeholders(outputs),
         )
     return ModelProto.FromString(content.getvalue())
+
+
+@contextmanager
+def _silent_descriptor() -> Iterator[None]:
+    """Let nothing reach the process's standard output: C++ prints the whole graph where it fails,
+    past Python's `sys.stdout`.
+    """
+    try:
+        kept = os.dup(1)
+    except OSError:  # it is closed
+        yield
+        return
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def readable(name: str) -> str:
     """A name that is plain in any tool: `logits`, `output_0`, `past_key_values_0_1`."""
     plain = REPLACED.sub("_", name).strip("_")
     return f"output_{plain}" if not plain or plain[0].isdigit() else plain
+
+
+PLACEHOLDER = "cnninspect_output_{}"
+"""What outputs are called while the exporter works: no network's own names are like that."""
+
+
+def _placeholders(outputs: Sequence[str]) -> list[str]:
+    return [PLACEHOLDER.format(i) for i in range(len(outputs))]
+
+
+def name_outputs(model: ModelProto, wanted: Sequence[str]) -> None:
+    """Give the outputs their names, and another one to whatever within has such a name already.
+
+    An output that is called like an input or a stored weight becomes `NAME_output`, since those
+    are what a user of the file looks for.
+    """
+    graph = model.graph
+    ends = [info.name for info in graph.output]
+    kept = {info.name for info in graph.input} | {tensor.name for tensor in graph.initializer}
+    taken = kept | {name for node in graph.node for name in node.output} | set(ends)
+    renamed: dict[str, str] = {}
+    for i, name in enumerate(wanted[: len(ends)]):
+        if ends[i] != PLACEHOLDER.format(i):
+            continue
+        if name in kept or name in renamed.values():
+            name = _free(f"{name}_output", taken)
+        elif name in taken:
+            renamed[name] = _free(f"{name}_inner", taken)
+        renamed[ends[i]] = name
+        taken |= set(renamed.values())
+    _rename(graph, renamed)
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    number = 1
+    free = name
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    return free
+
+
+def _rename(graph: GraphProto, names: Mapping[str, str]) -> None:
+    """Call values otherwise, in graphs within nodes too."""
+    for info in (*graph.input, *graph.output, *graph.value_info):
+        info.name = names.get(info.name, info.name)
+    for node in graph.node:
+        for ends in (node.input, node.output):
+            ends[:] = [names.get(name, name) for name in ends]
+        for inner in within(node):
+            _rename(inner, names)
 
 
 def _failure(

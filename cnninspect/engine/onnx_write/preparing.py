@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,11 +17,13 @@ from cnninspect.engine.building import build_really
 from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.module_tree import Structure, parameters_of
 from cnninspect.engine.onnx_write.axes import Feed
+from cnninspect.engine.onnx_write.memory import fits, peak_bytes
+from cnninspect.engine.onnx_write.writing import sha256_of
 from cnninspect.engine.process_state import seed_generators
 from cnninspect.engine.training import RealCopies
 from cnninspect.engine.weights import load_weights
 from cnninspect.errors import ExportFailed, RunFailed, UnknownChoice, first_line
-from cnninspect.records.export_report import ExportSettings
+from cnninspect.records.exports import ExportSettings
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.traces import Trace
 
@@ -30,7 +34,13 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
 }
 """What weights may be converted to."""
+RANDOM_SOURCES = ("zoo", "torchvision", "timm", "hf")
+"""Sources that build a network from its architecture alone."""
 NO_SCRIPT = "export the network that the program was made from"
+NO_CACHE = (
+    "the forward pass without its cache of keys and values (use_cache=False): a file has no place "
+    "for the cache's objects"
+)
 COPIES = 3
 """How often the weights are in memory at the same time while a file is made and compared."""
 
@@ -68,6 +78,20 @@ def network_for_real(
     return module
 
 
+def weights_text(loaded: LoadedModel, settings: ExportSettings) -> str:
+    """Where the weights come from: `random, seed 0`, or a file's name and digest."""
+    if settings.weights is not None:
+        return f"{settings.weights.name}, sha256 {sha256_of(settings.weights)}"
+    file = Path(loaded.info.reference)
+    if loaded.live and file.is_file():
+        return f"those of the program: {file.name}, sha256 {sha256_of(file)}"
+    if loaded.live:
+        return "those of the module that was given"
+    if loaded.info.source in RANDOM_SOURCES:
+        return f"random, seed {settings.seed}"
+    return f"as {loaded.info.reference} builds them, with seed {settings.seed}"
+
+
 def _check_memory(loaded: LoadedModel, trace: Trace) -> None:
     if not hasattr(os, "sysconf"):  # Windows does not say
         return
@@ -88,8 +112,12 @@ def feed_for(
     *,
     kwargs: Mapping[str, Any] | None,
     settings: ExportSettings,
+    trace: Trace,
+    ledger: Ledger,
 ) -> Feed:
-    """Inputs that the network runs with.
+    """Inputs that the network runs with; a decoder's cache is switched off.
+
+    A network whose `trace` says that running it takes more memory than there is is not run.
 
     Raises:
         BadInput: the inputs are not possible, or could not be worked out.
@@ -100,17 +128,37 @@ def feed_for(
     def attempts(batch: int) -> Iterator[Given]:
         return given_for(structure, loaded, inputs, kwargs=kwargs, batch=batch)
 
+    is_run = fits(peak_bytes(trace))
     failed: Exception | None = None
     for one, two in zip(attempts(settings.batch), attempts(2 * settings.batch)):
         given = _made_real(one, settings.seed)
+        notes: tuple[str, ...] = ()
         try:
             with torch.no_grad():
-                module(*given.args, **given.kwargs)
+                if is_run and holds_cache(module(*given.args, **given.kwargs)):
+                    without_cache(ledger, module)
+                    notes = (NO_CACHE,)
+                    module(*given.args, **given.kwargs)
         except Exception as problem:  # what forward raises; another size may do
             failed = failed or problem
             continue
+        given = replace(given, notes=(*given.notes, *notes))
         return Feed(given, _names(given), _batch_axes(one.tensors(), two.tensors()))
     raise RunFailed(first_line(failed) if failed else "there is nothing to run it with") from failed
+
+
+def holds_cache(made: Any) -> bool:
+    """Whether a network of transformers returned an object that keeps keys and values."""
+    values = made.values() if isinstance(made, dict) else made if isinstance(made, tuple) else ()
+    return any(kind.__name__ == "Cache" for value in values for kind in type(value).__mro__)
+
+
+def without_cache(ledger: Ledger, module: nn.Module) -> None:
+    """Let a decoder of transformers return no keys and values for the steps that follow."""
+    for part in module.modules():
+        config: Any = getattr(part, "config", None)
+        if getattr(config, "use_cache", False) is True:
+            ledger.set(config, "use_cache", False)
 
 
 def _made_real(given: Given, seed: int) -> Given:

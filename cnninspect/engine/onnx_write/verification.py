@@ -15,8 +15,9 @@ from torch.utils import _pytree
 from cnninspect.engine.bind_inputs import Given
 from cnninspect.engine.onnx_write.axes import Feed
 from cnninspect.engine.onnx_write.exporting import readable
+from cnninspect.engine.onnx_write.memory import Need, fits, free_bytes
 from cnninspect.errors import CnnInspectError, MissingLibrary
-from cnninspect.records.export_report import Verification
+from cnninspect.records.exports import Verification
 
 TOLERANCES = {
     torch.float64: 1e-7,
@@ -59,7 +60,7 @@ class Session:
     """A file, ready to be run."""
 
     def __init__(self, path: Path) -> None:
-        ort = _onnxruntime()
+        ort = runtime()
         options = ort.SessionOptions()
         options.log_severity_level = QUIET
         self._ort = ort
@@ -89,7 +90,12 @@ def _tensor(value: Any) -> Tensor:
     return torch.from_numpy(value.numpy())
 
 
-def _onnxruntime() -> Any:
+def runtime() -> Any:
+    """The module of onnxruntime.
+
+    Raises:
+        MissingLibrary: it is not installed.
+    """
     try:
         import onnxruntime  # noqa: PLC0415 - an extra
     except ImportError as problem:
@@ -105,19 +111,27 @@ def check_available() -> None:
     Raises:
         MissingLibrary: onnxruntime is not installed.
     """
-    _onnxruntime()
+    runtime()
 
 
-def compare(path: Path, module: nn.Module, feed: Feed, *, seed: int) -> Runs:
-    """Run the file and the network at several sizes; what the network does not take is left out."""
+def compare(path: Path, module: nn.Module, feed: Feed, *, seed: int, need: Need) -> Runs:
+    """Run the file and the network at several sizes; what the network does not take is left out.
+
+    Sizes for which `need` predicts more memory than there is are replaced by smaller ones.
+    """
     runs = Runs()
     tolerance = tolerance_of(module)
     session: Session | None = None
-    for i, sizes in enumerate(_plans(feed)):
+    for i, planned in enumerate(_affordable(feed, need, runs)):
+        sizes = planned
         given = feed.drawn(sizes, seed + 1 + i)
         expected = outputs_of(module, given)
         if expected is None:
             runs.notes.append(f"the network does not run with {_text(sizes)}: not compared")
+            sizes = _rounder(feed, sizes)
+            given = feed.drawn(sizes, seed + 1 + i)
+            expected = outputs_of(module, given) if fits(need(sizes)) else None
+        if expected is None:
             continue
         try:
             session = session or Session(path)
@@ -137,8 +151,55 @@ def compare(path: Path, module: nn.Module, feed: Feed, *, seed: int) -> Runs:
             runs.wrong = given
             break
     else:
-        runs.hardly_depends = _without_influence(module, feed, seed, tolerance)
+        if runs.verification:
+            runs.hardly_depends = _without_influence(module, feed, seed, tolerance)
     return runs
+
+
+def _affordable(feed: Feed, need: Need, runs: Runs) -> list[dict[str, int]]:
+    """The plans that memory suffices for; smaller batches, then the example's sizes, for others.
+
+    Where it does not even suffice for those, nothing is run, and `runs` says so.
+    """
+    plans: list[dict[str, int]] = []
+    for sizes in _plans(feed):
+        smaller = next((s for s in _smaller(feed, sizes) if fits(need(s))), None)
+        if smaller != sizes:
+            runs.notes.append(
+                f"running it with {_text(sizes)} takes about {need(sizes):,} bytes, predicted "
+                f"from its trace, and {free_bytes():,} are free: "
+                + (f"compared with {_text(smaller)}" if smaller else "not compared")
+            )
+        if smaller is not None and (smaller not in plans or not feed.open_axes):
+            plans.append(smaller)
+    if not plans:
+        runs.not_verified = "this machine's memory does not suffice for running it"
+    return plans
+
+
+def _rounder(feed: Feed, sizes: Mapping[str, int]) -> dict[str, int]:
+    """The sizes with each that is beyond the example's moved to the next step of 32 beyond it:
+    many networks take only such, as they halve what they are given and put it together again.
+    """
+    example = feed.example
+    return {
+        name: size if name in ("batch", "sequence")
+        else example[name] + 32 * -(-max(size - example[name], 0) // 32)
+        for name, size in sizes.items()
+    }  # fmt: skip
+
+
+def _smaller(feed: Feed, sizes: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """The sizes, then smaller batches, then each batch with the example's other sizes."""
+    yield dict(sizes)
+    example = feed.example
+    others = {**sizes, **{name: min(size, example[name]) for name, size in sizes.items()}}
+    for kept in (sizes, {**others, "batch": sizes.get("batch", 1)}):
+        for batch in sorted(SIZES, reverse=True):
+            if "batch" in sizes and batch <= sizes["batch"]:
+                yield {**kept, "batch": batch}
+    if "batch" not in sizes:
+        yield others
 
 
 def _without_influence(module: nn.Module, feed: Feed, seed: int, tolerance: float) -> Given | None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cnninspect.engine.onnx_write.exporting import DATA_SUFFIX
 from cnninspect.errors import BadOption, FileExists, FileUnwritable
-from cnninspect.files import NAME_KEPT, check_output, move_into_place
+from cnninspect.files import NAME_KEPT, check_output, move_into_place, target_of
 
 CHUNK = 1 << 20
+LEAVINGS = ".cnninspect-export-"
+"""What the names of unfinished files and folders begin with, before the number of the process."""
 
 
 def check_place(path: Path, *, force: bool) -> None:
@@ -35,26 +40,87 @@ def data_beside(path: Path) -> Path:
 
 
 @contextmanager
-def workshop(path: Path) -> Iterator[Path]:
-    """A folder beside the file for making it, gone afterwards.
+def workshop(path: Path, needed: int) -> Iterator[Path]:
+    """A folder for making a file of some `needed` bytes, gone afterwards.
+
+    It lies where the system keeps temporary files, or beside the target where there is more room.
+    What earlier exports left there because they were killed is taken away first.
 
     Raises:
         FileUnwritable: the system does not let us.
     """
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:NAME_KEPT]}.", dir=path.parent))
+        place = _roomier(Path(tempfile.gettempdir()), path.parent, needed)
+        for parent in (Path(tempfile.gettempdir()), path.parent):
+            clear_leavings(parent)
+        folder = Path(tempfile.mkdtemp(prefix=f"{LEAVINGS}{os.getpid()}-", dir=place))
     except OSError as problem:
         raise FileUnwritable(path, problem.strerror or str(problem)) from problem
     try:
-        yield folder
+        with stopped_gently():
+            yield folder
     except OSError as problem:
         raise FileUnwritable(path, problem.strerror or str(problem)) from problem
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _roomier(usual: Path, beside: Path, needed: int) -> Path:
+    free = shutil.disk_usage(usual).free
+    return usual if free >= needed or free >= shutil.disk_usage(beside).free else beside
+
+
+def clear_leavings(parent: Path) -> None:
+    """Take away what exports of this user left whose process has ended."""
+    for entry in parent.glob(f"{LEAVINGS}*"):
+        number = entry.name.removeprefix(LEAVINGS).partition("-")[0]
+        if not number.isdigit() or is_running(int(number)):
+            continue
+        if hasattr(os, "getuid") and entry.lstat().st_uid != os.getuid():
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def is_running(process: int) -> bool:
+    """Whether there is such a process; true where that cannot be told."""
+    if os.name != "posix":  # where signal 0 would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+@contextmanager
+def stopped_gently() -> Iterator[None]:
+    """Let a request to end (SIGTERM) go through `finally`, unless somebody else handles it."""
+    if threading.current_thread() is not threading.main_thread() or (
+        signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+
+    def stop(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def put_into_place(folder: Path, path: Path, *, force: bool) -> None:
     """Move the file, and its weights if they are beside it, out of the workshop.
+
+    Each is copied under a name that tells the process, then takes its own in one step; where a
+    file was before, its mode stays, and a link to it stays a link.
 
     Raises:
         FileExists: a file has come there in the meantime, and `force` is not set.
@@ -62,11 +128,23 @@ def put_into_place(folder: Path, path: Path, *, force: bool) -> None:
     check_place(path, force=force)
     data = data_beside(path)
     made = folder / data.name
-    if made.exists():
-        if data.exists() and not force:
-            raise FileExists(data)
-        move_into_place(made, data)
-    move_into_place(folder / path.name, path)
+    if made.exists() and data.exists() and not force:
+        raise FileExists(data)
+    ready: list[tuple[Path, Path]] = []
+    try:
+        for source, target in ((made, data), (folder / path.name, path)):
+            if source.exists():
+                parent = target_of(target).parent
+                beside = (
+                    parent / f"{LEAVINGS}{os.getpid()}-{target.name[:NAME_KEPT]}{target.suffix}"
+                )
+                ready.append((beside, target))
+                shutil.move(source, beside)
+        for beside, target in ready:
+            move_into_place(beside, target)
+    finally:
+        for beside, _ in ready:
+            beside.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

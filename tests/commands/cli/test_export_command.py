@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 import torch
 
+from cnninspect.commands.export.report import ExportReport
 from cnninspect.engine.onnx_write import making
-from cnninspect.records.export_report import ExportReport
 from cnninspect.records.reports import schema_of
 
 NETWORK = "mlp@hidden=5"

@@ -20,7 +20,7 @@ from cnninspect.costs.conventions.recurrence import network_of
 from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.process_state import RUNS, RandomStates, set_apart
 from cnninspect.errors import CnnInspectError, first_line
-from cnninspect.records.export_report import ExportSettings
+from cnninspect.records.exports import ExportSettings
 from cnninspect.records.models import GraphFile, LoadedModel
 from cnninspect.records.reports import installed_version
 from cnninspect.records.traces import Trace
@@ -87,13 +87,14 @@ def exported_graph(
     """The trace of the ONNX graph that a model is exported to, or why there is none."""
     if not isinstance(model, LoadedModel):
         return NO_MODULES
-    from cnninspect.engine.onnx_write.making import make_file
+    from cnninspect.engine.onnx_write.making import making
 
     settings = ExportSettings(batch=batch, verify=False)
     try:
         with TemporaryDirectory() as folder, silence():
             file = Path(folder) / "audited.onnx"
-            return make_file(model, file, settings, inputs=inputs, kwargs=kwargs).graph
+            with making(model, file, settings, inputs=inputs, kwargs=kwargs) as (made, _):
+                return made.graph
     except CnnInspectError as problem:
         return str(problem)
 
