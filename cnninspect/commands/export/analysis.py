@@ -324,9 +324,16 @@ def _uncounted(graph: Trace) -> str:
     return ", ".join(shown) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
-def _is_written_otherwise(network: Trace, graph: Trace, paths: Collection[str]) -> bool:
-    """Whether these layers have another number of products in the file than in the network."""
-    return _products(network, paths) != _products(graph, paths)
+def _is_written_otherwise(network: Trace, graph: Trace, changed: Mapping[str, int]) -> bool:
+    """Whether these layers have another number of products in the file than in the network.
+
+    Products that are gone, without others that came, are not written otherwise.
+    """
+    done = _macs(graph)
+    is_lost = any(not done.get(path) for path in changed)
+    if is_lost and all(change < 0 for change in changed.values()):
+        return False
+    return _products(network, changed) != _products(graph, changed)
 
 
 def _products(trace: Trace, paths: Collection[str]) -> int:
