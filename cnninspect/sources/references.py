@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import PurePath
 
 from cnninspect.errors import BadReference
 from cnninspect.records.models import Reference
+from cnninspect.sources.checkpoints import kind_of
 
 SUFFIXES = {
     ".onnx": "onnx",
@@ -17,9 +19,20 @@ SUFFIXES = {
     ".ckpt": "checkpoint",
     ".gguf": "checkpoint",
     ".pt": "pt",
+    ".jit": "pt",
+    ".ts": "pt",
+    ".torchscript": "pt",
+    ".ptl": "pt",
     ".py": "python",
 }
-"""Source by file suffix; `.pt` may be TorchScript or a checkpoint, which its content tells."""
+"""Source by file suffix; `.pt` and its like may be TorchScript or a checkpoint, which their content
+tells."""
+
+PROGRAMS = {
+    "torchscript": ("a TorchScript program", ".pt or .jit"),
+    "pt2": ("a program of torch.export", ".pt2"),
+}
+"""What torch's own loader has to read, which it does only for files that are called so."""
 
 SHARDED = ".index.json"
 """End of the name of an index, which lists the files of a checkpoint in several ones."""
@@ -53,9 +66,30 @@ def parse_reference(text: str, schemes: tuple[str, ...]) -> Reference:
         return Reference(text, "checkpoint", body, settings)
     if colon:
         return Reference(text, "python", body, settings)
+    if suffix not in ("", ".json") and (found := _by_content(text, body)):
+        return Reference(text, found, body, settings)
     if "/" in body:
         raise BadReference(text, "it is no file that a source reads", _hint_for(PurePath(body)))
     return Reference(text, "zoo", body, settings)
+
+
+def _by_content(text: str, name: str) -> str:
+    """The source of a file whose suffix tells nothing; empty where there is no such file.
+
+    Raises:
+        BadReference: torch's own loader would have to read it, which needs a name that says so.
+    """
+    if not os.path.isfile(name):
+        return ""
+    kind = kind_of(name)
+    if kind in PROGRAMS:
+        what, suffixes = PROGRAMS[kind]
+        raise BadReference(
+            text, f"it is {what}, and is not called so", f"if you trust it, rename it to {suffixes}"
+        )
+    if kind == "unknown":
+        return ""
+    return "onnx" if kind == "onnx" else "checkpoint"
 
 
 def _hint_for(path: PurePath) -> str:

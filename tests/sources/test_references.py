@@ -1,7 +1,12 @@
 """What a person types, taken apart."""
 
-import pytest
+import warnings
 
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import cnninspect
 from cnninspect.errors import BadReference, UnknownModel
 from cnninspect.sources import registry
 from cnninspect.sources.references import parse_reference
@@ -105,3 +110,33 @@ def test_every_source_that_is_said_to_have_names_lists_them(scheme):
     assert len(entries) > 50
     assert {entry.source for entry in entries} == {scheme}
     assert len({entry.name for entry in entries}) == len(entries)
+
+
+@pytest.mark.parametrize("suffix", [".jit", ".ts", ".torchscript", ".ptl", ".PT"])
+def test_other_suffixes_of_torchscript_are_known(suffix):
+    assert parse_reference(f"program{suffix}", SCHEMES).source == "pt"
+
+
+def test_a_suffix_that_tells_nothing_leaves_it_to_the_content(tmp_path):
+    weights = tmp_path / "weights.dat"
+    save_file({"w": torch.zeros(2, 3)}, weights)
+    assert parse_reference(str(weights), SCHEMES).source == "checkpoint"
+    (tensor,) = cnninspect.summarize(str(weights)).tensors
+    assert tensor.spec.shape == (2, 3)
+    network = tmp_path / "network.model"
+    cnninspect.export_onnx("mlp@hidden=5", tmp_path / "network.onnx", verify=False)
+    (tmp_path / "network.onnx").rename(network)
+    assert cnninspect.summarize(str(network)).model.source == "onnx"
+
+
+def test_content_never_picks_torchs_own_loader(tmp_path):
+    program = tmp_path / "program.dat"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(torch.nn.Linear(3, 2), torch.zeros(1, 3)).save(program)
+    with pytest.raises(BadReference, match="TorchScript program, and is not called so") as problem:
+        cnninspect.summarize(str(program))
+    assert ".jit" in problem.value.hint
+    (tmp_path / "text.dat").write_text("nothing of the kind")
+    with pytest.raises(BadReference, match="no file that a source reads"):
+        cnninspect.summarize(str(tmp_path / "text.dat"))
