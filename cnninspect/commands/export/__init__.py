@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
+from cnninspect.interrupts import stopped_gently
 from cnninspect.sources.open import as_arguments, kept_offline, network
 
 if TYPE_CHECKING:
@@ -39,16 +40,27 @@ def export_onnx(
         MissingLibrary: onnxruntime, which runs the file, is not installed.
         CnnInspectError: as for `trace`.
     """
+    with stopped_gently():
+        return _export(model, Path(path), as_arguments(inputs), kwargs, settings)
+
+
+def _export(
+    model: Union[str, nn.Module],
+    place: Path,
+    inputs: Sequence[Any] | None,
+    kwargs: Mapping[str, Any] | None,
+    settings: Mapping[str, Any],
+) -> ExportReport:
     from cnninspect.commands.export.analysis import export_report
     from cnninspect.engine.onnx_write.making import making
     from cnninspect.errors import ExportMismatch, ExportUnexplained
     from cnninspect.records.exports import ExportSettings
 
     chosen = ExportSettings(**settings)
-    loaded, place = network(model, "an export"), Path(path)
+    loaded = network(model, "an export")
     with (
         kept_offline(loaded),
-        making(loaded, place, chosen, inputs=as_arguments(inputs), kwargs=kwargs) as (made, keep),
+        making(loaded, place, chosen, inputs=inputs, kwargs=kwargs) as (made, keep),
     ):
         report = export_report(made, place, chosen)
         if not report.is_right:

@@ -24,8 +24,6 @@ def page(report: ExportReport, view: View) -> Page:
     blocks.append(Facts(tuple(_counts(report, view))))
     if report.quantization is not None:
         blocks += _quantization(report.quantization, view)
-    if report.notes:
-        blocks.append(Facts(tuple(Fact("note", note) for note in report.notes)))
     return Page(report.file, _about(report), tuple(blocks))
 
 
@@ -111,6 +109,8 @@ def _counts(report: ExportReport, view: View) -> Iterator[Fact]:
     yield from _reasons(report, "parameters", view)
     yield _both("MACs", report.macs, view)
     yield from _reasons(report, "macs", view)
+    for note in report.notes:
+        yield Fact("note", note)
 
 
 def _both(label: str, numbers: Reconciled, view: View) -> Fact:

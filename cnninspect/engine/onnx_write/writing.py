@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import signal
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,8 +55,7 @@ def workshop(path: Path, needed: int) -> Iterator[Path]:
     except OSError as problem:
         raise FileUnwritable(path, problem.strerror or str(problem)) from problem
     try:
-        with stopped_gently():
-            yield folder
+        yield folder
     except OSError as problem:
         raise FileUnwritable(path, problem.strerror or str(problem)) from problem
     finally:
@@ -95,25 +92,6 @@ def is_running(process: int) -> bool:
     except OSError:
         return True
     return True
-
-
-@contextmanager
-def stopped_gently() -> Iterator[None]:
-    """Let a request to end (SIGTERM) go through `finally`, unless somebody else handles it."""
-    if threading.current_thread() is not threading.main_thread() or (
-        signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    ):
-        yield
-        return
-
-    def stop(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def put_into_place(folder: Path, path: Path, *, force: bool) -> None:

@@ -51,7 +51,7 @@ def test_the_file_says_what_it_is_and_how_it_was_made(export_and_load):
     notes = notes_of(model)
     assert notes["cnninspect.reference"] == "mlp@hidden=5"
     assert notes["cnninspect.inputs"] == "x:float32:2x1x16x16"
-    assert notes["cnninspect.weights"] == "seed 3"
+    assert notes["cnninspect.weights"] == "random, seed 3"
     assert notes["cnninspect.dynamic"] == "batch"
     assert notes["cnninspect.parameters"] == str(256 * 5 + 5 + 5 * 26 + 26)
     assert notes["cnninspect.torch"].partition("+")[0] == torch.__version__.partition("+")[0]

@@ -159,6 +159,6 @@ def test_images_for_a_network_that_takes_none_are_refused(export, tmp_path):
 
 def test_it_is_written_out(export):
     report, _ = export(Plain(), [(2, 8)], quantize="int8")
-    text = cnninspect.page.formats(report)
+    text = cnninspect.render(report)
     assert "dynamic: ranges of activations are found while it runs" in text
     assert "2 of 2 layers, 100.0% of the MACs" in text

@@ -102,7 +102,7 @@ def test_settings_are_told_and_long_lists_counted(made):
 
 def test_it_is_a_reference_like_other_weights(made, tmp_path):
     assert cnninspect.summarize(str(made)).format == "gguf"
-    assert "Q4_0" in cnninspect.page.formats(cnninspect.summarize(str(made)))
+    assert "Q4_0" in cnninspect.render(cnninspect.summarize(str(made)))
     with pytest.raises(BadReference, match="weights and no network"):
         cnninspect.export_onnx(str(made), tmp_path / "x.onnx")
 
