@@ -20,6 +20,8 @@ def report_types() -> list[type[Report]]:
     while pending:
         kind = pending.pop()
         pending += kind.__subclasses__()
-        if kind.__module__.startswith("cnninspect.") and kind.schema:
+        # A class with slots is made twice; only the second one has the name.
+        is_named = getattr(import_module(kind.__module__), kind.__name__, None) is kind
+        if kind.__module__.startswith("cnninspect.") and kind.schema and is_named:
             found.append(kind)
-    return sorted(set(found), key=lambda kind: kind.schema)
+    return sorted(found, key=lambda kind: kind.schema)
