@@ -8,10 +8,10 @@ Distill, doi:10.23915/distill.00021.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import lcm, prod
-from typing import NamedTuple
 
 from cnninspect.metrics.reach import (
     ANY,
@@ -19,8 +19,11 @@ from cnninspect.metrics.reach import (
     Dependence,
     Moving,
     Number,
+    Operand,
+    Operands,
     Shape,
     Untold,
+    broadcast,
     combined,
     moved,
     some_of,
@@ -34,64 +37,7 @@ class NotChannelsFirst(Exception):
     """The input is not laid out as (batch, channels, *positions)."""
 
 
-class Operand(NamedTuple):
-    """A tensor argument of an operation."""
-
-    name: str
-    """The argument it is, or is in a list of."""
-    shape: Shape
-    state: Dependence
-
-
-class Operands(NamedTuple):
-    """The tensors that an operation is given, and its plain arguments."""
-
-    operation: Operation
-    tensors: tuple[Operand, ...]
-    constant: Dependence
-    """The state of a tensor that does not depend on the input."""
-
-    @property
-    def out(self) -> Shape:
-        """Shape of the first result."""
-        return self.operation.output.shape
-
-    def integers(self, *names: str) -> Shape:
-        """The first of these arguments that was given, as a tuple; empty where none was.
-
-        Raises:
-            Untold: it is something else.
-        """
-        value = next((v for k, v in self.operation.arguments if k in names and v is not None), ())
-        values = value if isinstance(value, tuple) else (value,)
-        whole = tuple(v for v in values if isinstance(v, int))
-        if len(whole) != len(values):
-            raise Untold
-        return whole
-
-    def by_dimension(self, name: str, rank: int, default: int) -> Shape:
-        """One value of an argument for each of `rank` dimensions."""
-        values = self.integers(name) or (default,)
-        return values * rank if len(values) == 1 else values
-
-    def dims(self, default: int = 0) -> list[int]:
-        """The argument `dim` or `dims`, of the first tensor and counted from the front."""
-        rank = max(len(self.tensors[0].shape), 1)
-        return [d % rank for d in self.integers("dim", "dims") or (default,)]
-
-
 Rule = Callable[[Operands], Dependence]
-
-
-def broadcast(tensor: Operand, to: Shape) -> Dependence:
-    """The state of a tensor that is repeated along its dimensions of size 1, and new ones."""
-    shape, state = tensor.shape, tensor.state
-    if shape == to or state.is_constant:
-        return state
-    shift = len(to) - len(shape)
-    repeated = [d for d, size in enumerate(shape) if size == 1 and to[shift + d] != 1]
-    dims = range(shift, len(to))
-    return state.each(lambda axis: moved(taken(axis, repeated), dims), is_view=state.is_view)
 
 
 # --- element by element, and all along dimensions ---
@@ -131,6 +77,8 @@ def reduction(given: Operands) -> Dependence:
     gone = given.dims() if given.integers("dim") else range(rank)
     kept = [d for d in range(rank) if keeps or d not in gone]
     dims = [None if d in gone else kept.index(d) for d in range(rank)]
+    if len(kept) != len(given.out):
+        raise Untold
     return first.state.each(lambda axis: moved(axis, dims))
 
 
@@ -221,16 +169,23 @@ def convolution(given: Operands) -> Dependence:
     window = weight.shape[2:]
     if len(first.shape) != len(window) + 2:
         raise Untold
-    options = (("stride", 1), ("padding", 0), ("dilation", 1))
-    settings = (given.by_dimension(name, len(window), default) for name, default in options)
+    stride = given.by_dimension("stride", len(window), 1)
     make = _transposed if given.operation.argument("transposed") is True else _slide
-    state = windowed(first, given.out, list(map(make, window, *settings)))
+    state = windowed(first, given.out, _slides(given, make, window, stride))
     if given.by_dimension("groups", 1, 1) == (1,):
         state = state.each(lambda axis: taken(axis, [1]))
     elif state.holds(1):
         raise Untold
     every = (t.state.each(lambda axis: taken(axis, range(9))) for t in (weight, *bias))
     return combined([state, *every])
+
+
+def _slides(
+    given: Operands, make: Callable[[int, int, int, int], Slide], window: Shape, stride: Shape
+) -> list[Slide]:
+    margin = given.by_dimension("padding", len(window), 0)
+    dilation = given.by_dimension("dilation", len(window), 1)
+    return list(map(make, window, stride, margin, dilation))
 
 
 def _slide(window: int, stride: int, padding: int, dilation: int) -> Slide:
@@ -250,10 +205,7 @@ def pooling(given: Operands) -> Dependence:
     rank = rank_of(given)
     window = given.by_dimension("kernel_size", rank, 1)
     stride = given.by_dimension("stride", rank, 1) if given.integers("stride") else window
-    margin = given.by_dimension("padding", rank, 0)
-    dilation = given.by_dimension("dilation", rank, 1)
-    slides = list(map(_slide, window, stride, margin, dilation))
-    return windowed(given.tensors[0], given.out, slides)
+    return windowed(given.tensors[0], given.out, _slides(given, _slide, window, stride))
 
 
 def rank_of(given: Operands) -> int:
@@ -494,22 +446,14 @@ BY_RULE: tuple[tuple[Rule, str], ...] = (
     (linear, "linear"),
     (attention, "scaled_dot_product_attention"),
     (convolution, """
-        _convolution convolution convolution_overrideable cudnn_convolution mkldnn_convolution
-        conv1d conv2d conv3d"""),
-    (pooling, """
-        avg_pool1d avg_pool2d avg_pool3d max_pool1d max_pool2d max_pool3d max_pool1d_with_indices
-        max_pool2d_with_indices max_pool3d_with_indices"""),
-    (adaptive_pooling, """
-        adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d _adaptive_avg_pool2d
-        _adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d"""),
-    (padding, """
-        constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d
-        replication_pad2d replication_pad3d"""),
-    (resampling(_nearest), """
-        upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d
-        _upsample_nearest_exact2d _upsample_nearest_exact3d"""),
+        _convolution conv convolution convolution_overrideable cudnn_convolution
+        mkldnn_convolution"""),
+    (pooling, "avg_pool max_pool"),
+    (adaptive_pooling, "adaptive_avg_pool _adaptive_avg_pool adaptive_max_pool"),
+    (padding, "constant_pad_nd reflection_pad replication_pad"),
+    (resampling(_nearest), "upsample_nearest _upsample_nearest_exact"),
     (resampling(_interpolated), """
-        upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d"""),
+        upsample_linear upsample_bilinear upsample_trilinear upsample_bicubic"""),
     (pixel_shuffle, "pixel_shuffle"),
     (view, """
         _reshape_alias _unsafe_view alias data detach flatten lift_fresh ravel reshape reshape_as
@@ -519,14 +463,15 @@ BY_RULE: tuple[tuple[Rule, str], ...] = (
     (restride, "as_strided"),
     (some_along(0), "_unsafe_index index index_select"),
     (some_along(1), "channel_shuffle native_channel_shuffle"),
-    (some_along(-1), "cummax cummin cumprod cumsum flip glu roll sort topk"),
+    (some_along(-1), "cummax cummin cumprod cumsum flip glu sort topk"),
     (parts, "chunk select split split_with_sizes tensor_split unbind unsafe_chunk unsafe_split"),
     (cut, "narrow slice"),
     (concatenate, "cat concat concatenate stack"),
 )  # fmt: skip
-"""The operations that each rule is for, by their names in `aten`."""
-
-RULES: dict[str, Rule] = {f"aten.{name}": rule for rule, names in BY_RULE for name in names.split()}
+"""The operations of aten that each rule is for, by names without `ENDING`."""
+ENDING = re.compile(r"(\dd)?(_with_indices)?_?$")
+"""The end of a name that says in how many dimensions, or in place: `2d_with_indices`, `_`."""
+RULES = {f"aten.{name}": rule for rule, names in BY_RULE for name in names.split()}
 
 WINDOWED = frozenset({convolution, pooling, adaptive_pooling})
 """Rules for operations that tell positions from channels."""
@@ -540,8 +485,8 @@ CHANGING_SHAPE = REARRANGING | {view, expand, restride}
 
 
 def rule_of(operation: Operation) -> Rule | None:
-    """The rule for operations of this name, or for those that are not in place."""
-    return RULES.get(operation.name) or RULES.get(operation.name.removesuffix("_"))
+    """The rule for operations of this name."""
+    return RULES.get(operation.name) or RULES.get(ENDING.sub("", operation.name))
 
 
 def dependence_of(given: Operands) -> Dependence:

@@ -11,6 +11,8 @@ from fractions import Fraction
 from math import ceil, floor, lcm
 from typing import NamedTuple, Union
 
+from cnninspect.records.operations import Operation
+
 Shape = tuple[int, ...]
 Interval = tuple[int, int]
 """First and last input position."""
@@ -219,3 +221,63 @@ def some_of(axis: Axis, dims: Iterable[int]) -> Axis:
     if axis.varies.isdisjoint(dims):
         return axis
     return axis._replace(varies=frozenset({ANY}), is_reached=False)
+
+
+# --- what an operation is given ---
+
+
+class Operand(NamedTuple):
+    """A tensor argument of an operation."""
+
+    name: str
+    """The argument it is, or is in a list of."""
+    shape: Shape
+    state: Dependence
+
+
+class Operands(NamedTuple):
+    """The tensors that an operation is given, and its plain arguments."""
+
+    operation: Operation
+    tensors: tuple[Operand, ...]
+    constant: Dependence
+    """The state of a tensor that does not depend on the input."""
+
+    @property
+    def out(self) -> Shape:
+        """Shape of the first result."""
+        return self.operation.output.shape
+
+    def integers(self, *names: str) -> Shape:
+        """The first of these arguments that was given, as a tuple; empty where none was.
+
+        Raises:
+            Untold: it is something else.
+        """
+        value = next((v for k, v in self.operation.arguments if k in names and v is not None), ())
+        values = value if isinstance(value, tuple) else (value,)
+        whole = tuple(v for v in values if isinstance(v, int))
+        if len(whole) != len(values):
+            raise Untold
+        return whole
+
+    def by_dimension(self, name: str, rank: int, default: int) -> Shape:
+        """One value of an argument for each of `rank` dimensions."""
+        values = self.integers(name) or (default,)
+        return values * rank if len(values) == 1 else values
+
+    def dims(self, default: int = 0) -> list[int]:
+        """The argument `dim` or `dims`, of the first tensor and counted from the front."""
+        rank = max(len(self.tensors[0].shape), 1)
+        return [d % rank for d in self.integers("dim", "dims") or (default,)]
+
+
+def broadcast(tensor: Operand, to: Shape) -> Dependence:
+    """The state of a tensor that is repeated along its dimensions of size 1, and new ones."""
+    shape, state = tensor.shape, tensor.state
+    if shape == to or state.is_constant:
+        return state
+    shift = len(to) - len(shape)
+    repeated = [d for d, size in enumerate(shape) if size == 1 and to[shift + d] != 1]
+    dims = range(shift, len(to))
+    return state.each(lambda axis: moved(taken(axis, repeated), dims), is_view=state.is_view)

@@ -9,13 +9,21 @@ from cnninspect.metrics.field_rules import (
     FIRST_WINS,
     WINDOWED,
     NotChannelsFirst,
-    Operand,
-    Operands,
     dependence_of,
     parts,
     rule_of,
 )
-from cnninspect.metrics.reach import Axis, Dependence, Moving, Shape, Untold, hull, is_within
+from cnninspect.metrics.reach import (
+    Axis,
+    Dependence,
+    Moving,
+    Operand,
+    Operands,
+    Shape,
+    Untold,
+    hull,
+    is_within,
+)
 from cnninspect.records.layers import Layer, parent_of
 from cnninspect.records.operations import Argument, Call
 from cnninspect.records.tensors import TensorSpec
@@ -186,7 +194,8 @@ class CallStates:
             if state is None:
                 raise Untold
             tensors.append(Operand(name, shape, state))
-        if pending or (left_out & given and rule_of(call.operation) not in FIRST_WINS):
+        is_certain = not left_out & given or rule_of(call.operation) in FIRST_WINS
+        if pending or not (is_certain or all(tensor.state.is_constant for tensor in tensors)):
             raise Untold
         return Operands(call.operation, tuple(tensors), self.constant)
 

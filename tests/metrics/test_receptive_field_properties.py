@@ -1,6 +1,7 @@
 """Random stacks of windows, in which every layer's field is measured."""
 
 import torch
+import torch.nn.functional as F
 from field_problems import Lambda
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -88,3 +89,79 @@ def test_fields_of_windows_are_told_and_as_measured(layers):
 def test_what_is_told_of_fields_in_resampled_networks_is_as_measured(layers):
     found, measured = fields_of(layers)
     assert found == {path: measured[path] for path in found}
+
+
+def same(channels, kernel):
+    return nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=False)
+
+
+def attended(module, x):
+    tokens = x.flatten(2).mT
+    tokens = tokens + F.scaled_dot_product_attention(tokens, tokens, tokens)
+    return tokens.mT.unflatten(2, x.shape[2:])
+
+
+BLOCKS = {
+    "convolution": lambda c: (same(c, 3), c),
+    "stride": lambda c: (nn.Conv2d(c, c, 3, 2, 1, bias=False), c),
+    "depthwise": lambda c: (nn.Conv2d(c, c, 3, padding=1, groups=c, bias=False), c),
+    "mixed channels": lambda c: (nn.Conv2d(c, 2, 1, bias=False), 2),
+    "joined": lambda c: (Lambda(lambda m, x: torch.cat((x, m.a(x)), 1), a=same(c, 3)), 2 * c),
+    "joined the other way": lambda c: (
+        Lambda(lambda m, x: torch.cat((m.a(x), x), 1), a=same(c, 5)),
+        2 * c,
+    ),
+    "alternating": lambda c: (
+        Lambda(lambda m, x: torch.stack((x, m.a(x)), 2).flatten(1, 2), a=same(c, 3)),
+        2 * c,
+    ),
+    "first half": lambda c: (Lambda(lambda m, x: x[:, : (x.shape[1] + 1) // 2]), (c + 1) // 2),
+    "last half": lambda c: (Lambda(lambda m, x: x[:, x.shape[1] // 2 :]), (c + 1) // 2),
+    "gated halves": lambda c: (nn.GLU(1), c // 2) if c % 2 == 0 else (nn.ReLU(), c),
+    "empty channels": lambda c: (Lambda(lambda m, x: F.pad(x, (0, 0, 0, 0, 1, 1))), c + 2),
+    "shuffled": lambda c: (
+        Lambda(lambda m, x: x.unflatten(1, (-1, 2 - c % 2)).transpose(1, 2).flatten(1, 2)),
+        c,
+    ),
+    "every second row": lambda c: (Lambda(lambda m, x: x[:, :, ::2]), c),
+    "rows apart": lambda c: (
+        Lambda(lambda m, x: torch.cat((x[..., 1:, :], x[..., :-1, :]), 1)),
+        2 * c,
+    ),
+    "squeeze and excitation": lambda c: (
+        Lambda(lambda m, x: x * m.a(x.mean((2, 3), keepdim=True)), a=same(c, 1)),
+        c,
+    ),
+    "attention": lambda c: (Lambda(attended), c),
+    "a token that goes again": lambda c: (
+        Lambda(
+            lambda m, x: torch.cat((x.mean((2, 3))[..., None], x.flatten(2)), 2)[..., 1:].unflatten(
+                2, x.shape[2:]
+            )
+        ),
+        c,
+    ),
+    "twice as large": lambda c: (nn.Upsample(scale_factor=2, mode="bilinear"), c),
+    "half as large": lambda c: (nn.MaxPool2d(2), c),
+}
+"""From the number of channels to a layer and how many it leaves."""
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(sorted(BLOCKS)), min_size=2, max_size=5))
+def test_what_is_told_where_channels_and_tokens_differ_is_as_measured(names):
+    layers, channels, shape = [], 2, (1, 2, 24, 25)
+    for name in names:
+        layer, channels = BLOCKS[name](channels)
+        layers.append(layer)
+    module = made_sensitive(nn.Sequential(*layers))
+    found = fields_in(module, shape)
+    measured = measured_fields(module, shape)
+    for path, told in found.items():
+        for field, seen, size in zip(told, measured[path], shape[2:]):
+            # One as large as the input is cut off at its borders.
+            assert seen == field if field <= size // 3 else 2 * seen > min(field, size) <= size
+
+
+def fields_in(module, shape):
+    return receptive_fields(trace_of(module, torch.zeros(shape, dtype=torch.float64)))
