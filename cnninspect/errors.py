@@ -58,6 +58,8 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+LONGEST = 4000
+"""Characters of a sentence; what a file or a library adds beyond is cut."""
 LONG = 200
 """Characters of another error's text from which on only its first sentence is told."""
 
@@ -106,8 +108,12 @@ class CnnInspectError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(_cut(message))
+        self.hint = _cut(hint)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 class UsageError(CnnInspectError):

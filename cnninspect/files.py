@@ -31,6 +31,21 @@ NAME_KEPT = 32
 """Characters of a file's name in that of its forerunner, so that this is not too long."""
 
 
+class Malformed(Exception):
+    """The content of a file is not what it should be; who knows the file's name adds it."""
+
+    def __init__(self, problem: str, hint: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.hint = hint
+
+
+def excerpt(text: object, limit: int = 80) -> str:
+    """A name or message out of a file, cut to a length that fits a sentence."""
+    shown = str(text)
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
 # --- reading ---
 
 

@@ -34,3 +34,9 @@ def test_the_tree_in_the_docstring_has_every_class_where_it_is():
             above.append(match[2])
     classes = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, Exception)]
     assert drawn == {kind.__name__: kind.__base__.__name__ for kind in classes}
+
+
+def test_a_sentence_that_a_file_makes_endless_is_cut():
+    problem = errors.CnnInspectError("x" * 1_000_000, "y" * 1_000_000)
+    assert len(str(problem)) == len(problem.hint) == 4000
+    assert str(problem).endswith("x…")

@@ -14,7 +14,7 @@ import typer
 
 from cnninspect.commands import COMMANDS
 from cnninspect.commands.output import drop_output, prepare_streams
-from cnninspect.errors import CnnInspectError, RunFailed
+from cnninspect.errors import LONGEST, CnnInspectError, RunFailed
 from cnninspect.page.escaping import visible
 from cnninspect.page.quantities import sizes
 from cnninspect.version import __version__
@@ -79,8 +79,6 @@ MOST_ROWS = 10
 """Layers shown of those that ran before one failed."""
 UNWRITTEN = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG, errno.EDQUOT)
 """What the system says of an output that is closed or full."""
-LONGEST = 4000
-"""Characters of a sentence; what names much more is cut."""
 
 
 def report_problem(problem: Exception, *, debug: bool) -> int:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from cnninspect.sources.checkpoints.malformed import Malformed, excerpt
+from cnninspect.files import Malformed, excerpt
 
 NAMESPACES = frozenset({
     "aten", "prim", "prims", "quantized", "_quantized", "quantized_decomposed", "torchvision",

@@ -10,13 +10,12 @@ import io
 from pathlib import Path
 
 from cnninspect.errors import FileUnreadable, UnknownSetting, first_line
-from cnninspect.files import opened
+from cnninspect.files import Malformed, opened
 from cnninspect.records.models import GraphFile, LoadedModel, ModelInfo, Reference
 from cnninspect.sources import checkpoint
 from cnninspect.sources.checkpoints import kind_of
-from cnninspect.sources.checkpoints.malformed import Malformed
-from cnninspect.sources.checkpoints.pickle_opcodes import interpret
-from cnninspect.sources.checkpoints.pytorch_zip import MAX_PICKLE, PICKLES
+from cnninspect.sources.checkpoints.pickles import interpret
+from cnninspect.sources.checkpoints.torch_files import MAX_PICKLE, PICKLES
 from cnninspect.sources.checkpoints.zip_archive import Archive
 from cnninspect.sources.construction import other_peoples_code
 from cnninspect.sources.program_checks import check_class, check_script

@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from cnninspect.errors import FileUnreadable, UnknownSetting, first_line
-from cnninspect.files import opened
+from cnninspect.files import Malformed, excerpt, opened
 from cnninspect.records.models import InputRequest, LoadedModel, ModelInfo, Reference
-from cnninspect.sources.checkpoints.kinds import kind_of_stream
-from cnninspect.sources.checkpoints.malformed import Malformed, excerpt
-from cnninspect.sources.checkpoints.pytorch_zip import read_pytorch_zip
+from cnninspect.sources.checkpoints.reading import kind_of_stream
+from cnninspect.sources.checkpoints.torch_files import read_pytorch_zip
 from cnninspect.sources.checkpoints.zip_archive import Archive
 from cnninspect.sources.construction import other_peoples_code
 from cnninspect.sources.program_checks import HINT, checked_program

@@ -152,6 +152,12 @@ def test_annotations_stay_on_their_line():
     assert "\x1b" not in "".join(lines)
 
 
+def test_signs_that_end_a_property_of_an_annotation_are_escaped():
+    text = render(replace(broken_budget(), budget="a,line=1:b%c.toml"), format="github")
+    for line in text.splitlines():
+        assert line.startswith("::error file=a%2Cline=1%3Ab%25c.toml,line=")
+
+
 def test_annotations_of_a_kept_budget_say_so():
     report = replace(broken_budget(), limits=broken_budget().limits[:1], failed=(), ok=True)
     assert render(report, format="github").startswith("::notice file=budget.toml")

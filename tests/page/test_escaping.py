@@ -17,7 +17,14 @@ from random_reports import any_names, summaries
 from cnninspect.commands.explain.report import ExplainedOperation, ExplainedTensor, Explanation
 from cnninspect.commands.list.report import Listing
 from cnninspect.metrics.summary import Coverage, EngineInfo, Uncounted
-from cnninspect.page.escaping import csv_text, json_text, markdown_code, markdown_text, visible
+from cnninspect.page.escaping import (
+    csv_text,
+    html_text,
+    json_text,
+    markdown_code,
+    markdown_text,
+    visible,
+)
 from cnninspect.page.formats import render
 from cnninspect.page.page import Notice, Page
 from cnninspect.page.terminal import write_terminal
@@ -263,3 +270,10 @@ def test_a_word_that_is_broken_begins_no_line_as_a_command(width):
     text = write_terminal(page, width=width, color=False)
     assert "forged" in text.replace("\n", "")
     assert not COMMAND.search(text)
+
+
+def test_what_a_medium_would_act_on_is_taken_away():
+    assert csv_text("  =1+1") == "'  =1+1"
+    assert csv_text("\u3000＝1") == "\\u3000＝1"
+    assert markdown_text("@user and x@y") == "&#64;user and x@y"
+    assert html_text("\"'") == "&quot;&#x27;"

@@ -15,7 +15,7 @@ from torch import nn
 
 import cnninspect
 from cnninspect.errors import FileUnreadable
-from cnninspect.sources.checkpoints.malformed import Malformed
+from cnninspect.files import Malformed
 from cnninspect.sources.program_checks import (
     check_class,
     check_expression,

@@ -1,12 +1,10 @@
 """Files of weights: their tables of tensors, read without unpickling and without torch.
 
-In reading order: `kinds` tells what a file is, `reading` finds its reader; `safetensors_header`,
-`pytorch_zip` (with `zip_archive`), `pytorch_legacy` and `sharded_index` know the formats;
-`pickle_opcodes` turns a pickle into `symbols`, `tensor_symbols` and `contents` find the tensors
-in those, and `tables` checks them against the file.
+In reading order: `reading` tells what a file is and finds its reader; `safetensors_files` and
+`torch_files` (with `zip_archive`) know the formats; `pickles` turns a pickle into plain data,
+`torch_symbols` finds tensors in that, and `contents` makes the table, checked against the file.
 """
 
-from cnninspect.sources.checkpoints.kinds import kind_of
-from cnninspect.sources.checkpoints.reading import read_checkpoint
+from cnninspect.sources.checkpoints.reading import kind_of, read_checkpoint
 
 __all__ = ["kind_of", "read_checkpoint"]

@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from typing import IO, NamedTuple
 
 from cnninspect.errors import MissingLibrary
+from cnninspect.files import Malformed, excerpt
 from cnninspect.records.checkpoint import Checkpoint, StoredTensor
 from cnninspect.records.tensors import TensorSpec
-from cnninspect.sources.checkpoints.malformed import Malformed, excerpt
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)

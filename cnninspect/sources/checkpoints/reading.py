@@ -1,23 +1,118 @@
-"""From the name of a file to the table of the tensors in it."""
+"""From the name of a file to the table of the tensors in it: what kind it is, and its reader.
+
+The kind is told from the content, at the cost of a few small reads.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import struct
+import tarfile
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from cnninspect.errors import FileUnreadable
-from cnninspect.files import opened
+from cnninspect.files import Malformed, opened
 from cnninspect.records.checkpoint import Checkpoint
 from cnninspect.sources.checkpoints.gguf_header import read_gguf
-from cnninspect.sources.checkpoints.kinds import kind_of, kind_of_stream
-from cnninspect.sources.checkpoints.malformed import Malformed
-from cnninspect.sources.checkpoints.pytorch_legacy import read_pytorch_legacy
-from cnninspect.sources.checkpoints.pytorch_zip import read_pytorch_zip
-from cnninspect.sources.checkpoints.safetensors_header import read_safetensors
-from cnninspect.sources.checkpoints.sharded_index import read_sharded_index
+from cnninspect.sources.checkpoints.safetensors_files import (
+    MAX_HEADER,
+    read_safetensors,
+    read_sharded_index,
+)
+from cnninspect.sources.checkpoints.torch_files import read_pytorch_legacy, read_pytorch_zip
+from cnninspect.sources.checkpoints.zip_archive import Archive
+
+LEGACY_MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")
+TAR = (
+    "it begins as an archive of tar, as PyTorch before 0.1.10 wrote it, and two readers could read"
+    " it differently"
+)
+MAX_IR_VERSION = 32
+"""Of the ONNX format, which has reached 13."""
+
+
+def kind_of(path: str | os.PathLike[str]) -> str:
+    """What a file holds, whatever it is called.
+
+    One of `torchscript`, `pt2`, `checkpoint`, `safetensors`, `sharded index`, `legacy pickle`,
+    `gguf`, `onnx` and `unknown`.
+
+    Raises:
+        FileMissing: there is no such file.
+        FileUnreadable: it is a folder, or may not be read.
+    """
+    with opened(path) as (stream, file_bytes):
+        try:
+            return kind_of_stream(stream, file_bytes)
+        except Malformed:
+            return "unknown"
+
+
+def kind_of_stream(stream: IO[bytes], file_bytes: int) -> str:
+    """The same for an open file, which is at its begin afterwards.
+
+    Raises:
+        Malformed: it is a zip archive that cannot be read, or an archive of tar.
+    """
+    stream.seek(0)
+    head = stream.read(tarfile.BLOCKSIZE)
+    if is_tar(head):
+        raise Malformed(TAR, "save it anew with torch.save")
+    kind = kind_of_head(head)
+    if kind == "zip":
+        kind = kind_of_entries(Archive(stream, file_bytes).entries)
+    stream.seek(0)
+    return kind
+
+
+def is_tar(head: bytes) -> bool:
+    """Whether a file begins as an archive of tar does, by the checksum of its first entry.
+
+    PyTorch tries that first, whatever else the file may be: such an archive can hold other pickles
+    than those that a reader of its other format finds.
+    """
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except (tarfile.HeaderError, ValueError):  # ValueError: a number that is none
+        return False
+    return True
+
+
+def kind_of_head(head: bytes) -> str:
+    """The kind by the first bytes; `zip` for every zip archive."""
+    if head.startswith(b"PK\x03\x04"):
+        return "zip"
+    if head[:1] == b"\x80" and LEGACY_MAGIC in head[:40]:
+        return "legacy pickle"
+    if head.startswith(b"GGUF"):
+        return "gguf"
+    if head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] <= MAX_HEADER:
+        return "safetensors"
+    if head.lstrip()[:1] == b"{" and b'"weight_map"' in head:
+        return "sharded index"
+    # A ModelProto begins with its field 1, a small number; the next is one of its fields 2 to 8.
+    if len(head) > 2 and head[0] == 0x08 and 0 < head[1] <= MAX_IR_VERSION:
+        return "onnx" if head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42) else "unknown"
+    return "unknown"
+
+
+def kind_of_entries(names: Iterable[str]) -> str:
+    """The kind of a zip archive by the names of its entries."""
+    inner = {name.partition("/")[2].lower() for name in names}  # as PyTorch's reader, past case
+    if "constants.pkl" in inner or any(name.startswith("code/") for name in inner):
+        return "torchscript"
+    if "data.pkl" in inner:
+        return "checkpoint"
+    programs = [name for name in inner if name.startswith("models/") and name.endswith(".json")]
+    if programs or "serialized_exported_program.json" in names:
+        return "pt2"
+    return "unknown"
+
+
+# --- the table ---
 
 READERS: dict[str, Callable[[IO[bytes], int], Checkpoint]] = {
     "checkpoint": read_pytorch_zip,

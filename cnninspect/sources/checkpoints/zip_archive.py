@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
-from cnninspect.sources.checkpoints.malformed import Malformed, excerpt
+from cnninspect.files import Malformed, excerpt
 
 MAX_DIRECTORY = 32 << 20
 """Bytes of the directory: a good 200,000 entries."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cnninspect.commands.application import run
+from cnninspect.commands.output import has_color
 
 MANY = "path,type,input,output,kernel,parameters,macs,receptive_field,matrix"
 
@@ -84,3 +85,27 @@ def test_a_width_that_was_asked_for_is_kept(
     file = tmp_path / "table.txt"
     cnninspect_(*command, "-o", str(file))
     assert file.read_text(encoding="utf-8") == out
+
+
+class Terminal(io.StringIO):
+    """A place that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "TERM", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert not has_color()
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert has_color()
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.delenv("FORCE_COLOR")
+    assert has_color()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not has_color()
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "dumb")
+    assert not has_color()

@@ -12,11 +12,11 @@ from safetensors.torch import save
 from torch import nn
 
 from cnninspect.errors import CnnInspectError
+from cnninspect.files import Malformed
 from cnninspect.records.checkpoint import Checkpoint
 from cnninspect.sources.checkpoints import kind_of, read_checkpoint
 from cnninspect.sources.checkpoints.contents import Contents
-from cnninspect.sources.checkpoints.malformed import Malformed
-from cnninspect.sources.checkpoints.pickle_opcodes import interpret
+from cnninspect.sources.checkpoints.pickles import interpret
 
 
 def saved(value, **options):

@@ -101,7 +101,6 @@ def test_a_program_is_never_read_as_one_under_the_name_of_weights(tmp_path, writ
         (b"<!DOCTYPE html><html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "Git LFS"),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
-        (b"GGUF" + bytes(100), "GGUF"),
     ],
 )
 def test_what_is_no_checkpoint_is_named(tmp_path, content, problem):

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from cnninspect.errors import FileUnreadable
+from cnninspect.files import Malformed
 from cnninspect.records.tensors import TensorSpec
 from cnninspect.sources.checkpoints import kind_of, read_checkpoint
-from cnninspect.sources.checkpoints.malformed import Malformed
 from cnninspect.sources.checkpoints.zip_archive import Archive
 
 EMPTY = pickle.dumps({}, 2)
@@ -194,3 +194,95 @@ def test_a_storage_that_is_too_short_is_named(tmp_path):
 def test_other_zip_archives_are_told_apart(tmp_path, entries, problem):
     with pytest.raises(FileUnreadable, match=problem):
         read_checkpoint(write(tmp_path, archive(entries)))
+
+
+def test_the_bound_of_what_deflate_can_do_is_exact():
+    content = archive({"a/data.pkl": bytes(5000)}, compression=zipfile.ZIP_DEFLATED)
+    packed = opened(content).entries["a/data.pkl"].compress_size
+    opened(in_directory(content, 24, "<I", packed * 1032))
+    with pytest.raises(Malformed, match="which cannot be"):
+        opened(in_directory(content, 24, "<I", packed * 1032 + 1))
+
+
+def end_of(content):
+    return content.rindex(b"PK\5\6")
+
+
+def patched(content, offset, code, *values):
+    """The archive with numbers in its end record replaced."""
+    content = bytearray(content)
+    struct.pack_into(code, content, end_of(content) + offset, *values)
+    return bytes(content)
+
+
+GOOD = archive({"a/data.pkl": EMPTY, "a/b": b"1"})
+LONG_END = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 2, 2, 0, 0)
+
+
+def with_long_end(*, size=None, entries=2, where=0, length=44, short=(0xFFFF, 0xFFFFFFFF)):
+    """The archive with an end record for long ones."""
+    at = end_of(GOOD)
+    (true_size, offset) = struct.unpack_from("<2I", GOOD, at + 12)
+    size = true_size if size is None else size
+    record = struct.pack(
+        "<4sQ2H2L4Q", b"PK\6\6", length, 45, 45, 0, 0, entries, entries, size, offset
+    )
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, at + where, 1)
+    few, many = short
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, few, few, many, many, 0)
+    return GOOD[:at] + record + locator + end
+
+
+def test_an_archive_with_a_long_end_record_is_read():
+    assert set(opened(with_long_end()).entries) == {"a/data.pkl", "a/b"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(patched(GOOD, 20, "<H", 3) + b"abc", id="a comment"),
+        pytest.param(GOOD + b"PK", id="something behind"),
+        pytest.param(b"PK\3\4" + GOOD, id="something before"),
+        pytest.param(patched(GOOD, 8, "<2H", 1, 1), id="too small a count"),
+        pytest.param(patched(GOOD, 8, "<2H", 3, 3), id="too large a count"),
+        pytest.param(patched(GOOD, 8, "<2H", 0xFFFF, 0xFFFF), id="a long end that is missing"),
+        pytest.param(patched(GOOD, 16, "<I", 0), id="another place"),
+        pytest.param(patched(GOOD, 12, "<I", 46), id="another size"),
+        pytest.param(with_long_end(where=-56), id="two long ends"),
+        pytest.param(with_long_end(length=45), id="a long end that is longer"),
+        pytest.param(with_long_end(short=(1, 0xFFFFFFFF)), id="ends that disagree on the count"),
+        pytest.param(with_long_end(short=(0xFFFF, 7)), id="ends that disagree on the place"),
+        pytest.param(archive({"a/data.pkl": EMPTY, "a/DATA.PKL": EMPTY}), id="capitals"),
+        pytest.param(archive({"a/data.pkl": EMPTY, "A/data.pkl": EMPTY}), id="folder in capitals"),
+        pytest.param(
+            in_directory(archive({"a/data.pkl": EMPTY}), 20, "<I", 1), id="stored, smaller"
+        ),
+    ],
+)
+def test_what_two_readers_could_read_differently_is_refused(tmp_path, content):
+    with pytest.raises(Malformed, match="two readers could read it differently"):
+        opened(content)
+    with pytest.raises(FileUnreadable):
+        read_checkpoint(write(tmp_path, content))
+
+
+def test_an_entry_with_a_second_name_is_refused():
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as writer:
+        entry = zipfile.ZipInfo("a/data.pkl")
+        entry.extra = struct.pack("<2H", 0x7075, 6) + b"\1\0\0\0\0x"
+        writer.writestr(entry, EMPTY)
+    with pytest.raises(Malformed, match=r"second name|broken"):
+        opened(stream.getvalue())
+
+
+def test_the_pickle_lies_where_the_first_entry_does(tmp_path):
+    content = archive({"b/version": b"3", "a/data.pkl": EMPTY})
+    with pytest.raises(FileUnreadable, match="first entry is not in the folder"):
+        read_checkpoint(write(tmp_path, content))
+
+
+def test_names_that_any_pickle_of_an_archive_asks_for_are_listed(tmp_path):
+    other = b"\x80\x02cos\nsystem\n."
+    path = write(tmp_path, archive({"a/data.pkl": EMPTY, "a/more.PKL": other}))
+    assert [item.name for item in read_checkpoint(path).globals] == ["os.system"]

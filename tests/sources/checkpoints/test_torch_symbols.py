@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch._weights_only_unpickler import _get_allowed_globals
 
-from cnninspect.sources.checkpoints.torch_globals import (
+from cnninspect.sources.checkpoints.torch_symbols import (
     STORAGE_DTYPES,
     dtype_of,
     is_allowed,
@@ -48,3 +48,23 @@ def test_dtypes_are_told_from_other_names():
     assert dtype_of("torch.bfloat16") == "bfloat16"
     assert dtype_of("torch.Size") is None
     assert dtype_of("numpy.float32") is None
+
+
+ALLOWED = [
+    "torch.FloatTensor", "torch.cuda.FloatTensor", "torch.cuda.sparse.HalfTensor",
+    "torch.float32", "torch.FloatStorage", "torch.uint3", "collections.OrderedDict",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_a_name_that_only_begins_or_ends_as_an_allowed_one_is_not(name):
+    assert is_allowed(name)
+    for odd in (
+        f"{name}.__reduce__",
+        f"{name}x",
+        f"x{name}",
+        f"os.{name}",
+        f"{name}\n",
+        f" {name}",
+    ):
+        assert not is_allowed(odd)

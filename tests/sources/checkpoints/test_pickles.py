@@ -12,17 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnninspect.files import Malformed
 from cnninspect.sources.checkpoints import read_checkpoint
 from cnninspect.sources.checkpoints.contents import Contents
-from cnninspect.sources.checkpoints.malformed import Malformed
-from cnninspect.sources.checkpoints.pickle_opcodes import (
+from cnninspect.sources.checkpoints.pickles import (
     ACTIONS,
     CONSTANTS,
     IGNORED,
     LITERALS,
+    Call,
+    Global,
+    Pairs,
     interpret,
+    items,
 )
-from cnninspect.sources.checkpoints.symbols import Call, Global, Pairs, items
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 PROTOCOL_2 = b"\x80\x02"
@@ -235,3 +238,9 @@ def test_more_values_than_are_shown_are_counted():
     contents = Contents()
     contents.walk("", symbols_of(pickle.dumps({i: i for i in range(130)})).value)
     assert (len(contents.values), contents.hidden_values) == (100, 30)
+
+
+@pytest.mark.parametrize("pickled", [b"\x80\x02}(0.", b"\x80\x02}(K\x0100."])
+def test_a_pop_on_an_empty_stack_takes_the_mark(pickled):
+    assert isinstance(interpret(io.BytesIO(pickled)).value, Pairs)
+    assert pickle.loads(pickled) == {}

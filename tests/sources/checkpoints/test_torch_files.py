@@ -258,3 +258,36 @@ def test_a_truncated_file_is_one_clear_error(tmp_path, options, share):
         read_checkpoint(path)
     assert str(path) in str(caught.value)
     assert caught.value.hint
+
+
+def test_tensors_that_were_transposed_share_bytes_where_their_elements_do(tmp_path):
+    base = torch.zeros(12)
+    turned = base[:6].view(2, 3).t()
+    tensors = {"turned": turned, "behind": base[6:8], "last": base[5:6], "wide": base[8:12:3]}
+    found = {t.name: t.shares_with for t in read_checkpoint(save(tensors, tmp_path)).tensors}
+    assert found == {"turned": None, "behind": None, "last": "turned", "wide": None}
+
+
+def test_a_hundred_thousand_tensors_are_read_and_more_than_the_bound_refused(monkeypatch, tmp_path):
+    from cnninspect.sources.checkpoints import contents, safetensors_files
+
+    path = save({str(i): torch.zeros(()) for i in range(5)}, tmp_path)
+    assert contents.MAX_TENSORS >= 100_000
+    monkeypatch.setattr(contents, "MAX_TENSORS", 5)
+    assert len(read_checkpoint(path).tensors) == 5
+    monkeypatch.setattr(contents, "MAX_TENSORS", 4)
+    with pytest.raises(FileUnreadable, match="it has 5 tensors; up to 4 are read"):
+        read_checkpoint(path)
+    assert safetensors_files.check_number is contents.check_number
+
+
+def test_an_archive_of_tar_is_refused_whatever_else_it_is(tmp_path):
+    import io
+    import tarfile
+
+    with tarfile.open(tmp_path / "a.pth", "w") as writer:
+        info = tarfile.TarInfo("storages")
+        info.size = 1
+        writer.addfile(info, io.BytesIO(b"x"))
+    with pytest.raises(FileUnreadable, match="archive of tar"):
+        read_checkpoint(tmp_path / "a.pth")
