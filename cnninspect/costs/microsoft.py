@@ -2,7 +2,8 @@
 
 Files that it has optimised or quantised are full of them.  A weight packed to a few bits per number
 shows no shape, so the attributes give it.  Where channels are kept in blocks
-(`com.microsoft.nchwc`), those that fill up the last block are computed, and so they are counted.
+(`com.microsoft.nchwc`), those that fill up the last block are counted only where nothing tells how
+many there are in truth.
 Source: onnxruntime, docs/ContribOperators.md.
 """
 
@@ -37,7 +38,9 @@ def fused_convolution(given: str, weight: str, *, last: bool = False) -> Formula
 
     def formula(operation: Operation) -> Terms:
         x, w = operation.tensor(given), operation.tensor(weight)
-        output = operation.output
+        output, channels = operation.output, operation.argument("channels")
+        if isinstance(channels, int):  # fewer than the blocks have room for
+            w = TensorSpec((channels, *w.shape[1:]), w.dtype)
         if last or operation.argument("channels_last"):
             x, output = _channels_first(x), _channels_first(output)
         return convolution_of(x, w, output)

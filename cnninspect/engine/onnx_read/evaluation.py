@@ -145,7 +145,7 @@ def _slice(node: KnownNode, arrays: list[Array]) -> Sequence[Array]:
     for start, end, axis, step in zip(starts, ends, axes, steps):
         size = array.shape[axis_in(axis, array.ndim)]
         if step < 0:
-            first = min(max(start + size if start < 0 else start, -1), size - 1)
+            first = min(max(start + size if start < 0 else start, 0), size - 1)
             last = min(max(end + size if end < 0 else end, -1), size)
             kept = list(range(first, last, step))
         else:

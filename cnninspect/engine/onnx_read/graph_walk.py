@@ -6,13 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto
+from onnx import (
+    AttributeProto,
+    FunctionProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    SparseTensorProto,
+)
 
 from cnninspect.costs import cost_of
 from cnninspect.engine.onnx_read import node_layers
 from cnninspect.engine.onnx_read.errors import Malformed, NodeFails, TooMuch
 from cnninspect.engine.onnx_read.inference import Inference, Outcome
 from cnninspect.engine.onnx_read.operator_shapes.known_node import attribute_value
+from cnninspect.engine.onnx_read.operator_shapes.microsoft import BLOCKED, channels_in_truth
 from cnninspect.engine.onnx_read.reading import STANDARD
 from cnninspect.engine.onnx_read.scope import Frame
 from cnninspect.engine.onnx_read.stated_shapes import StatedShapes
@@ -91,6 +99,8 @@ class Walk:
         """Each graph with its stored tensors: that of a loop is walked many times.  By `id`, which
         means the graph as long as it is kept here."""
         self._layers_ahead: dict[int, tuple[GraphProto, Mapping[str, str]]] = {}
+        self._channels: dict[str, int] = {}
+        """How many channels blocked convolutions give in truth, by the name of their result."""
         self.wasted = 0
         """Nodes that were followed in loops that turned out to run too often."""
         self._left = MOST_STEPS
@@ -159,6 +169,7 @@ class Walk:
     def _ahead_in(self, graph: GraphProto) -> Mapping[str, str]:
         if id(graph) not in self._layers_ahead:
             found = node_layers.layers_ahead(graph)
+            self._channels.update(channels_in_truth(graph))
             self._layers_ahead[id(graph)] = (graph, found)
         return self._layers_ahead[id(graph)][1]
 
@@ -207,6 +218,8 @@ class Walk:
         self, node: NodeProto, inputs: Sequence[Value | None], frame: Frame, *, layer: str
     ) -> list[Value]:
         """Write down a call; returns what it gives."""
+        if node.domain == BLOCKED and node.op_type == "Conv" and node.output[0] in self._channels:
+            node = _with(node, "channels", self._channels[node.output[0]])
         outcome = self.inference.outcome(node, inputs, frame.opsets)
         self.notes.update(dict.fromkeys(outcome.notes))
         if outcome.is_foreign:
@@ -294,6 +307,14 @@ class Walk:
 def graphs_of(node: NodeProto) -> dict[str, GraphProto]:
     """The graphs that a node holds, by the names of its attributes."""
     return {a.name: a.g for a in node.attribute if a.HasField("g")}
+
+
+def _with(node: NodeProto, name: str, number: int) -> NodeProto:
+    """The node with a further attribute."""
+    found = NodeProto()
+    found.CopyFrom(node)
+    found.attribute.add(name=name, i=number, type=AttributeProto.INT)
+    return found
 
 
 def _of_sparse(sparse: SparseTensorProto) -> Value:

@@ -15,12 +15,14 @@ from cnninspect.engine.onnx_read.graph_walk import Walk
 from cnninspect.engine.onnx_read.layers import layers_of
 from cnninspect.engine.onnx_read.node_layers import names_are_paths, place_of
 from cnninspect.engine.onnx_read.ownership import kind_of
+from cnninspect.engine.onnx_read.protobuf import FLOATS
 from cnninspect.engine.onnx_read.reading import STANDARD, read
 from cnninspect.engine.onnx_read.scope import Frame
 from cnninspect.engine.onnx_read.values import Value
 from cnninspect.errors import BadOption, FileUnreadable, RunFailed, ShapeMismatch
+from cnninspect.records.layers import Layer
 from cnninspect.records.models import GraphFile
-from cnninspect.records.tensors import NamedTensor
+from cnninspect.records.tensors import NamedTensor, TensorSpec
 from cnninspect.records.traces import HowTraced, Trace
 
 
@@ -76,13 +78,15 @@ def _traced(file: GraphFile, model: ModelProto, asked: Sequence[Any], *, batch: 
         raise
     named = list(zip([output.name for output in graph.output], outputs))
     leaving = [value.origin for value in outputs if value.origin is not None]
+    layers = layers_of(walk, graph, leaving)
+    notes = (*file.notes, *_notes(model, walk, sizes, named), *_stored_as(layers))
     return Trace(
         model=file.info,
         inputs=_known(zip([formal.name for formal in formals], values)),
         outputs=_known(named),
-        layers=layers_of(walk, graph, leaving),
+        layers=layers,
         calls=tuple(step.call for step in walk.steps),
-        how=HowTraced("file", "graph", (*file.notes, *_notes(model, walk, sizes, named))),
+        how=HowTraced("file", "graph", notes),
         origins=tuple(leaving),
     )
 
@@ -134,6 +138,22 @@ def _notes(
     if model.training_info:
         notes.append("its graphs for training are left aside")
     return notes
+
+
+def _stored_as(layers: Sequence[Layer]) -> list[str]:
+    """How many weights there are of each type, where some are quantised."""
+    found: dict[str, list[TensorSpec]] = {}
+    for layer in layers:
+        for parameter in layer.parameters:
+            if parameter.shared_with is None:
+                found.setdefault(parameter.spec.dtype, []).append(parameter.spec)
+    if set(found) <= FLOATS:
+        return []
+    several = ", ".join(
+        f"{sum(s.numel for s in specs):,} of {dtype} in {sum(s.nbytes for s in specs):,} bytes"
+        for dtype, specs in found.items()
+    )
+    return [f"weights are stored as {several}"]
 
 
 def _few(names: Sequence[str], shown: int = 3) -> str:

@@ -113,6 +113,9 @@ class WeightUses:
                     self.by_name[name].reached[op, position, is_float] = None
         if node.op_type in PACKED:
             self._unpack(node, inputs)
+        channels = next((a.i for a in node.attribute if a.name == "channels"), 0)
+        if node.op_type == "Conv" and channels:
+            self._cut(inputs[1:3], channels)
         if node.domain == "ai.onnx.ml" and node.op_type in COEFFICIENTS:
             taken += self._coefficients(node, layer)
         return tuple(taken)
@@ -154,6 +157,14 @@ class WeightUses:
         value = inputs[position] if position < len(inputs) else None
         if value is not None and value.weight and logical is not None:
             self.by_name[value.weight].spec = logical
+
+    def _cut(self, inputs: Sequence[Value | None], channels: int) -> None:
+        """Leave out of a weight and a bias what only fills up a block."""
+        for value in inputs:
+            if value is not None and value.weight:
+                weight = self.by_name[value.weight]
+                shape = (channels, *weight.spec.shape[1:])
+                weight.spec = TensorSpec(shape, weight.spec.dtype)
 
     def _coefficients(self, node: NodeProto, layer: str) -> list[str]:
         """Note the attributes of a node that hold what was learned; returns their full names."""

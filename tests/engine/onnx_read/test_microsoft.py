@@ -177,3 +177,27 @@ def test_channels_in_blocks(follow):
     trace = follow(made)
     assert trace.outputs[0].spec.shape == (1, 16, 3, 3)
     assert summarize_trace(trace, "macs").totals.macs == 36 * 16 * 16 * 9
+
+
+def test_channels_that_only_fill_up_a_block_are_left_out(follow):
+    blocked = f"{MS}.nchwc"
+    nodes = [
+        node("Conv", "x w b", "a", domain=blocked), node("Conv", "x v", "c", domain=blocked),
+        node("Add", "a c", "d"),
+        node("MaxPool", "d", "e", kernel_shape=[2, 2], domain=blocked),
+        node("ReorderOutput", "e", "y", channels=6, domain=blocked),
+    ]  # fmt: skip
+    stored = [weight("w", 16, 3, 5, 5), weight("b", 16), weight("v", 16, 3, 5, 5)]
+    made = model(nodes, [value("x", 1, 3, 8, 8)], [unshaped("y")], stored, domains=(blocked,))
+    trace = follow(made)
+    totals = summarize_trace(trace, "macs").totals
+    assert trace.outputs[0].spec.shape == (1, 6, 3, 3)
+    assert totals.macs == 2 * 16 * 6 * 75
+    assert totals.parameters == 2 * 6 * 75 + 6
+
+
+def test_the_types_of_quantised_weights_are_a_note(follow):
+    nodes = [node("DequantizeLinear", "w s", "d"), node("MatMul", "x d", "y")]
+    made = model(nodes, [value("x", 3, 8)], [unshaped("y")],
+                 [weight("w", 8, 5, dtype=I8), weight("s")])  # fmt: skip
+    assert follow(made).how.notes == ("weights are stored as 40 of int8 in 40 bytes",)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from onnx import GraphProto
+
 from cnninspect.engine.onnx_read.errors import Malformed
 from cnninspect.engine.onnx_read.operator_shapes import (
     indexing,
@@ -298,13 +300,62 @@ def distance(node: KnownNode) -> list[Value]:
     return [tensor(node.element(0), (node.dims(0)[0], node.dims(1)[0]))]
 
 
+BLOCKED = "com.microsoft.nchwc"
+KEEPING = frozenset(
+    ("MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", "Upsample", "Add", "Sum",
+     "Mul", "Relu", "Sigmoid", "Tanh", "LeakyRelu", "Clip", "HardSigmoid")
+)  # fmt: skip
+"""What gives as many channels as it takes."""
+
+
+def channels_in_truth(graph: GraphProto) -> dict[str, int]:
+    """How many channels the results of blocked convolutions have, where a later node tells.
+
+    ONNX Runtime fills channels up to whole blocks with zeros, and cuts them off in `ReorderOutput`.
+    """
+    if not any(node.domain == BLOCKED for node in graph.node):
+        return {}
+    rows = {tensor.name: tensor.dims[0] for tensor in graph.initializer if tensor.dims}
+    like: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        while name in like:
+            name = like[name]
+        return name
+
+    told: dict[str, int] = {}
+    for node in graph.node:
+        numbers = {a.name: a.i for a in node.attribute}
+        alike = [*node.output[:1]]
+        if node.op_type in KEEPING:
+            alike += node.input if node.op_type in ("Add", "Sum", "Mul") else node.input[:1]
+        elif node.op_type == "Conv" and node.domain == BLOCKED and len(node.input) > 1:
+            is_by_channel = numbers.get("group", 1) == rows.get(node.input[1]) != 1
+            alike += [*node.input[3:4], *(node.input[:1] if is_by_channel else ())]
+        elif node.op_type == "ReorderOutput" and node.input:
+            told[node.input[0]] = numbers.get("channels", 0)
+        roots = dict.fromkeys(find(name) for name in alike if name)
+        first, *others = roots or ("",)
+        like.update(dict.fromkeys(others, first))
+    known = {find(name): count for name, count in told.items()}
+    return {
+        node.output[0]: known[find(node.output[0])]
+        for node in graph.node
+        if node.domain == BLOCKED and node.op_type == "Conv" and find(node.output[0]) in known
+    }
+
+
 def blocked_convolution(node: KnownNode) -> list[Value]:
-    """A convolution of blocks of channels; what the network itself takes has none yet."""
+    """A convolution of blocks of channels; what the network itself takes has none yet.
+
+    Its attribute `channels` says how many there are in truth, where that is known.
+    """
     x, weight = node.dims(0), node.dims(1)
     if len(x) != 4 or len(weight) != 4:
         raise Malformed("it takes pictures")
     window = node.wholes("kernel_shape") or weight[2:]
-    return [tensor(node.element(0), (x[0], weight[0], *positions(node, x[2:], window)))]
+    channels = node.whole("channels", 0) or weight[0]
+    return [tensor(node.element(0), (x[0], channels, *positions(node, x[2:], window)))]
 
 
 def into_blocks(node: KnownNode) -> list[Value]:

@@ -166,8 +166,8 @@ def slice_(node: KnownNode) -> list[Value]:
 
 
 def _backwards(start: int, end: int, *, step: int, size: int) -> range:
-    """ONNX clamps the end of a backward slice at -1 only where it lies before the first element."""
-    start = min(max(start + size if start < 0 else start, -1), size - 1)
+    """Backwards, a start is clamped to the elements that there are, and an end to those or -1."""
+    start = min(max(start + size if start < 0 else start, 0), size - 1)
     end = min(max(end + size if end < 0 else end, -1), size)
     return range(start, end, step)
 

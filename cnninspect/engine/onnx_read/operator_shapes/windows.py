@@ -59,12 +59,12 @@ def _transposed_positions(node: KnownNode, spatial: Dims, window: Dims) -> Dims:
     for i, (size, kernel) in enumerate(zip(spatial, window)):
         if size is None or kernel is None:
             sizes.append(None)
-        elif automatic in ("SAME_UPPER", "SAME_LOWER"):
-            sizes.append(size * strides[i])
         else:
-            around = 0 if automatic == "VALID" else pads[i] + pads[i + axes]
+            around = 0 if automatic != "NOTSET" else pads[i] + pads[i + axes]
             spanned = dilations[i] * (kernel - 1) + 1
-            sizes.append((size - 1) * strides[i] + added[i] + spanned - around)
+            natural = (size - 1) * strides[i] + added[i] + spanned - around
+            is_same = automatic in ("SAME_UPPER", "SAME_LOWER")
+            sizes.append(min(natural, size * strides[i]) if is_same else natural)
     return tuple(sizes)
 
 
