@@ -11,6 +11,7 @@ Importing this package imports nothing else; each name is loaded when it is firs
 from __future__ import annotations
 
 from importlib import import_module
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from cnninspect.version import __version__
@@ -95,6 +96,11 @@ def __getattr__(name: str) -> Any:
     module, _, attribute = _PLACES[name].partition(":")
     value = getattr(import_module(module), attribute)
     _let_reports_show_themselves()
+    if isinstance(value, FunctionType):
+        from cnninspect.python_words import speaking_python
+
+        value = speaking_python(value)
+    globals()[name] = value
     return value
 
 

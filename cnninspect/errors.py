@@ -2,6 +2,9 @@
 
     CnnInspectError                 .hint: what to type next; .exit_code: what the command returns
     ├── UsageError                  2: what the person typed
+    │   ├── NotAModel               what was handed in is no model
+    │   ├── AlreadyTraced           a trace, and what would have changed its run
+    │   ├── UnknownArgument         a function has no such argument
     │   ├── UnknownModel            no source has that name
     │   ├── UnknownSetting          the family has no such setting
     │   ├── BadSetting              the setting's value is of no use
@@ -66,7 +69,13 @@ LONG = 200
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`did you mean a, b or c?` with the nearest of `known`, or `""` where none is near."""
-    nearest = get_close_matches(name, list(known), n=3, cutoff=0.6)
+    by_name: dict[str, list[str]] = {}
+    for choice in known:
+        by_name.setdefault(choice.lower(), []).append(choice)
+    found = get_close_matches(name.lower(), list(by_name), n=3, cutoff=0.6)
+    if name.lower() in by_name:  # the same in another case
+        found = [name.lower()]
+    nearest = [choice for key in found for choice in by_name[key]][:3]
     if not nearest:
         return ""
     *first, last = nearest
@@ -130,6 +139,54 @@ class AnswerIsNo(CnnInspectError):
     """The work was done and the answer is no."""
 
     exit_code = 3
+
+
+class NotAModel(UsageError):
+    """What was handed in is no model.  `value` is what was handed in."""
+
+    def __init__(self, value: object) -> None:
+        kind = type(value).__name__
+        what, hint = f"something of the type {kind}", "hand in the module itself"
+        if isinstance(value, type):
+            what, hint = f"the class {value.__name__}", f"make an instance: {value.__name__}(…)"
+        elif value is None:
+            what, hint = "None", "a function that ends without return gives None"
+        elif isinstance(value, dict):
+            what = f"a dictionary ({kind})"
+            hint = "weights are no network: load them into the one that they belong to"
+        elif isinstance(value, (list, tuple)):
+            what = f"a {kind} of {len(value)}"
+            hint = (
+                "cnninspect.compare takes several models; torch.nn.Sequential makes one of layers"
+            )
+        elif callable(value) and not hasattr(value, "__dict__"):
+            hint = "call it, and hand in the module that it returns"
+        elif hasattr(value, "__code__"):
+            what = f"the function {getattr(value, '__name__', kind)}"
+            hint = "call it, and hand in the module that it returns"
+        super().__init__(
+            "a model is a reference such as 'resnet34', a torch.nn.Module, or a trace; "
+            f"this is {what}",
+            hint,
+        )
+
+
+class UnknownArgument(UsageError, TypeError):
+    """A function has no argument of that name."""
+
+    def __init__(self, function: str, name: str, known: Iterable[str]) -> None:
+        hint = nearest_or_all(name, known, f"{function} takes") if known else ""
+        super().__init__(f"{function} has no argument {name!r}", hint)
+
+
+class AlreadyTraced(UsageError):
+    """A trace was handed in, together with what would have changed the run that made it."""
+
+    def __init__(self, model: str, names: Sequence[str]) -> None:
+        super().__init__(
+            f"{model} is traced already: {' and '.join(names)} would change nothing",
+            "hand in the network, or trace it again with them",
+        )
 
 
 class UnknownModel(UsageError):

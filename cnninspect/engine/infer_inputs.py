@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +34,8 @@ class Signature:
         """Those that have no default, the ones by keyword only included."""
         self.keywords: frozenset[str] = frozenset()
         """Arguments that may be given by keyword."""
+        self.kinds: dict[str, str] = {}
+        """The annotations of arguments as text, where there are any: `int`, `Tensor`."""
         self.takes_more = True
         """Whether further positional arguments are taken."""
         self.takes_any_keyword = True
@@ -57,6 +59,9 @@ class Signature:
         named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
         self.required = tuple(p.name for p in named if p.default is p.empty)
         self.keywords = frozenset(p.name for p in named if p.kind is not p.POSITIONAL_ONLY)
+        self.kinds = {
+            p.name: _kind_text(p.annotation) for p in named if p.annotation is not p.empty
+        }
 
     def _read_schema(self, arguments: Iterable[Any]) -> None:
         """The same from the schema of a TorchScript method."""
@@ -65,10 +70,21 @@ class Signature:
         self.names = tuple(a.name for a in arguments)
         self.required = tuple(a.name for a in arguments if not a.has_default_value())
         self.keywords = frozenset(self.names)
+        self.kinds = {a.name: str(a.type) for a in arguments}
 
 
-def worked_out(model: nn.Module, required: Iterable[str]) -> tuple[InputRequest, ...]:
+def _kind_text(annotation: Any) -> str:
+    """An annotation as text: the name of a class, what is written of others."""
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).strip("'\"")
+
+
+def worked_out(
+    model: nn.Module, required: Iterable[str], shapes: Mapping[str, tuple[int, ...]] | None = None
+) -> tuple[InputRequest, ...]:
     """A batch of one for each required argument of `forward`; empty where nothing tells.
+
+    `shapes` are those that were given, by name: pictures go to a convolution of their channels,
+    whatever is registered before it.
 
     Arguments after the first one need a name that says what they are for, or the same name up to
     a number (`image1`, `image2`).
@@ -77,7 +93,9 @@ def worked_out(model: nn.Module, required: Iterable[str]) -> tuple[InputRequest,
     whole = taken_by_whole(model)
     if whole:
         return whole
-    first = _for_name(model, required[0] if required else "")
+    shapes = shapes or {}
+    name = required[0] if required else ""
+    first = _for_shape(model, shapes.get(name, ())) or _for_name(model, name)
     if first is None:
         return ()
     found = [replace(first, name=required[0] if required else None)]
@@ -157,6 +175,16 @@ def _for_name(model: nn.Module, name: str) -> InputRequest | None:
         (request for kind, request in found if kind in wanted),
         found[0][1] if found else None,
     )
+
+
+def _for_shape(model: nn.Module, shape: tuple[int, ...]) -> InputRequest | None:
+    """What the first convolution takes that a shape fits in its channels and rank."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.conv._ConvNd):
+            rank = len(module.kernel_size)
+            if len(shape) in (rank + 1, rank + 2) and shape[-rank - 1] == module.in_channels:
+                return taken_by(module)
+    return None
 
 
 def taken_by(module: nn.Module) -> InputRequest | None:

@@ -395,7 +395,10 @@ def addmm(bias: Tensor, left: Tensor, right: Tensor, **scales: Any) -> tuple[Lay
     """`aten.addmm` of a bias per column, `(M, K)` and `(K, N)`."""
     if scales or left.dim() != 2 or right.dim() != 2 or left.shape[1] != right.shape[0]:
         return None
-    if bias.dtype != left.dtype or left.dtype != right.dtype:
+    if left.dtype != right.dtype:  # which PyTorch checks on every device but meta
+        kinds = f"{left.dtype} and {right.dtype}"
+        raise RuntimeError(f"mat1 and mat2 must have the same dtype, but got {kinds}")
+    if bias.dtype != left.dtype:
         return None
     shape = (left.shape[0], right.shape[1])
     if bias.dim() != 1 or bias.shape[0] != shape[1] or math.prod(shape) == 0:

@@ -29,7 +29,7 @@ from cnninspect.engine.real_mode import Computation
 from cnninspect.engine.recording import Recorder, tensors_in
 from cnninspect.engine.scripted import by_weights
 from cnninspect.engine.weights import check_weights, load_weights
-from cnninspect.errors import CnnInspectError, ShapeMismatch, first_line
+from cnninspect.errors import CnnInspectError, RunFailed, ShapeMismatch, first_line
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.tensors import NamedTensor
 from cnninspect.records.traces import HowTraced, Trace
@@ -84,6 +84,8 @@ def _traced(
     failed: tuple[Run, Exception] | None = None
     for given in attempts:
         if failed is not None:
+            if not given.may_mend(failed[1]):
+                continue
             borrowed.renew(mode)
         run = Run(loaded, borrowed.structure, given, mode=mode, ledger=ledger)
         notes = (*loaded.notes, *built.notes, *given.notes)
@@ -92,9 +94,10 @@ def _traced(
         except CnnInspectError:
             raise
         except Exception as problem:  # what forward raises; a real run may do without
-            failed = failed or (run, problem)
             if isinstance(problem, ValueNeeded):
-                break  # other sizes would not help
+                failed = (run, problem)  # it got as far as can be without values
+                break
+            failed = failed or (run, problem)
     assert failed is not None
     run, reason = failed[0], reason_for_real_run(*failed)
     notes = (*loaded.notes, *built.notes, *run.given.notes, reason)
@@ -103,7 +106,11 @@ def _traced(
     else:
         borrowed = _built_really(ledger, built, loaded, notes=notes, weights=weights)
         borrowed.set_mode(mode)
-    return _trace_really(loaded, borrowed, run.given, mode=mode, notes=notes)
+    try:
+        return _trace_really(loaded, borrowed, run.given, mode=mode, notes=notes)
+    except RunFailed as problem:
+        run.given.name_guesses(problem)
+        raise
 
 
 def _fit(structure: Structure, path: str | os.PathLike[str]) -> str:

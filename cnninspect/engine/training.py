@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+<<<<<<< HEAD
 from dataclasses import dataclass, replace
+=======
+from dataclasses import dataclass
+from itertools import islice
+>>>>>>> 2cbbf81 (Take values, files and configuration objects; read all shapes by one rule; say what a model may be)
 from typing import Any
 
 import torch
@@ -16,11 +21,13 @@ from cnninspect.engine.bind_inputs import Given, converted, given_for
 from cnninspect.engine.borrowing import Borrowed
 from cnninspect.engine.building import build, build_really
 from cnninspect.engine.diagnosis import explain_failure
+from cnninspect.engine.fake_mode import ValueNeeded
 from cnninspect.engine.fake_tensors import abstract_twin
 from cnninspect.engine.fusion import Fusion, whole_modules
 from cnninspect.engine.kinds import UNINITIALISED
 from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.liveness import Liveness, WatchedAbstraction, WatchedComputation
+from cnninspect.engine.module_tree import Structure
 from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
 from cnninspect.engine.recording import Recorder, storage_of, tensors_in
 from cnninspect.engine.recurrent_workspace import lstm_saved_bytes
@@ -96,25 +103,35 @@ def _traced(
     built = build(loaded)
     borrowed = Borrowed(ledger, built.structure.model, inputs, kwargs, loaded.keywords)
 
-    def step_of(borrowed: Borrowed) -> Step:
+    def attempts(borrowed: Borrowed) -> Iterator[Given]:
+        _freeze(borrowed.structure, wanted.frozen)
         structure = borrowed.structure
-        for tensor in structure.tensors:
-            if structure.tensor_names[id(tensor)] in wanted.frozen:
-                tensor.requires_grad_(False)
-        given = next(iter(given_for(structure, loaded, inputs, kwargs=kwargs, batch=wanted.batch)))
-        return Step(loaded, borrowed, given, mode=wanted.mode, amp=wanted.amp)
+        return given_for(structure, loaded, inputs, kwargs=kwargs, batch=wanted.batch)
 
     borrowed.set_mode(wanted.mode)
     borrowed.substitute(fake_like(wanted.dtype))
-    step = step_of(borrowed)
-    notes = (*loaded.notes, *built.notes, *step.run.given.notes)
-    try:
-        how = HowTraced(built.rung, "abstract", notes)
-        return step.trace(how, differentiable=wanted.is_differentiable, computes=False)
-    except CnnInspectError:
-        raise
-    except Exception as problem:  # what forward raises; a real run may do without
-        reason = reason_for_real_run(step.run, problem)
+    failed: tuple[int, Step, Exception] | None = None
+    for number, given in enumerate(attempts(borrowed)):
+        if failed is not None:
+            if not given.may_mend(failed[2]):
+                continue
+            borrowed.renew(wanted.mode)
+            borrowed.substitute(fake_like(wanted.dtype))
+            _freeze(borrowed.structure, wanted.frozen)
+        step = Step(loaded, borrowed, given, mode=wanted.mode, amp=wanted.amp)
+        how = HowTraced(built.rung, "abstract", (*loaded.notes, *built.notes, *given.notes))
+        try:
+            return step.trace(how, differentiable=wanted.is_differentiable, computes=False)
+        except CnnInspectError:
+            raise
+        except Exception as problem:  # what forward raises; a real run may do without
+            if failed is None or isinstance(problem, ValueNeeded):
+                failed = (number, step, problem)
+            if isinstance(problem, ValueNeeded):
+                break
+    assert failed is not None
+    number, step, cause = failed
+    reason = reason_for_real_run(step.run, cause)
     if loaded.live:
         borrowed.renew(wanted.mode)
     else:
@@ -122,15 +139,24 @@ def _traced(
         borrowed = Borrowed(ledger, build_really(loaded))
         borrowed.set_mode(wanted.mode)
     borrowed.substitute(RealCopies(getattr(torch, wanted.dtype) if wanted.dtype else None))
-    step = step_of(borrowed)
+    given = next(islice(attempts(borrowed), number, None))
+    step = Step(loaded, borrowed, given, mode=wanted.mode, amp=wanted.amp)
     try:
-        how = HowTraced("real", "real", (*notes, f"{reason}; batch {wanted.batch}"))
+        notes = (*loaded.notes, *built.notes, *given.notes, f"{reason}; batch {wanted.batch}")
+        how = HowTraced("real", "real", notes)
         return step.trace(how, differentiable=wanted.is_differentiable, computes=True)
     except CnnInspectError:
         raise
     except Exception as problem:
         run = step.run
         raise explain_failure(problem, run.model, run.watch, run.trace_so_far) from problem
+
+
+def _freeze(structure: Structure, frozen: Collection[str]) -> None:
+    """Let the parameters of these names have no gradient."""
+    for tensor in structure.tensors:
+        if structure.tensor_names[id(tensor)] in frozen:
+            tensor.requires_grad_(False)
 
 
 class Step:

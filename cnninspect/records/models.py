@@ -6,7 +6,7 @@ import base64
 import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +125,13 @@ class InputRequest:
     or scaled; else the two contradict each other."""
 
 
+def growing(arguments: Sequence[Any] | None) -> Sequence[Any] | None:
+    """The same arguments where a batch is fitted or scaled: it multiplies that of each shape."""
+    return arguments and tuple(
+        replace(item, grows=True) if isinstance(item, InputRequest) else item for item in arguments
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
     """A model that can be built: what a source makes of a reference."""
@@ -135,6 +142,8 @@ class LoadedModel:
     """Returns the `torch.nn.Module`; the engine decides where and how it is called."""
     inputs: tuple[InputRequest, ...] = ()
     """The source's own default inputs, in the order of `forward`; empty: to be worked out."""
+    other_inputs: tuple[tuple[InputRequest, ...], ...] = ()
+    """Other defaults, which are tried in this order where the first do not fit."""
     keywords: Mapping[str, Any] = field(default_factory=dict)
     """Further keyword arguments of `forward` that are not tensors."""
     example: tuple[tuple[Any, ...], Mapping[str, Any]] | None = None

@@ -7,6 +7,7 @@ repository brings along (`auto_map`) is never run.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
@@ -27,8 +28,8 @@ from cnninspect.files import exists, is_folder, opened
 from cnninspect.records.models import LoadedModel, ModelInfo, Reference
 from cnninspect.sources.construction import construct, other_peoples_code
 from cnninspect.sources.hf_inputs import TOKENS, default_inputs
-from cnninspect.sources.keywords import literal
 from cnninspect.sources.libraries import library
+from cnninspect.sources.literals import literal
 from cnninspect.sources.torchvision_operators import import_torchvision
 
 FILE = "config.json"
@@ -37,6 +38,16 @@ LENGTH = "length"
 HINT = "another version of transformers may have it"
 MOST_BYTES = 32 * 2**20
 """Configurations are small; a larger file is something else."""
+MOST_LAYERS = 10_000
+"""Layers that one key of a configuration may ask for; the deepest networks have some 1,000."""
+COUNTS = re.compile(
+    r"(^|_)(layers?|depths?|blocks?|stages?|stacks?|hidden_layers|repeats?|levels?)$|^n_layers?$"
+)
+"""Keys that say how many parts of the network there are."""
+ENDLESS = f"at most {MOST_LAYERS:,} are built"
+SPECIAL = "__float__"
+CHOOSING = ("architectures", "model_type")
+"""Keys that choose the class, and so are set before it is looked for."""
 
 
 def load(reference: Reference) -> LoadedModel:
@@ -51,24 +62,37 @@ def load(reference: Reference) -> LoadedModel:
     """
     path = _path(reference)
     content = read_configuration(path)
+    typed = dict(reference.settings)
+    content |= {key: _words(typed.pop(key)) for key in CHOOSING if key in typed}
+    model_type = content.get("model_type")
+    if not isinstance(model_type, (str, type(None))):
+        kind = type(model_type).__name__
+        raise FileUnreadable(path, f'"model_type" is a {kind}, not text', 'as in "bert"')
+    check_counts(path, content)
     transformers = library("transformers", f"the reference {reference.text}")
     if find_spec("torchvision") is not None:  # its models import it, and may trip over it
         import_torchvision()
     with other_peoples_code(reference.text):
         kind = _architecture(reference, transformers, content)
         config = _configuration(transformers, kind, content, path)
-    typed = dict(reference.settings)
     tokens = typed.pop(LENGTH, str(TOKENS)) if not hasattr(config, LENGTH) else str(TOKENS)
     if not tokens.isdigit() or int(tokens) < 1:
         raise BadSetting(reference.name, LENGTH, tokens, "a whole number of tokens")
     _override(reference.name, config, typed.items())
     _without_weights(config)
+    notes = (*_notes(content, kind), *_made_runnable(config))
     make = partial(getattr(kind, "_from_config", kind), config)
+    try:
+        first, *others = default_inputs(kind, config, int(tokens)) or ((),)
+    except Exception as problem:  # keys of a kind that no code expects
+        first, others = (), []
+        notes = (*notes, f"its default input could not be worked out: {first_line(problem)}")
     return LoadedModel(
         ModelInfo(reference.text, "hf", reference.text),
         lambda: construct(reference.text, make),
-        inputs=default_inputs(kind, config, int(tokens)),
-        notes=_notes(content, kind),
+        inputs=first,
+        other_inputs=tuple(others),
+        notes=notes,
     )
 
 
@@ -92,7 +116,7 @@ def read_configuration(path: Path) -> dict[str, Any]:
             raise FileUnreadable(path, "it is too large for a configuration")
         text = stream.read(size)
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_hook=_special_float)
     except json.JSONDecodeError as problem:
         raise FileUnreadable(
             path, f"it is not JSON: {problem.msg} in line {problem.lineno}"
@@ -102,6 +126,38 @@ def read_configuration(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise FileUnreadable(path, f"it holds a {type(content).__name__}, not an object")
     return content
+
+
+def _special_float(data: dict[str, Any]) -> Any:
+    """The float in `{"__float__": "Infinity"}`, as transformers writes what JSON lacks."""
+    word = data.get(SPECIAL) if data.keys() == {SPECIAL} else None
+    return float(word) if word in ("Infinity", "-Infinity", "NaN") else data
+
+
+def check_counts(path: object, content: Any, key: str = "", *, most: int = MOST_LAYERS) -> None:
+    """See that a configuration does not ask for more layers than any network has.
+
+    Raises:
+        FileUnreadable: it does; building them would go on without end.
+    """
+    if isinstance(content, dict):
+        for name, value in content.items():
+            check_counts(path, value, str(name), most=most)
+    elif isinstance(content, list):
+        numbers = [item for item in content if type(item) is int]
+        is_count = COUNTS.search(key)
+        if is_count and numbers and sum(numbers) > most:
+            raise FileUnreadable(path, f"{key} asks for {sum(numbers):,} layers", ENDLESS)
+        for item in content:
+            check_counts(path, item, key, most=most)
+    elif type(content) is int and COUNTS.search(key) and content > most:
+        raise FileUnreadable(path, f"{key} asks for {content:,} of them", ENDLESS)
+
+
+def _words(text: str) -> Any:
+    """The names in `BertModel` and `[BertModel]`."""
+    value = literal(text)
+    return value if isinstance(value, list) else text
 
 
 def _path(reference: Reference) -> Path:
@@ -190,11 +246,33 @@ def _override(model: str, config: Any, typed: Iterable[tuple[str, str]]) -> None
             expected = "true or false" if isinstance(old, bool) else "a whole number"
             raise BadSetting(model, key, text, expected)
         try:
+            check_counts(model, value, name)
+        except FileUnreadable as problem:
+            raise BadSetting(model, key, text, f"no more than {MOST_LAYERS:,}") from problem
+        try:
             setattr(holder, name, list(value) if isinstance(old, list) else value)
         except Exception as problem:  # configurations check what is set
             raise BadSetting(
                 model, key, text, f"something else: {first_line(problem)}"
             ) from problem
+
+
+def _made_runnable(config: Any) -> tuple[str, ...]:
+    """Set what the configuration leaves to whoever runs the model; says what was set."""
+    notes = []
+    languages = getattr(config, "languages", None)
+    if languages and getattr(config, "default_language", "") is None:
+        config.default_language = languages[0]
+        notes.append(f"run in the language {languages[0]}, the first one that it has")
+    part: Any
+    for part in (config, getattr(config, "text_config", None)):
+        kinds = getattr(part, "layers_block_type", None) or getattr(part, "layer_types", None) or ()
+        has_attention = any("attention" in kind and "linear" not in kind for kind in kinds)
+        is_hybrid = hasattr(part, "num_attention_heads")  # others have a cache of their own kind
+        if kinds and is_hybrid and not has_attention and getattr(part, "use_cache", False):
+            part.use_cache = False
+            notes.append("run without a cache of keys and values, since no layer has attention")
+    return tuple(notes)
 
 
 def _without_weights(config: Any) -> None:

@@ -1,43 +1,22 @@
-"""Settings of a reference as keyword arguments of whatever makes the model."""
+"""Settings of a reference as arguments of whatever makes the model."""
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, get_type_hints
 
-from cnninspect.errors import BadSetting, UnknownSetting
+from cnninspect.errors import UnknownSetting
+from cnninspect.sources.literals import literal
+from cnninspect.sources.setting_values import Place, nested, value_of
 
-WORDS = {"true": True, "false": False, "none": None}
-EXPECTED = {
-    "bool": "true or false",
-    "int": "a whole number",
-    "float": "a number",
-}
-"""What a value must be, by the annotation of its argument."""
+__all__ = ["arguments_of", "described", "keyword_arguments", "literal", "refused_setting"]
 
-_SIZES = re.compile(r"\d+(x\d+)+")
 _REFUSED = re.compile(
     r"(?:(?P<owner>[\w.]+)\.)?(?P<name>\w+)\(\) got an unexpected keyword argument '(?P<key>\w+)'"
 )
-
-
-def literal(text: str) -> Any:
-    """The value that a person means: a Python literal, `true`, `3x4x6` as a tuple, else the text.
-
-    >>> literal("0.5"), literal("false"), literal("3x4x6x3"), literal("(1, 2)"), literal("silu")
-    (0.5, False, (3, 4, 6, 3), (1, 2), 'silu')
-    """
-    if text.lower() in WORDS:
-        return WORDS[text.lower()]
-    if _SIZES.fullmatch(text):
-        return tuple(int(size) for size in text.split("x"))
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return text
 
 
 def keyword_arguments(
@@ -47,37 +26,63 @@ def keyword_arguments(
     *,
     without: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """The settings that were typed as keyword arguments of `made_by`.
+    """The settings that were typed as arguments of `made_by`, by name.
 
     `without` names arguments that are not for a person to set.  Where `made_by` passes keywords on
-    (`**kwargs`), what it does not name itself is let through.
+    (`**kwargs`), what it does not name itself is let through.  `config.depth=3` sets the field of
+    an argument, `config=conf.yaml` all that the file says.
 
     Raises:
         UnknownSetting: it takes no such argument; lists those that it takes.
         BadSetting: the argument wants a value of another type.
+        FileMissing, FileUnreadable: there is no such configuration, or it is not one.
     """
-    known, is_open = arguments_of(made_by)
+    own, is_open = arguments_of(made_by)
+    known = {**(_inherited(made_by) if is_open else {}), **own}
     known = {name: p for name, p in known.items() if name not in set(without)}
-    values = {}
-    for key, text in typed:
+    hints, names = _hints(made_by), _names_of(made_by)
+    values: dict[str, Any] = {}
+    for key, texts in _by_argument(typed).items():
         if key not in known and (not is_open or key in set(without)):
             raise UnknownSetting(model, key, described(known))
-        values[key] = _value(model, key, text, known.get(key))
+        place = Place(model, key, known.get(key), hints.get(key), names)
+        parts = [(path, text) for path, text in texts if path]
+        whole = next((text for path, text in texts if not path), None)
+        values[key] = nested(place, whole, parts) if parts else value_of(place, whole or "")
     return values
 
 
+def _by_argument(typed: Sequence[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:
+    """What was typed of each argument, with the path in it that follows its name after a dot."""
+    texts: dict[str, list[tuple[str, str]]] = {}
+    for key, text in typed:
+        name, _, path = key.partition(".")
+        texts.setdefault(name, []).append((path, text))
+    return texts
+
+
 def arguments_of(made_by: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter], bool]:
-    """The arguments that a callable takes by keyword, and whether it takes any others as well."""
+    """The arguments that a callable takes, and whether it takes any other keywords as well."""
     try:
         parameters = inspect.signature(made_by).parameters
     except (TypeError, ValueError):  # it says nothing of itself, as compiled code may
         return {}, True
     named = {
-        name: p
-        for name, p in parameters.items()
-        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        name: p for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     }
     return named, any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def _inherited(made_by: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The arguments of the classes above, to which a class hands the keywords on."""
+    named: dict[str, inspect.Parameter] = {}
+    for above in made_by.__mro__[1:-1] if inspect.isclass(made_by) else ():
+        if "__init__" in vars(above):
+            found, is_open = arguments_of(above)
+            named = {**found, **named}
+            if not is_open:
+                break
+    return named
 
 
 def described(arguments: Mapping[str, inspect.Parameter]) -> list[str]:
@@ -101,33 +106,45 @@ def refused_setting(
     return UnknownSetting(model, found["key"], described(free))
 
 
-def _value(model: str, key: str, text: str, argument: inspect.Parameter | None) -> Any:
-    value = literal(text)
-    if argument is None:
-        return value
-    kind = _annotation(argument)
-    if value is None and argument.default is None:
-        return None
-    if kind == "str" or (isinstance(argument.default, str) and value is not None):
-        return text
-    fits = {
-        "bool": isinstance(value, bool),
-        "int": isinstance(value, int) and not isinstance(value, bool),
-        "float": isinstance(value, (int, float)) and not isinstance(value, bool),
-    }
-    if not fits.get(kind, True):
-        raise BadSetting(model, key, text, EXPECTED[kind])
-    return float(value) if kind == "float" else value
+def _hints(made_by: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations of its arguments, as types where they can be resolved."""
+    called: Any = getattr(made_by, "func", made_by)  # of a partial
+    found: dict[str, Any] = {}
+    for step in reversed(called.__mro__[:-1]) if inspect.isclass(called) else (called,):
+        function = vars(step).get("__init__") if inspect.isclass(step) else step
+        if function is None:
+            continue
+        try:
+            found |= get_type_hints(function, include_extras=False)
+        except Exception:  # names that only type checkers import, or what is no function
+            noted = getattr(function, "__annotations__", {})
+            names = getattr(function, "__globals__", {})
+            found |= {name: _resolved(kind, names) for name, kind in noted.items()}
+    config_class = getattr(called, "config_class", None)  # of transformers' models
+    if inspect.isclass(config_class):
+        found.setdefault("config", config_class)
+    return found
 
 
-def _annotation(argument: inspect.Parameter) -> str:
-    noted = argument.annotation
-    if noted is argument.empty:
-        return type(argument.default).__name__ if isinstance(argument.default, bool) else ""
-    options = [kind for kind in get_args(noted) if kind is not type(None)]
-    if len(options) == 1 and type(None) in get_args(noted):
-        noted = options[0]
-    return noted if isinstance(noted, str) else getattr(noted, "__name__", "")
+def _resolved(annotation: Any, names: Mapping[str, Any]) -> Any:
+    """A type for the text of an annotation, where its names are known."""
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, dict(names))  # the text is of the code that runs anyway
+    except Exception:  # a name that is not there
+        return annotation
+
+
+def _names_of(made_by: Callable[..., Any]) -> Mapping[str, Any]:
+    """The names that the code knows which makes the model."""
+    called: Any = getattr(made_by, "func", made_by)
+    called = getattr(called, "__func__", called)
+    own = getattr(inspect.unwrap(called) if callable(called) else called, "__globals__", None)
+    module = sys.modules.get(getattr(called, "__module__", None) or "")
+    if own is None and inspect.isclass(called):
+        own = getattr(vars(called).get("__init__"), "__globals__", None)
+    return own if own is not None else vars(module) if module is not None else {}
 
 
 def _described(argument: inspect.Parameter) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from importlib import import_module
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Union
 
-from cnninspect.errors import BadOption, NeedsModules, UnknownChoice
+from cnninspect.errors import AlreadyTraced, BadOption, NeedsModules, NotAModel, UnknownChoice
 from cnninspect.records.models import MODES, GraphFile, LoadedModel, ModelInfo, Reference
 from cnninspect.records.traces import Trace, TrainingTrace
 
@@ -18,15 +22,41 @@ if TYPE_CHECKING:
 
     from cnninspect.records.checkpoint import Checkpoint
 
-Model = Union[str, "nn.Module", LoadedModel, GraphFile, Trace]
+Model = Union[str, "PathLike[str]", "nn.Module", LoadedModel, GraphFile, Trace]
 """A reference, a live module, what a source made of a reference, or a trace made before."""
 
 
-def several(models: Union[Model, Sequence[Model]]) -> tuple[Model, ...]:
-    """One model or more as a tuple."""
+def several(models: Union[Model, Sequence[Model], Mapping[str, Model]]) -> tuple[Model, ...]:
+    """One model or more as a tuple; those of a dictionary are called by its keys."""
     if isinstance(models, (list, tuple)):
         return tuple(models)
+    if type(models) is dict and not any(_is_tensor(value) for value in models.values()):
+        return tuple(called(model, str(name)) for name, model in models.items())
     return (models,)  # type: ignore[return-value]
+
+
+def called(model: Model, name: str) -> Union[LoadedModel, GraphFile, Trace]:
+    """The same model under another name."""
+    if isinstance(model, Trace):
+        return replace(model, model=replace(model.model, reference=name, name=name))
+    loaded = load(model)
+    return replace(loaded, info=replace(loaded.info, reference=name, name=name))
+
+
+def is_model(value: Any) -> bool:
+    """Whether this may stand for a model: a reference, a file, a live module, or a trace."""
+    kinds = (str, os.PathLike, Trace, LoadedModel, GraphFile)
+    return isinstance(value, kinds) or _is_module(value)
+
+
+def _is_module(value: Any) -> bool:
+    torch = sys.modules.get("torch")  # where there is a module, it is imported
+    return torch is not None and isinstance(value, torch.nn.Module)
+
+
+def _is_tensor(value: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
 
 
 def with_head(model: Model, classes: int | None) -> Model:
@@ -47,15 +77,18 @@ def with_head(model: Model, classes: int | None) -> Model:
 
 def weights_table(model: Model) -> Checkpoint | None:
     """The tensors of the file of weights that a reference names; None: it is no such file."""
-    if not isinstance(model, str):
+    if not isinstance(model, (str, os.PathLike)):
         return None
     from cnninspect.sources.registry import reference_of
 
+    model = os.fspath(model)
     return weights_of(reference_of(model))
 
 
 def as_subject(model: Model) -> Union[str, LoadedModel, GraphFile, Trace]:
     """A reference or a trace as it is, all else as what it is loaded as."""
+    if isinstance(model, os.PathLike):
+        model = os.fspath(model)
     return model if isinstance(model, (str, Trace)) else load(model)
 
 
@@ -73,14 +106,23 @@ def network(model: Model, needed_for: str) -> LoadedModel:
     return loaded
 
 
-def load(model: Union[str, nn.Module, LoadedModel, GraphFile]) -> Union[LoadedModel, GraphFile]:
-    """What a reference names, or a live module as a model that must not change."""
+def load(
+    model: Union[str, PathLike[str], nn.Module, LoadedModel, GraphFile],
+) -> Union[LoadedModel, GraphFile]:
+    """What a reference names, or a live module as a model that must not change.
+
+    Raises:
+        NotAModel: it is neither.
+        CnnInspectError: the reference cannot be loaded, see `sources.registry.load`.
+    """
     if isinstance(model, (LoadedModel, GraphFile)):
         return model
-    if isinstance(model, str):
+    if isinstance(model, (str, os.PathLike)):
         from cnninspect.sources.registry import load as load_reference
 
-        return load_reference(model)
+        return load_reference(os.fspath(model))
+    if not _is_module(model):
+        raise NotAModel(model)
     name = type(model).__name__
     return LoadedModel(ModelInfo(name, "module", name), lambda: model, live=True)
 
@@ -88,32 +130,38 @@ def load(model: Union[str, nn.Module, LoadedModel, GraphFile]) -> Union[LoadedMo
 def as_arguments(inputs: Any) -> Sequence[Any] | None:
     """The positional arguments of `forward`, with each shape turned into a request for a tensor.
 
-    A list of shapes among them becomes a list of tensors, which have no batch of their own.
+    A shape is a tuple of whole numbers, however deep it lies in tuples, lists and dictionaries; a
+    list of whole numbers is one only where it stands for all of the inputs.  The tensors of a list
+    or tuple have no batch of their own.
     """
-    from cnninspect.records.models import InputRequest
-
     if inputs is None:
         return None
     if is_shape(inputs) or not isinstance(inputs, (list, tuple)):
-        inputs = (inputs,)
+        inputs = (tuple(inputs) if is_shape(inputs) else inputs,)
+    return tuple(_requested(value, batch_dim=0) for value in inputs)
 
-    def requested(value: Any, *, batch_dim: int | None = 0) -> Any:
-        if is_shape(value):
-            return InputRequest(tuple(value), batch_dim=batch_dim)
-        if isinstance(value, (list, tuple)) and value and all(is_shape(item) for item in value):
-            return [requested(item, batch_dim=None) for item in value]
-        return value
 
-    return tuple(requested(value) for value in inputs)
+def _requested(value: Any, *, batch_dim: int | None) -> Any:
+    """A value with a request for a tensor in place of each shape in it."""
+    from cnninspect.records.models import InputRequest
+
+    if isinstance(value, tuple) and all(is_size(size) for size in value):
+        return InputRequest(tuple(map(int, value)), batch_dim=batch_dim)
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return type(value)(_requested(item, batch_dim=None) for item in value)
+    if type(value) is dict:
+        return {key: _requested(item, batch_dim=0) for key, item in value.items()}
+    return value
 
 
 def is_shape(value: Any) -> bool:
     """Whether this is a tensor's shape: a tuple or list of whole numbers."""
-    return (
-        isinstance(value, (tuple, list))
-        and len(value) > 0
-        and all(isinstance(size, int) and not isinstance(size, bool) for size in value)
-    )
+    return isinstance(value, (tuple, list)) and len(value) > 0 and all(map(is_size, value))
+
+
+def is_size(value: Any) -> bool:
+    """Whether this is a whole number, of Python or of NumPy."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def trace(
@@ -137,9 +185,15 @@ def trace(
         CnnInspectError: see `cnninspect.errors`.
     """
     if isinstance(model, Trace):
+        given = {"inputs": inputs, "kwargs": kwargs or None, "weights": weights}
+        changes = [name for name, value in given.items() if value is not None]
+        changes += ["batch"] * (batch != 1) + ["mode"] * (mode not in ("eval", model.mode))
+        if changes:
+            raise AlreadyTraced(model.model.reference, changes)
         return model
     if mode not in MODES:
         raise UnknownChoice("mode", mode, MODES)
+    check_batch(batch)
     loaded = load(model)
     arguments = as_arguments(inputs)
     options: dict[str, Any] = {"kwargs": kwargs, "mode": mode, "batch": batch}
@@ -175,6 +229,7 @@ def trace_step(
         CannotTrain: no output depends on a trainable parameter.
         CnnInspectError: see `cnninspect.errors`.
     """
+    check_batch(batch)
     loaded = network(model, "a step of training")
     run = import_module("cnninspect.engine.training").trace_training
     with kept_offline(loaded):
@@ -182,6 +237,16 @@ def trace_step(
             loaded, as_arguments(inputs), kwargs=kwargs, mode=mode, batch=batch, **settings
         )
     return step
+
+
+def check_batch(batch: int) -> None:
+    """See that there can be a batch of that size.
+
+    Raises:
+        BadOption: there cannot.
+    """
+    if not is_size(batch) or batch < 1:
+        raise BadOption("--batch", batch, "a whole number, 1 or more")
 
 
 def kept_offline(loaded: LoadedModel) -> AbstractContextManager[Any]:

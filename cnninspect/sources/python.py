@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,8 @@ from cnninspect.sources.construction import construct, other_peoples_code
 from cnninspect.sources.keywords import arguments_of, keyword_arguments
 from cnninspect.sources.torchvision_operators import with_operators_defined
 
+_MISSING = object()
+
 
 def load(reference: Reference) -> LoadedModel:
     """The model that a class, a function or a module of a person's own makes.
@@ -51,19 +53,44 @@ def load(reference: Reference) -> LoadedModel:
         _check_file(reference, Path(where), name)
     with other_peoples_code(reference.text), importable_from(folder):
         module = _imported(reference, where, is_file=is_file)
-    made_by = _attribute(reference, module, name)
+        made_by = _attribute(reference, module, name)
     info = ModelInfo(reference.text, "python", reference.text)
     if _is_module(made_by):
         if reference.settings:
             raise UnknownSetting(reference.name, reference.settings[0][0], ())
         return LoadedModel(info, lambda: made_by, live=True)
-    make = _with_settings(reference, made_by)
+    with importable_from(folder), known_to_python(module):
+        make = _with_settings(reference, made_by)
 
     def build() -> Any:
         with importable_from(folder), known_to_python(module):
-            return construct(reference.text, make, settings=reference.settings)
+            made = construct(reference.text, make, settings=reference.settings)
+        return network_in(reference.text, made)
 
     return LoadedModel(info, build)
+
+
+def network_in(reference: str, made: Any) -> Any:
+    """The network in what a factory returned: a tuple, list or dictionary may hold other things.
+
+    Raises:
+        BuildFailed: it holds several networks.
+    """
+    if isinstance(made, Mapping):
+        parts = list(made.values())
+    elif isinstance(made, (tuple, list)):
+        parts = list(made)
+    else:
+        return made
+    networks = {id(part): part for part in parts if _is_module(part)}
+    if len(networks) > 1:
+        kinds = ", ".join(type(part).__name__ for part in networks.values())
+        raise BuildFailed(
+            reference,
+            f"it returns {len(networks)} networks ({kinds})",
+            "name a function that returns the one to look at",
+        )
+    return next(iter(networks.values()), made)
 
 
 @contextmanager
@@ -170,13 +197,13 @@ def _no_such_module(reference: Reference, where: str) -> BadReference:
 
 
 def _attribute(reference: Reference, module: Any, name: str) -> Any:
+    """What the code calls so.  Packages may import it only now, and whatever it is built on."""
     value = module
     for part in name.split("."):
-        if not hasattr(value, part):
-            own = [key for key, item in vars(module).items() if _makes_models(item, module)]
-            hint = f"it has: {', '.join(own)}" if own else "it has no class and no function"
-            raise UnknownModel(name, own, reference.name.rpartition(":")[0], hint=hint)
-        value = getattr(value, part)
+        inside = value
+        value = _part_of(reference, inside, part)
+        if value is _MISSING:
+            raise _no_such_name(reference, module, name, inside=inside)
     if not callable(value):
         raise BadReference(
             reference.text,
@@ -184,6 +211,44 @@ def _attribute(reference: Reference, module: Any, name: str) -> Any:
             "name a class or a function that returns a module",
         )
     return value
+
+
+def _part_of(reference: Reference, holder: Any, part: str) -> Any:
+    """An attribute, or `_MISSING`.
+
+    Raises:
+        BuildFailed: the package imports it only now, and that fails.
+    """
+    try:
+        return with_operators_defined(partial(getattr, holder, part))
+    except CnnInspectError:
+        raise
+    except AttributeError as problem:
+        if problem.name not in (None, part):  # one inside of what it imports
+            raise _import_failed(reference, part, problem) from problem
+        return _MISSING
+    except Exception as problem:
+        raise _import_failed(reference, part, problem) from problem
+
+
+def _import_failed(reference: Reference, part: str, problem: Exception) -> BuildFailed:
+    """The error for a name whose import failed, with the cause that came first."""
+    first: BaseException = problem
+    while first.__cause__ is not None:
+        first = first.__cause__
+    return BuildFailed(reference.text, f"importing {part} raises {first_line(first)}")
+
+
+def _no_such_name(reference: Reference, module: Any, name: str, *, inside: Any) -> UnknownModel:
+    own = [key for key, item in vars(module).items() if _makes_models(item, module)]
+    known = own or [key for key in dir(module) if not key.startswith("_")]
+    hint = f"it has: {', '.join(own)}" if own else ""
+    if not known:
+        hint = "it has no class and no function"
+    if inside is not module:  # a class, of which a method is named
+        before = name.rpartition(".")[0]
+        known = [f"{before}.{key}" for key in dir(inside) if not key.startswith("_")]
+    return UnknownModel(name, known, reference.name.rpartition(":")[0], hint=hint)
 
 
 def _makes_models(value: Any, module: ModuleType) -> bool:
@@ -217,4 +282,9 @@ def _with_settings(reference: Reference, made_by: Callable[..., Any]) -> Callabl
             f"it must be told {' and '.join(missing)}",
             f"write {reference.name}@{wanted}",
         )
-    return partial(made_by, **settings)
+    first = [
+        settings.pop(name)
+        for name, argument in arguments_of(made_by)[0].items()
+        if argument.kind is argument.POSITIONAL_ONLY and name in settings
+    ]
+    return partial(made_by, *first, **settings)

@@ -37,7 +37,8 @@ PROGRAMS = {
 SHARDED = ".index.json"
 """End of the name of an index, which lists the files of a checkpoint in several ones."""
 
-_SETTINGS = re.compile(r"@(?=\s*[A-Za-z_][\w.]*\s*=)")
+SETTINGS = re.compile(r"@(?=\s*[A-Za-z_][\w.]*\s*=)")
+"""The sign between a name and its settings."""
 
 
 def parse_reference(text: str, schemes: tuple[str, ...]) -> Reference:
@@ -48,7 +49,7 @@ def parse_reference(text: str, schemes: tuple[str, ...]) -> Reference:
     """
     if not text.strip():
         raise BadReference(text, "it is empty")
-    body, *rest = _SETTINGS.split(text, maxsplit=1)
+    body, *rest = SETTINGS.split(text, maxsplit=1)
     if not rest and body.endswith("@"):
         raise BadReference(text, "nothing follows the @")
     settings = _settings(text, rest[0]) if rest else ()

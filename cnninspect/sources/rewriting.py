@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnninspect.errors import BadOption, BadReference
+from cnninspect.sources.references import SETTINGS
 from cnninspect.sources.registry import reference_of
 
 HEADS = {"hf": "num_labels"}
@@ -12,14 +13,9 @@ HEADS = {"hf": "num_labels"}
 def with_setting(text: str, key: str, value: object) -> str:
     """The reference with `key=value`, in place of what it says of that key."""
     reference = reference_of(text)
-    body = text
-    for name, old in reference.settings:
-        if name == key:
-            for before in (f"{name}={old},", f",{name}={old}", f"@{name}={old}"):
-                if before in body:
-                    body = body.replace(before, "", 1)
-                    break
-    return f"{body}{',' if reference_of(body).settings else '@'}{key}={value}"
+    settings = {**dict(reference.settings), key: str(value)}
+    body = SETTINGS.split(text, maxsplit=1)[0] if reference.settings else text
+    return f"{body}@{','.join(f'{name}={old}' for name, old in settings.items())}"
 
 
 def with_head(text: str, classes: int) -> str:

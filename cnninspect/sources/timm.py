@@ -9,8 +9,8 @@ from cnninspect.errors import BadReference, UnknownModel
 from cnninspect.records.entries import ModelEntry
 from cnninspect.records.models import InputRequest, LoadedModel, ModelInfo, Reference
 from cnninspect.sources.construction import construct
-from cnninspect.sources.keywords import literal
 from cnninspect.sources.libraries import library
+from cnninspect.sources.literals import literal
 
 DOWNLOADS = (
     "pretrained",

@@ -142,8 +142,8 @@ def with_operators_defined(importing: Callable[[], Result]) -> Result:
     """
     try:
         return importing()
-    except RuntimeError as problem:
-        if not re.search(r"operator torchvision::\w+ does not exist", str(problem)):
+    except Exception as problem:  # packages that import on attribute access raise their own
+        if not _lacks_operators(problem):
             raise
         if _library:
             raise ImportError(f"torchvision cannot be imported: {problem}") from problem
@@ -151,6 +151,15 @@ def with_operators_defined(importing: Callable[[], Result]) -> Result:
     import_module("torchvision")
     _say_that_they_are_there()
     return importing()
+
+
+def _lacks_operators(problem: BaseException | None) -> bool:
+    """Whether an error, or one that led to it, says that an operator is missing."""
+    while problem is not None:
+        if re.search(r"operator torchvision::\w+ does not exist", str(problem)):
+            return True
+        problem = problem.__cause__ or problem.__context__
+    return False
 
 
 def _define() -> None:

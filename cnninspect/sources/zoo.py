@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from cnninspect.errors import BadSetting, UnknownSetting
+from cnninspect.errors import BadSetting, UnknownModel, UnknownSetting
 from cnninspect.records.entries import ModelEntry, Setting, SettingValue
 from cnninspect.records.models import InputRequest, LoadedModel, ModelInfo, Reference
+from cnninspect.sources.library_names import suggestion
 from cnninspect.zoo import catalogue
-from cnninspect.zoo.families import Family
+from cnninspect.zoo.families import Family, Variant
 
 
 def load(reference: Reference) -> LoadedModel:
@@ -30,7 +31,7 @@ def load_with(reference: Reference, more: Mapping[str, SettingValue]) -> LoadedM
         UnknownModel, UnknownSetting, BadSetting: see `load`.
     """
     arguments: dict[str, Any] = {**arguments_of(reference), **more}
-    family, _ = catalogue.find(reference.name)
+    family, _ = _found(reference.name)
 
     def build() -> Any:
         module, _, name = family.builder.partition(":")
@@ -49,10 +50,23 @@ def arguments_of(reference: Reference) -> dict[str, SettingValue]:
     Raises:
         UnknownModel, UnknownSetting, BadSetting: see `load`.
     """
-    family, variant = catalogue.find(reference.name)
+    family, variant = _found(reference.name)
     settings = family.settings_of(variant)
     typed = parse_settings(reference.name, reference.settings, settings)
     return family.arguments_of(variant, typed)
+
+
+def _found(name: str) -> tuple[Family, Variant]:
+    """The family and variant of that name.
+
+    Raises:
+        UnknownModel: there is none; the hint looks among the names of libraries as well.
+    """
+    try:
+        return catalogue.find(name)
+    except UnknownModel:
+        known = catalogue.names()
+        raise UnknownModel(name, (), "the zoo", hint=suggestion(name, known)) from None
 
 
 def entries() -> tuple[ModelEntry, ...]:

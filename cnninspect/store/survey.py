@@ -12,7 +12,13 @@ from dataclasses import dataclass, fields
 from typing import Any, Union
 
 from cnninspect.costs.conventions import find as find_convention
-from cnninspect.errors import BadOption, CnnInspectError, Failure, UnknownChoice
+from cnninspect.errors import (
+    BadOption,
+    CnnInspectError,
+    Failure,
+    UnknownArgument,
+    UnknownChoice,
+)
 from cnninspect.metrics.figures import Figures, Unmeasured, check_dtype, stored_as
 from cnninspect.metrics.limits import QUANTITIES, Limit, limits_of
 from cnninspect.records.models import (
@@ -25,7 +31,7 @@ from cnninspect.records.models import (
 )
 from cnninspect.records.reports import plain
 from cnninspect.records.traces import Trace
-from cnninspect.sources.open import weights_of
+from cnninspect.sources.open import check_batch, weights_of
 from cnninspect.sources.registry import LISTABLE, reference_of
 from cnninspect.store.cache import Memory, has_formulas_of_this_process, versions
 from cnninspect.store.tasks import Outcome, Task, read_outcome, written_outcome
@@ -217,6 +223,7 @@ class Measuring:
         find_convention(self.convention)
         if self.mode not in MODES:
             raise UnknownChoice("mode", self.mode, MODES)
+        check_batch(self.batch)
         if self.jobs is not None and self.jobs < 1:
             raise BadOption("--jobs", self.jobs, "1 or more")
 
@@ -237,14 +244,14 @@ def measuring_and_limits(options: Mapping[str, Any]) -> tuple[Measuring, tuple[L
     """How to measure, and the limits.
 
     Raises:
-        TypeError: there is no such option.
+        UnknownArgument: there is no such option.
         BadQuantity, Contradiction: a limit cannot be read, or nothing can keep them all.
     """
     names = [f"{side}_{quantity}" for quantity in QUANTITIES for side in ("max", "min")]
     known = {field.name for field in fields(Measuring)}
     for name in options:
         if name not in known and name not in names:
-            raise TypeError(f"there is no option {name!r}; limits are {', '.join(names)}")
+            raise UnknownArgument("compare", name, (*sorted(known), *names))
     measuring = Measuring(**{name: value for name, value in options.items() if name in known})
     typed = [(name, options[name]) for name in names if options.get(name) is not None]
     return measuring, limits_of((name, str(value)) for name, value in typed)

@@ -261,7 +261,7 @@ def test_what_cannot_be_is_a_plain_error(wrong: dict[str, Any]) -> None:
 
 def test_no_batch_is_looked_for_where_tensors_hold_it() -> None:
     assert cnninspect.fit_batch(nn.Linear(4, 3), 10_000, inputs=[(1, 4)]).batch > 1
-    with pytest.raises(BadInput, match="cannot vary"):
+    with pytest.raises(BadInput, match="holds its batch already"):
         cnninspect.fit_batch(nn.Linear(4, 3), 10_000, inputs=(torch.randn(1, 4),))
 
 

@@ -64,6 +64,28 @@ CASES = {
     "OPTForCausalLM": ("opt", TEXT | {"ffn_dim": 32, "word_embed_proj_dim": 16}, [IDS]),
     "MambaForCausalLM": ("mamba", {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 1,
                                    "state_size": 4}, [("input_ids", (1, 128))]),
+    "BertForMultipleChoice": ("bert", TEXT, [("input_ids", (1, 2, 64))]),
+    "XLNetForMultipleChoice": ("xlnet", {"vocab_size": 50, "d_model": 16, "n_layer": 1, "n_head": 2,
+                               "d_inner": 32}, [("input_ids", (1, 2, 128))]),
+    "BrosModel": ("bros", TEXT | {"hidden_size": 64}, [IDS, ("bbox", (1, 64, 8))]),
+    "DecisionTransformerModel": (
+        "decision_transformer", {"hidden_size": 16, "n_layer": 1, "n_head": 2, "n_inner": 32,
+                                 "state_dim": 5, "act_dim": 3},
+        [("states", (1, 20, 5)), ("actions", (1, 20, 3)), ("rewards", (1, 20, 1)),
+         ("returns_to_go", (1, 20, 1)), ("timesteps", (1, 20)), ("attention_mask", (1, 20))],
+    ),
+    "PatchTSTForPrediction": ("patchtst", {"context_length": 16, "patch_length": 4,
+                              "patch_stride": 4, "num_input_channels": 2, "d_model": 16,
+                              "ffn_dim": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+                              "prediction_length": 4},
+                              [("past_values", (1, 16, 2))]),
+    "Siglip2VisionModel": (
+        "siglip2_vision_model", PICTURE | {"num_patches": 16},
+        [("pixel_values", (1, 16, 192)), ("pixel_attention_mask", (1, 16)),
+         ("spatial_shapes", (1, 2))],
+    ),
+    "GlmAsrEncoder": ("glmasr_encoder", TEXT | {"num_mel_bins": 8},
+                      [("input_features", (1, 8, 1024))]),
     "T5ForConditionalGeneration": ("t5", T5, [("input_ids", (1, 128)),
                                               ("decoder_input_ids", (1, 128))]),
     "BartForConditionalGeneration": ("bart", PAIR | {"max_position_embeddings": 64},
@@ -248,3 +270,109 @@ def test_no_configuration_leads_to_anything_but_a_report_or_one_of_our_errors(
     except CnnInspectError as error:
         exit_code = error.exit_code
     assert exit_code in (0, 1, 2)
+
+
+SERIES = {"context_length": 8, "prediction_length": 4, "lags_sequence": [1, 2], "d_model": 16,
+          "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32,
+          "encoder_attention_heads": 2, "decoder_attention_heads": 2}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "shapes"),
+    [
+        ("TimeSeriesTransformerForPrediction", {},
+         {"past_values": (1, 10), "past_time_features": (1, 10, 0), "past_observed_mask": (1, 10),
+          "future_values": (1, 4), "future_time_features": (1, 4, 0)}),
+        ("TimeSeriesTransformerModel",
+         {"input_size": 3, "num_time_features": 2, "num_static_real_features": 1},
+         {"past_values": (1, 10, 3), "past_time_features": (1, 10, 2),
+          "past_observed_mask": (1, 10, 3), "future_values": (1, 4, 3),
+          "future_time_features": (1, 4, 2), "static_real_features": (1, 1)}),
+    ],
+)  # fmt: skip
+def test_a_series_has_a_past_and_a_future(configuration, name, more, shapes):
+    content = {"architectures": [name], "model_type": "time_series_transformer", **SERIES, **more}
+    trace = cnninspect.trace(configuration(content))
+    assert {tensor.name: tensor.spec.shape for tensor in trace.inputs} == shapes
+
+
+def test_towers_get_the_grid_of_their_patches(configuration):
+    content = {"architectures": ["Qwen2VisionTransformerPretrainedModel"], "depth": 1,
+               "model_type": "qwen2_vl_vision", "embed_dim": 32, "hidden_size": 16, "num_heads": 2,
+               "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2}  # fmt: skip
+    import transformers
+
+    if not hasattr(transformers, content["architectures"][0]):
+        pytest.skip("this version calls it otherwise")
+    trace = cnninspect.trace(configuration(content))
+    shapes = {tensor.name: tensor.spec.shape for tensor in trace.inputs}
+    assert shapes == {"hidden_states": (256, 3 * 2 * 14 * 14), "grid_thw": (1, 3)}
+
+
+def test_a_batch_multiplies_what_the_model_takes(configuration):
+    content = PICTURE | {"num_patches": 16, "model_type": "siglip2_vision_model"}
+    reference = configuration(content | {"architectures": ["Siglip2VisionModel"]})
+    one, three = (cnninspect.summarize(reference, batch=batch) for batch in (1, 3))
+    assert [tensor.spec.shape[0] for tensor in three.inputs] == [3, 3, 3]
+    assert three.totals.macs == 3 * one.totals.macs
+
+
+def test_floats_that_json_lacks_are_read(configuration):
+    content = {"architectures": ["BambaModel"], "model_type": "bamba", **LLAMA,
+               "time_step_limit": [0.0, {"__float__": "Infinity"}], "mamba_n_heads": 4,
+               "mamba_d_head": 8, "mamba_n_groups": 1, "mamba_d_state": 4,
+               "num_hidden_layers": 1}  # fmt: skip
+    report = cnninspect.summarize(configuration(content))
+    assert report.totals.macs > 0
+    assert any("without a cache" in note for note in report.engine.notes)
+
+
+def test_the_class_is_chosen_by_settings(configuration):
+    reference = configuration(BERT)
+    assert cnninspect.trace(reference).layers[0].type == "BertModel"
+    masked = cnninspect.trace(f"{reference}@architectures=BertForMaskedLM")
+    assert masked.layers[0].type == "BertForMaskedLM"
+    listed = cnninspect.trace(f"{reference}@architectures=[BertForMaskedLM],length=8")
+    assert listed.layers[0].type == "BertForMaskedLM"
+    other = cnninspect.trace(configuration({"model_type": "bert", **TEXT}) + "@model_type=electra")
+    assert other.layers[0].type == "ElectraModel"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_hidden_layers": 2**40},
+        {"num_hidden_layers": 10_001},
+        {"model_type": [1]},
+        {"model_type": {"a": 1}},
+        {"text_config": {"num_hidden_layers": 2**40}},
+        {"depths": [1, 2**62]},
+        {"depths": [6000, 6000]},
+        {"vision_config": [{"n_layers": 2**40}]},
+    ],
+)
+def test_counts_have_a_bound_and_types_are_checked(configuration, change):
+    with pytest.raises(FileUnreadable) as caught:
+        cnninspect.summarize(configuration(BERT | change))
+    assert caught.value.hint
+
+
+def test_counts_that_are_typed_have_one_too(configuration):
+    with pytest.raises(BadSetting, match="num_hidden_layers"):
+        cnninspect.summarize(configuration(BERT) + f"@num_hidden_layers={2**40}")
+
+
+@pytest.mark.parametrize("key", ["AutoConfig", "AutoModel", "AutoModelForMaskedLM"])
+@pytest.mark.parametrize("content", [BERT, {"model_type": "theirs"}, {"architectures": ["Theirs"]}])
+def test_no_code_named_in_a_configuration_runs(configuration, tmp_path, monkeypatch, key, content):
+    monkeypatch.chdir(tmp_path)
+    code = f"open({str(tmp_path / 'ran')!r}, 'w').close()\nclass Theirs: pass\n"
+    for name in ("modeling_theirs.py", "configuration_theirs.py", "theirs.py"):
+        (tmp_path / name).write_text(code)
+    for place in ("modeling_theirs.Theirs", "theirs--modeling_theirs.Theirs", "./theirs.Theirs"):
+        more = {"auto_map": {key: place}, "trust_remote_code": True, "custom_pipelines": place}
+        try:
+            cnninspect.summarize(configuration(content | more))
+        except CnnInspectError:
+            continue
+    assert not (tmp_path / "ran").exists()

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnninspect.commands.check.report import Budget, BudgetFile, Growth, LayerRule, Rule
-from cnninspect.errors import BadBudget, BadOption, BadQuantity, FileUnreadable, UnknownKey
+from cnninspect.errors import (
+    BadBudget,
+    BadOption,
+    BadQuantity,
+    FileUnreadable,
+    UnknownArgument,
+    UnknownKey,
+)
 from cnninspect.metrics.limits import (
     QUANTITIES,
     Bound,
@@ -76,7 +83,7 @@ def typed_budget(options: Mapping[str, Any]) -> Budget:
     """
     for name in options:
         if name not in OF_MODELS:
-            raise TypeError(f"there is no option {name!r}; options are {', '.join(OF_MODELS)}")
+            raise UnknownArgument("check", name, OF_MODELS)
     given = {name: value for name, value in options.items() if value is not None}
     return _budget(given, Values(), ())
 

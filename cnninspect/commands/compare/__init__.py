@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
-from cnninspect.sources.open import Model, as_arguments, as_subject, several
+from cnninspect.records.models import LoadedModel
+from cnninspect.sources.open import (
+    Model,
+    as_arguments,
+    as_subject,
+    called,
+    is_model,
+    several,
+)
 
 if TYPE_CHECKING:
     from cnninspect.commands.compare.report import Comparison
 
 
 def compare(
-    models: Union[Model, Sequence[Model]],
+    models: Union[Model, Sequence[Model], Mapping[str, Model]],
+    *more: Any,
     inputs: Any = None,
-    *,
     baseline: Model | None = None,
     remember: bool = False,
     **options: Any,
 ) -> Comparison:
     """Models side by side, with their ratios to the baseline, which is the first unless named.
 
+    Models stand one after the other, in a list, or in a dictionary that names them; what follows
+    them and is none is `inputs`, as for `summarize`.
     `options` are limits, such as `max_params="25M"` or `min_macs=10**9`; `kwargs`, `batch`, `mode`
     and `convention`, as for `summarize`; `dtype`, for bytes as if parameters were stored so; and
     `jobs`, the processes that measure references, 1 unless given.  `remember` keeps what is
@@ -31,7 +41,23 @@ def compare(
     """
     from cnninspect.commands.compare.measuring import compare_models
 
-    subjects = [as_subject(model) for model in several(models)]
+    if more and inputs is None and not is_model(more[-1]):
+        *more, inputs = more  # type: ignore[assignment]
+    listed = (*several(models), *more)
+    subjects = _told_apart([as_subject(model) for model in listed])
     first = None if baseline is None else as_subject(baseline)
     given = as_arguments(inputs)
     return compare_models(subjects, first, remember=remember, arguments=given, **options)
+
+
+def _told_apart(subjects: list[Any]) -> list[Any]:
+    """The same models, where live ones of one class are numbered: `Net`, `Net (2)`."""
+    seen: dict[str, int] = {}
+    named = []
+    for subject in subjects:
+        if isinstance(subject, LoadedModel) and subject.live and subject.info.source == "module":
+            name = subject.info.reference
+            seen[name] = seen.get(name, 0) + 1
+            subject = called(subject, f"{name} ({seen[name]})") if seen[name] > 1 else subject
+        named.append(subject)
+    return named

@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
+<<<<<<< HEAD
 from cnninspect.interrupts import stopped_gently
 from cnninspect.sources.open import as_arguments, kept_offline, network
+=======
+from cnninspect.sources.open import as_arguments, check_batch, network
+>>>>>>> 2cbbf81 (Take values, files and configuration objects; read all shapes by one rule; say what a model may be)
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -57,6 +61,7 @@ def _export(
     from cnninspect.records.exports import ExportSettings
 
     chosen = ExportSettings(**settings)
+<<<<<<< HEAD
     loaded = network(model, "an export")
     with (
         kept_offline(loaded),
@@ -68,4 +73,12 @@ def _export(
         if chosen.strict and report.unexplained:
             raise ExportUnexplained(loaded.info.reference, report)
         keep()
+=======
+    check_batch(chosen.batch)
+    loaded, place = network(model, "an export"), Path(path)
+    made = make_file(loaded, place, chosen, inputs=as_arguments(inputs), kwargs=kwargs)
+    report = export_report(made, place, chosen)
+    if not report.is_right:
+        raise ExportMismatch(loaded.info.reference, report)
+>>>>>>> 2cbbf81 (Take values, files and configuration objects; read all shapes by one rule; say what a model may be)
     return report

@@ -44,8 +44,8 @@ def gradients(
 
     every = several(models)
     feed = Feed(as_arguments(inputs), kwargs, targets)
-    if batch is None and (inputs is not None or kwargs):
-        batch = 1 if _hold_batch(every[0], feed) else None
+    if batch is None:
+        batch = 1 if _holds_batch(every[0], inputs, kwargs) else None
     chosen = GradientSettings(**(settings if batch is None else {"batch": batch, **settings}))
     holds_batch = batch == 1 and chosen.batch == 1 and inputs is not None
     done = 0
@@ -68,9 +68,11 @@ def gradient_paths(
     *,
     kwargs: Mapping[str, Any] | None = None,
     mode: str = "train",
-    batch: int = 2,
+    batch: int | None = None,
 ) -> PathProfile:
     """In how many ways a gradient gets from the output of models to the input; nothing is run.
+
+    `batch` None is 2, or 1 where `inputs` hold the batch already.
 
     Raises:
         CnnInspectError: see `cnninspect.errors`.
@@ -79,7 +81,10 @@ def gradient_paths(
     from cnninspect.metrics.gradient_paths import gradient_paths as paths_of
 
     found = []
-    for model in several(models):
+    every = several(models)
+    if batch is None:
+        batch = 1 if _holds_batch(every[0], inputs, kwargs) else 2
+    for model in every:
         traced, layers = _weighted(model, inputs, kwargs, mode=mode, batch=batch)
         paths = paths_of(traced, layers)
         found.append(
@@ -121,15 +126,19 @@ def _gradients_of(
     )
 
 
-def _hold_batch(model: Model, feed: Any) -> bool:
+def _holds_batch(model: Model, inputs: Any, kwargs: Mapping[str, Any] | None) -> bool:
     """Whether the inputs that a person gave have the batch in them, at least one of them."""
-    from cnninspect.records.models import InputRequest
+    from cnninspect.records.models import GivenValue, InputRequest
 
-    typed = [item for item in feed.inputs or () if isinstance(item, InputRequest)]
-    if len(typed) < len(feed.inputs or ()) or not typed:
+    if inputs is None and not kwargs:
+        return False
+    arguments = as_arguments(inputs) or ()
+    given = [item for item in arguments if not isinstance(item, GivenValue)]
+    typed = [item for item in given if isinstance(item, InputRequest)]
+    if len(typed) < len(given) or not typed:
         return True
     # A shape without the batch gets it in front, so the traced input has one size more.
-    traced = trace(model, feed.inputs, kwargs=feed.kwargs)
+    traced = trace(model, inputs, kwargs=kwargs)
     return any(
         len(item.shape) == len(tensor.spec.shape) for item, tensor in zip(typed, traced.inputs)
     )

@@ -68,7 +68,7 @@ def gradients(
     looks: dict[str, Any] = {"format": format, "output": output, "force": force}
     if paths:
         _refuse_measuring(context)
-        found = gradient_paths(models, inputs, mode=mode.value, batch=batch or 2)
+        found = gradient_paths(models, inputs, mode=mode.value, batch=batch)
         show(found, quiet=quiet, human=human, **looks)
         return
     looks |= {"measure": measure, "rows": _rows(rows)}

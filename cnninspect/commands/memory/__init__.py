@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cnninspect.sources.open import Model, trace, trace_step
+from cnninspect.sources.open import Model, as_arguments, trace, trace_step
 
 if TYPE_CHECKING:
     from cnninspect.commands.memory.report import BatchFit
@@ -68,7 +68,9 @@ def fit_batch(
         DoesNotFit: not even a batch of one does; the hint says what would help.
     """
     from cnninspect.commands.memory.analysis import fit_of
+    from cnninspect.records.models import growing
 
+    options["inputs"] = growing(as_arguments(options.get("inputs")))
     return fit_of(
         lambda batch, **others: memory(model, batch=batch, **{**options, **others}),
         limit_bytes,

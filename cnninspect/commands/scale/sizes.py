@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from cnninspect.errors import CannotScale, CnnInspectError
-from cnninspect.records.models import GraphFile, InputRequest, LoadedModel
+from cnninspect.records.models import GraphFile, InputRequest, LoadedModel, growing
 from cnninspect.records.tensors import NamedTensor
 from cnninspect.records.traces import Trace
 
@@ -78,7 +78,12 @@ class Runner:
 def ways(over: str, runner: Runner, base: Trace) -> Iterator[Way]:
     """The ways to scale a network, the likeliest first; `base` is it as it is."""
     if over == "batch":
-        yield Way("the batch", Fraction(1), lambda size: runner.run(batch=int(size)), Fraction(2))
+        grown = growing(runner.arguments)
+
+        def run(size: Fraction) -> Trace:
+            return runner.run(arguments=grown, batch=int(size))
+
+        yield Way("the batch", Fraction(1), run, Fraction(2))
         return
     settings = list(_settings(over, runner, base))
     inputs = list(_inputs(over, runner, base))
@@ -119,7 +124,7 @@ def _value_of(key: str, text: str) -> int | float | None:
     """What a setting is in a reference; None: it has no such setting, or does not tell."""
     from cnninspect.sources import hf, zoo
     from cnninspect.sources.hf_inputs import TOKENS
-    from cnninspect.sources.keywords import literal
+    from cnninspect.sources.literals import literal
     from cnninspect.sources.registry import reference_of
 
     reference = reference_of(text)

@@ -45,8 +45,9 @@ def summarize(
     Raises:
         CnnInspectError: see `cnninspect.errors`.
     """
-    runs = (inputs, kwargs, weights, device, head), (mode, batch, convention, backward)
-    if runs == ((None,) * 5, ("eval", 1, "macs", False)) and not freeze and not unfreeze:
+    given = (inputs, kwargs, weights, device, head)
+    is_plain = all(value is None for value in given) and not (freeze or unfreeze)
+    if is_plain and (mode, batch, convention, backward) == ("eval", 1, "macs", False):
         table = weights_table(model)
         if table is not None:
             return table

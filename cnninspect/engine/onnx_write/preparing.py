@@ -125,12 +125,21 @@ def feed_for(
     """
     structure = Structure(module)
 
-    def attempts(batch: int) -> Iterator[Given]:
-        return given_for(structure, loaded, inputs, kwargs=kwargs, batch=batch)
+    def attempts(times: int) -> Iterator[Given]:
+        return given_for(
+            structure,
+            loaded,
+            inputs,
+            kwargs=kwargs,
+            batch=times * settings.batch,
+            is_checked=times == 1,
+        )
 
     is_run = fits(peak_bytes(trace))
     failed: Exception | None = None
-    for one, two in zip(attempts(settings.batch), attempts(2 * settings.batch)):
+    for one, two in zip(attempts(1), attempts(2)):
+        if failed is not None and not one.may_mend(failed):
+            continue
         given = _made_real(one, settings.seed)
         notes: tuple[str, ...] = ()
         try:

@@ -76,7 +76,7 @@ class Batches:
         self._feed = feed
         self._given = given_as(feed, model, loaded, batch=settings.batch)
         own = tensors_in((feed.inputs, dict(feed.kwargs or {}), dict(loaded.keywords)))
-        self._kept = {id(tensor) for tensor in own}
+        self._kept = {id(tensor) for tensor in (*own, *self._given.fixed)}
         """Tensors that a person gave, which stay as they are."""
         self._stream = Stream(images, seed) if images else None
         like = next(iter(parameters_of(model)), torch.zeros(()))
@@ -161,9 +161,22 @@ def picture_in(shape: tuple[int, ...]) -> tuple[int, tuple[int, int]] | None:
 def given_as(feed: Feed, model: nn.Module, loaded: LoadedModel, *, batch: int) -> Given:
     """The arguments that the trace was made with, a tensor without values for each request."""
     attempts = list(
-        given_for(Structure(model), loaded, feed.inputs, kwargs=feed.kwargs, batch=batch)
+        given_for(
+            Structure(model),
+            loaded,
+            feed.inputs,
+            kwargs=feed.kwargs,
+            batch=batch,
+            is_checked=False,
+        )
     )
+    wanted = [_kind_of(spec) for spec in feed.specs]
     for given in attempts:
-        if tuple(spec_of(t).shape for t in given.tensors()) == tuple(s.shape for s in feed.specs):
+        if [_kind_of(spec_of(tensor)) for tensor in given.tensors()] == wanted:
             return given
     return attempts[0]
+
+
+def _kind_of(spec: TensorSpec) -> tuple[tuple[int, ...], bool]:
+    """A shape, and whether it is of floats: the precision may be another one in training."""
+    return spec.shape, "float" in spec.dtype or "complex" in spec.dtype

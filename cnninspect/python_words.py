@@ -1,0 +1,106 @@
+"""Errors in the words of Python: arguments where the command line has options.
+
+Errors are written for the command line.  What the public functions raise is put into the other
+words on its way out, so that `--input 3x32x32` becomes `inputs=[(3, 32, 32)]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
+from typing import ParamSpec, TypeVar
+
+from cnninspect.errors import CnnInspectError, UnknownArgument
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+_EXACT = (
+    ("write --input 3x224x224, 8x3x224x224 or tokens:int64:1x128",
+     'give inputs=[(1, 3, 224, 224)], or by name inputs={"tokens": torch.ones(1, 128).long()}'),
+    ("--debug shows all that was said", "its attribute log has all that was said"),
+    ("--debug shows where it failed", "its __cause__ shows where it failed"),
+    ("--debug shows where", "its __cause__ shows where"),
+    ("choose another place with -o", "choose another path"),
+    ("cnninspect list shows every name", "cnninspect.models() lists every name"),
+    ("--no-verify", "verify=False"),
+    ("--force", "force=True"),
+    ("--set-head", "head="),
+    ("--count-as", "convention="),
+    ("--device-spec", "device="),
+    ("--counter ", "counters="),
+)  # fmt: skip
+"""What is said in other words, the first that fits before the rest."""
+_INPUT = re.compile(r"--input (?:(?P<name>[\w.]+):)?(?:[a-z]+\d*:)?(?P<shape>\d+(?:x\d+)*)")
+_VALUE = re.compile(r"--input (?P<name>\w+)=(?P<value>[\w.]+)")
+_SUMMARY = re.compile(r"cnninspect summary (?P<model>\S+) shows")
+_LIST = re.compile(r"cnninspect list --source (?P<source>\w+) shows every name")
+_EXPORT = re.compile(r"cnninspect export --dynamic(?: (?P<axis>\w+))?")
+_REFUSED = re.compile(
+    r"(?P<name>\w+)(\.__init__)?\(\) got an unexpected keyword argument '(?P<key>\w+)'"
+)
+_OPTION = re.compile(
+    r"--(?P<name>[a-z][a-z-]*)"
+    r"(?: (?P<value>-?\d[\d.]*|True|False|eval|train|dynamo|torchscript)\b)?"
+)
+
+
+def in_python(text: str) -> str:
+    """A sentence about options as one about arguments.
+
+    >>> in_python("add --input image2:float32:1x16 with its own dtype and shape")
+    'add inputs={"image2": (1, 16)} with its own dtype and shape'
+    >>> in_python("leave --batch out, or --mode eval")
+    'leave batch= out, or mode="eval"'
+    """
+    for typed, called in _EXACT:
+        text = text.replace(typed, called)
+    text = _INPUT.sub(_input, text)
+    text = _VALUE.sub(lambda found: f'kwargs={{"{found["name"]}": {found["value"]}}}', text)
+    text = _SUMMARY.sub(lambda found: f'cnninspect.summarize("{found["model"]}") shows', text)
+    text = _LIST.sub(
+        lambda found: f'cnninspect.models(source="{found["source"]}") lists every name', text
+    )
+    text = _EXPORT.sub(
+        lambda found: f'cnninspect.export_onnx(…, dynamic=("{found["axis"] or "batch"}",))', text
+    )
+    text = text.replace("--inputs", "inputs=").replace("--input", "inputs=")
+    return _OPTION.sub(_option, text)
+
+
+def _input(found: re.Match[str]) -> str:
+    sizes = found["shape"].split("x")
+    shape = f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
+    return f'inputs={{"{found["name"]}": {shape}}}' if found["name"] else f"inputs=[{shape}]"
+
+
+def _option(found: re.Match[str]) -> str:
+    name, value = found["name"].strip("-").replace("-", "_"), found["value"]
+    if value is None:
+        return f"{name}="
+    is_number = value.lstrip("-")[0].isdigit() or value in ("True", "False")
+    return f"{name}={value}" if is_number else f'{name}="{value}"'
+
+
+def speaking_python(function: Callable[P, Result]) -> Callable[P, Result]:
+    """The same function, whose errors speak of arguments."""
+
+    @wraps(function)
+    def speaking(*args: P.args, **kwargs: P.kwargs) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except CnnInspectError as problem:
+            problem.hint = in_python(problem.hint)
+            problem.args = (in_python(str(problem)), *problem.args[1:])
+            raise
+        except TypeError as problem:
+            found = _REFUSED.search(str(problem))
+            names = (function.__name__, "GradientSettings", "ExportSettings")
+            if found is None or found["name"] not in names:
+                raise
+            known = [name for name in signature(function).parameters if name != "settings"]
+            raise UnknownArgument(function.__name__, found["key"], known) from problem
+
+    return speaking
