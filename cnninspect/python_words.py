@@ -28,8 +28,8 @@ _EXACT = (
     ("--no-verify", "verify=False"),
     ("--force", "force=True"),
     ("--set-head", "head="),
-    ("--count-as", "convention="),
-    ("--device-spec", "device="),
+    ("--count-as ", "--convention "),
+    ("--device-spec ", "--device "),
     ("--counter ", "counters="),
 )  # fmt: skip
 """What is said in other words, the first that fits before the rest."""
@@ -43,7 +43,7 @@ _REFUSED = re.compile(
 )
 _OPTION = re.compile(
     r"--(?P<name>[a-z][a-z-]*)"
-    r"(?: (?P<value>-?\d[\d.]*|True|False|eval|train|dynamo|torchscript)\b)?"
+    r"(?: (?P<value>-?\d[\d.]*\b|'[^']*'|(?:True|False|eval|train|dynamo|torchscript)\b))?"
 )
 
 
@@ -80,8 +80,8 @@ def _option(found: re.Match[str]) -> str:
     name, value = found["name"].strip("-").replace("-", "_"), found["value"]
     if value is None:
         return f"{name}="
-    is_number = value.lstrip("-")[0].isdigit() or value in ("True", "False")
-    return f"{name}={value}" if is_number else f'{name}="{value}"'
+    is_literal = value[0] in "-'0123456789" or value in ("True", "False")
+    return f"{name}={value}" if is_literal else f'{name}="{value}"'
 
 
 def speaking_python(function: Callable[P, Result]) -> Callable[P, Result]:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-<<<<<<< HEAD
 from dataclasses import dataclass, replace
-=======
-from dataclasses import dataclass
 from itertools import islice
->>>>>>> 2cbbf81 (Take values, files and configuration objects; read all shapes by one rule; say what a model may be)
 from typing import Any
 
 import torch

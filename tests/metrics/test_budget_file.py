@@ -100,9 +100,9 @@ def test_options_are_read_as_the_file_is():
     assert [limit.name for limit in budget.limits] == ["max_params"]
     assert budget.checks_something
     assert not typed_budget({"batch": 2}).checks_something
-    with pytest.raises(BadQuantity, match="--max-macs"):
+    with pytest.raises(BadQuantity, match=r"max.macs"):
         typed_budget({"max_macs": "much"})
-    with pytest.raises(BadOption, match="--batch"):
+    with pytest.raises(BadOption, match="batch"):
         typed_budget({"batch": 0})
     with pytest.raises(TypeError, match="max_prams"):
         typed_budget({"max_prams": 1})

@@ -120,9 +120,9 @@ def test_csv_of_paths_is_exact():
 
 
 def test_unknown_measures_and_rows_of_no_use_are_refused():
-    with pytest.raises(UnknownChoice, match="--measure 'gradient' is not known"):
+    with pytest.raises(UnknownChoice, match=r"measure.'gradient' is not known"):
         render(side_by_side(), measure="gradient")
-    with pytest.raises(BadOption, match="--rows 0"):
+    with pytest.raises(BadOption, match=r"rows.0"):
         render(side_by_side(), rows=0)
 
 

@@ -72,7 +72,7 @@ def test_rules_for_modules_are_not_applied_to_a_graph(file, name):
         graph = cnninspect.summarize(str(file), convention=name)
         assert graph.convention.total == graph.totals.macs
         return
-    with pytest.raises(BadOption, match=f"--count-as {name}"):
+    with pytest.raises(BadOption, match=f"{name}"):
         cnninspect.summarize(str(file), convention=name)
 
 

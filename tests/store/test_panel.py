@@ -68,7 +68,7 @@ def test_what_is_typed_wrongly_is_said_before_anything_is_measured(monkeypatch):
         cnninspect.compare("mlp", mode="test")
     with pytest.raises(TypeError, match="max_prams"):
         cnninspect.compare("mlp", max_prams=1)
-    with pytest.raises(BadOption, match="--jobs"):
+    with pytest.raises(BadOption, match="jobs"):
         cnninspect.compare("mlp", jobs=0)
     with pytest.raises(UnknownChoice, match="beauty"):
         cnninspect.find(axes=["beauty"])
@@ -90,7 +90,7 @@ def test_a_share_is_one_of_the_baseline_which_is_not_found_itself():
 def test_names_that_are_not_there_are_errors():
     with pytest.raises(UnknownModel):
         cnninspect.find("nosuch*")
-    with pytest.raises(UnknownChoice, match="--source"):
+    with pytest.raises(UnknownChoice, match="source"):
         cnninspect.find(sources=["zooo"])
 
 

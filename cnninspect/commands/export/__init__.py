@@ -6,12 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-<<<<<<< HEAD
 from cnninspect.interrupts import stopped_gently
-from cnninspect.sources.open import as_arguments, kept_offline, network
-=======
-from cnninspect.sources.open import as_arguments, check_batch, network
->>>>>>> 2cbbf81 (Take values, files and configuration objects; read all shapes by one rule; say what a model may be)
+from cnninspect.sources.open import as_arguments, check_batch, kept_offline, network
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -61,7 +57,7 @@ def _export(
     from cnninspect.records.exports import ExportSettings
 
     chosen = ExportSettings(**settings)
-<<<<<<< HEAD
+    check_batch(chosen.batch)
     loaded = network(model, "an export")
     with (
         kept_offline(loaded),
@@ -73,12 +69,4 @@ def _export(
         if chosen.strict and report.unexplained:
             raise ExportUnexplained(loaded.info.reference, report)
         keep()
-=======
-    check_batch(chosen.batch)
-    loaded, place = network(model, "an export"), Path(path)
-    made = make_file(loaded, place, chosen, inputs=as_arguments(inputs), kwargs=kwargs)
-    report = export_report(made, place, chosen)
-    if not report.is_right:
-        raise ExportMismatch(loaded.info.reference, report)
->>>>>>> 2cbbf81 (Take values, files and configuration objects; read all shapes by one rule; say what a model may be)
     return report

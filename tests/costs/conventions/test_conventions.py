@@ -106,6 +106,6 @@ def test_counts_are_linear_in_the_batch(batch, name):
 
 def test_find_names_the_nearest_where_there_is_none():
     assert find("fvcore") is CONVENTIONS["fvcore"]
-    with pytest.raises(UnknownChoice, match="--count-as 'fvcor' is not known") as caught:
+    with pytest.raises(UnknownChoice, match="'fvcor' is not known") as caught:
         find("fvcor")
     assert "fvcore" in caught.value.hint

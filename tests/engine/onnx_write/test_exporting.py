@@ -94,7 +94,7 @@ def test_the_older_exporter_is_used_when_asked(export):
 def test_code_that_decides_by_values_is_told_in_a_sentence(export, capfd):
     with pytest.raises(ExportFailed, match="decides by the values of tensors") as problem:
         export(Branching(), [(1, 8)])
-    assert "--exporter torchscript" in problem.value.hint
+    assert 'exporter="torchscript"' in problem.value.hint
     assert "\n" not in str(problem.value)
     assert problem.value.__cause__ is not None
     assert capfd.readouterr() == ("", "")
