@@ -25,6 +25,7 @@ from cnninspect.metrics.limits import (
     limit_of,
     parse_share,
 )
+from cnninspect.records.models import MODES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -134,7 +135,7 @@ def _budget(table: Table, values: Values, above: Place) -> Budget:
         growth=_growth(table, values, (*above, "max_growth")),
         inputs=values.texts(table, "input", above),
         batch=values.batch(table, above),
-        mode=values.text(table, "mode", above, ("eval", "train")),
+        mode=values.text(table, "mode", above, MODES),
         dtype=values.text(table, "dtype", above),
     )
 
