@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cnninspect.version import __version__
 
 if TYPE_CHECKING:
+    from cnninspect.commands.activations import activations
     from cnninspect.commands.audit import audit
     from cnninspect.commands.check import check
     from cnninspect.commands.compare import compare
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "CnnInspectError": "cnninspect.errors:CnnInspectError",
+    "activations": "cnninspect.commands.activations:activations",
     "audit": "cnninspect.commands.audit:audit",
     "check": "cnninspect.commands.check:check",
     "compare": "cnninspect.commands.compare:compare",
@@ -65,6 +67,7 @@ _PLACES = {
 __all__ = [
     "CnnInspectError",
     "__version__",
+    "activations",
     "audit",
     "check",
     "compare",

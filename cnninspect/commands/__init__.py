@@ -21,6 +21,7 @@ COMMANDS = {
     "memory": "cnninspect.commands.memory.command:memory",
     "train": "cnninspect.commands.train.command:train",
     "evaluate": "cnninspect.commands.evaluate.command:evaluate",
+    "activations": "cnninspect.commands.activations.command:activations",
     "weights": "cnninspect.commands.weights.command:weights",
     "export": "cnninspect.commands.export.command:export",
     "audit": "cnninspect.commands.audit.command:audit",

@@ -1,0 +1,87 @@
+"""What flows through the layers of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Union
+
+from cnninspect.sources.open import Model, as_arguments, network, several, trace
+
+if TYPE_CHECKING:
+    from cnninspect.commands.activations.report import Activations
+    from cnninspect.records.traces import Trace
+
+SUMS = ("aten.add", "aten.add_")
+
+
+def activations(
+    models: Union[Model, Sequence[Model]],
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    targets: Any = None,
+    progress: Callable[[int, int, str], None] | None = None,
+    **settings: Any,
+) -> Activations:
+    """Mean, deviation, zeros, dead channels and saturation of what each layer gives.
+
+    With `steps`, also after steps of training, which shows how far the distributions move.
+    `settings` are the fields of `cnninspect.records.passes.GradientSettings`, of which `seeds` and
+    `over` mean nothing here.  A live module is left exactly as it was.
+
+    Raises:
+        CnnInspectError: see `cnninspect.errors`.
+    """
+    from cnninspect.commands.activations.measuring import watch_model
+    from cnninspect.commands.activations.report import Activations, ModelActivations
+    from cnninspect.engine.real_passes.batches import Feed
+    from cnninspect.metrics.depth import weighted_layers
+    from cnninspect.metrics.freezing import frozen, frozen_names
+    from cnninspect.records.passes import GradientSettings
+
+    chosen = GradientSettings(**settings)
+    every, done = several(models), 0
+    found = []
+    for model in every:
+        loaded = network(model, "its activations")
+        traced = trace(
+            loaded, as_arguments(inputs), kwargs=kwargs, mode=chosen.mode, batch=chosen.batch
+        )
+        feed = Feed(
+            as_arguments(inputs),
+            kwargs,
+            targets,
+            specs=tuple(tensor.spec for tensor in traced.inputs),
+            frozen=frozenset(frozen_names(frozen(traced, chosen.freeze))),
+        )
+
+        def told(what: str) -> None:
+            nonlocal done
+            done += 1
+            if progress is not None:
+                progress(done, len(every) * len(chosen.measured_steps), what)
+
+        points, used = watch_model(
+            loaded,
+            weighted_layers(traced),
+            chosen,
+            feed,
+            blocks=residual_blocks(traced),
+            progress=told,
+        )
+        found.append(ModelActivations(traced.model, traced.inputs, used, points, traced.how.notes))
+    return Activations(chosen, tuple(found))
+
+
+def residual_blocks(traced: Trace) -> frozenset[str]:
+    """Paths of the layers that add two results of the shape that they give themselves."""
+    outputs = {layer.path: layer.outputs for layer in traced.layers}
+    found = set()
+    for call in traced.calls:
+        if call.operation.name not in SUMS or not call.layer or len(set(call.inputs)) < 2:
+            continue
+        shapes = [spec.shape for spec in call.operation.inputs]
+        given = outputs.get(call.layer)
+        if len(shapes) >= 2 and shapes[0] == shapes[1] and given and given[0].shape == shapes[0]:
+            found.add(call.layer)
+    return frozenset(found)

@@ -1,0 +1,134 @@
+"""`cnninspect activations MODEL…`: what flows through the layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from cnninspect.commands import options
+from cnninspect.commands.options import parse_inputs
+from cnninspect.commands.output import check_output, show
+from cnninspect.commands.progress import progress_bar
+from cnninspect.errors import BadOption
+
+STARTS, TRAINING = "What it starts from", "Training steps"
+
+
+def activations(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL…", help="One reference or several: plain20 resnet20, lstm, …",
+            show_default=False,
+        ),
+    ],
+    input: options.Input = None,  # noqa: A002
+    batch: Annotated[
+        int,
+        typer.Option("--batch", "-b", min=1, help="Examples in a batch.",
+                     rich_help_panel=options.RUNS),
+    ] = 8,
+    mode: Annotated[
+        str,
+        typer.Option("--mode", help="Run as in training (train) or in testing (eval).",
+                     rich_help_panel=options.RUNS),
+    ] = "train",
+    data: Annotated[
+        str,
+        typer.Option(
+            "--data", metavar="random|digits|DIR",
+            help="Random numbers, scikit-learn's digits, or a folder with a folder for each class.",
+            rich_help_panel=options.RUNS,
+        ),
+    ] = "random",
+    device: Annotated[
+        str, typer.Option("--device", help="cpu, cuda, mps or auto.", rich_help_panel=options.RUNS)
+    ] = "cpu",
+    dtype: Annotated[
+        str,
+        typer.Option("--dtype", help="float32, float64 or bfloat16.", rich_help_panel=options.RUNS),
+    ] = "float32",
+    seed: Annotated[
+        int,
+        typer.Option("--seed", min=0, help="Of weights and data.", rich_help_panel=STARTS),
+    ] = 0,
+    init: Annotated[
+        str,
+        typer.Option(
+            "--init", metavar="SCHEME",
+            help="default, kaiming, xavier, orthogonal, lecun, or normal:STD.",
+            rich_help_panel=STARTS,
+        ),
+    ] = "default",
+    weights: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--weights", metavar="FILE", help="Load these: safetensors, or a state dict.",
+            rich_help_panel=STARTS, show_default=False,
+        ),
+    ] = None,
+    steps: Annotated[
+        int, typer.Option("--steps", min=0, help="Steps of training.", rich_help_panel=TRAINING)
+    ] = 0,
+    every: Annotated[
+        Optional[int],
+        typer.Option(
+            "--every", metavar="K", min=1, help="Look at every K-th of them.",
+            rich_help_panel=TRAINING, show_default=False,
+        ),
+    ] = None,
+    optimizer: Annotated[
+        str,
+        typer.Option(
+            "--optimizer", help="sgd, momentum, adagrad, rmsprop, adam or adamw.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = "sgd",
+    lr: Annotated[
+        Optional[float],
+        typer.Option(
+            "--lr", metavar="X", help="Learning rate; else the optimiser's own.",
+            rich_help_panel=TRAINING, show_default=False,
+        ),
+    ] = None,
+    rows: Annotated[
+        Optional[str],
+        typer.Option(
+            "--rows", metavar="N|all", help="Layers that are shown, 40 unless more are asked for.",
+            rich_help_panel=options.LOOKS, show_default=False,
+        ),
+    ] = None,
+    format: options.OutputFormat = "table",  # noqa: A002
+    output: options.Output = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:  # fmt: skip
+    """Mean, deviation, zeros, dead channels and saturation of each layer; blocks and gates."""
+    from cnninspect.commands.activations import activations as watched
+
+    if rows is not None and rows != "all" and not rows.isdecimal():
+        raise BadOption("--rows", rows, "a whole number, or all")
+    check_output(output, force=force)
+    most = 40 if rows is None else None if rows == "all" else int(rows)
+    with progress_bar(models[0], quiet=quiet) as progress:
+        report = watched(
+            models,
+            parse_inputs(input),
+            progress=progress,
+            batch=batch,
+            mode=mode,
+            data=data,
+            device=device,
+            dtype=dtype,
+            seed=seed,
+            init=init,
+            weights=None if weights is None else str(weights),
+            steps=steps,
+            every=every,
+            optimizer=optimizer,
+            lr=lr,
+        )
+    show(report, format=format, output=output, force=force, quiet=quiet, rows=most)
