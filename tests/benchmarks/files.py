@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import real_files
 from processes import call_in_process, time_process
 from startup import BASELINE, COMMAND, row
 from tables import table
@@ -50,4 +51,5 @@ def report(repeats: int, progress: Callable[[str], None]) -> str:
             rows.append([cells[0], size, *cells[1:-1]])
     header = ["", "file, MB", "s", "`import torch`, s", "ratio", "target", "MB",
               "over `import torch`"]  # fmt: skip
-    return table(header, rows)
+    real = real_files.report(progress)
+    return f"{table(header, rows)}\n\nReal models, as their packages ship them:\n\n{real}"

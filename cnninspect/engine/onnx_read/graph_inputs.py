@@ -87,7 +87,9 @@ def _formal(info: ValueInfoProto) -> Formal:
     if value.dims is None:
         return Formal(info.name, value, None)
     dims = info.type.tensor_type.shape.dim
-    axes = tuple(size if size is not None else dim.dim_param for size, dim in zip(value.dims, dims))
+    axes = tuple(
+        size if size is not None else _name_of(dim.dim_param) for size, dim in zip(value.dims, dims)
+    )
     return Formal(info.name, value, axes)
 
 
@@ -288,6 +290,11 @@ def _full(formal: Formal, request: Asked, batch: int) -> tuple[int, ...]:
     if request.dtype is not None and request.dtype != dtype:
         raise BadInput(text, f"{formal.name} is {dtype} in the file, not {request.dtype}")
     return shape
+
+
+def _name_of(parameter: str) -> str:
+    """The name of an open size; empty for `?` and the like, which say that it has none."""
+    return parameter if any(map(str.isalnum, parameter)) else ""
 
 
 def _element_inside(other: bytes) -> int:
