@@ -17,7 +17,7 @@ from cnninspect.costs.products import affine_grid, einsum_of, multiply, product_
 from cnninspect.costs.recurrent import layer_of
 from cnninspect.costs.registry import Formula
 from cnninspect.records.costs import Cost
-from cnninspect.records.operations import Operation
+from cnninspect.records.operations import Operation, ShapeNotKnown
 
 
 def convolution(given: str, weight: str) -> Formula:
@@ -48,6 +48,8 @@ def einsum(operation: Operation) -> Terms:
     equation = operation.argument("equation")
     if not isinstance(equation, str):
         raise TypeError("the equation is missing")
+    for name, given in operation.unknown_inputs:
+        raise ShapeNotKnown(name, given.because)
     return einsum_of(equation, [spec.shape for spec in operation.inputs])
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import os
 import struct
 import subprocess
@@ -78,10 +79,12 @@ class InferenceProcess:
             if self._process.poll() is None:
                 return self._process
             self.close()
-        program = os.path.abspath(__file__)
+        if not sys.executable:
+            raise NoAnswer("there is no Python to start for ONNX's own inference")
+        program, paths = os.path.abspath(__file__), json.dumps([p for p in sys.path if p])
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", program],
+                [sys.executable, "-I", program, paths],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )  # fmt: skip
@@ -199,5 +202,6 @@ def serve(source: IO[bytes], sink: IO[bytes]) -> None:
 
 
 if __name__ == "__main__":
+    sys.path[:] = json.loads(sys.argv[1])  # ONNX is where the process that asks has it
     _limit_memory()
     serve(sys.stdin.buffer, sys.stdout.buffer)

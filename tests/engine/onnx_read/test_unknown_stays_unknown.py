@@ -152,6 +152,27 @@ def test_shapes_that_are_worked_out_in_old_opsets_are_known(follow, opset):
     assert not report.uncounted
 
 
+@pytest.mark.parametrize(
+    "following",
+    [
+        node("Einsum", "u u", "y", equation="bij,bij->b"), node("MatMul", "u w", "y"),
+        node("Gemm", "u w", "y"), node("Conv", "u w3", "y"), node("ConvTranspose", "u w3", "y"),
+        node("LSTM", "u wl rl", "y", hidden_size=2),
+        node("Attention", "u u u", "y", q_num_heads=2, kv_num_heads=2),
+        node("QLinearMatMul", "u s z wq s z s z", "y"),
+    ],
+    ids=lambda item: item.op_type,
+)  # fmt: skip
+def test_nothing_of_unknown_shape_counts_as_zero(follow, following):
+    stored = [weight("w", 8, 4), weight("w3", 4, 4, 3), weight("wl", 1, 8, 8),
+              weight("rl", 1, 8, 2), weight("s"), weight("z", dtype=BYTES),
+              weight("wq", 8, 4, dtype=BYTES)]  # fmt: skip
+    trace = follow(after_foo([following], stored, opset=23))
+    costed = cost_of(next(o for o in trace.operations if o.name != "my.domain.Foo"))
+    assert costed.lacks_shape
+    assert "because my.domain.Foo is not known here" in costed.reason
+
+
 def test_a_size_of_minus_one_is_open(follow):
     made = model([node("Relu", "x", "y")], [value("x", -1, 3)], [unshaped("y")])
     assert follow(made, batch=5).outputs[0].spec.shape == (5, 3)
