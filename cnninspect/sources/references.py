@@ -18,6 +18,7 @@ SUFFIXES = {
     ".bin": "checkpoint",
     ".ckpt": "checkpoint",
     ".gguf": "checkpoint",
+    ".tflite": "checkpoint",
     ".pt": "pt",
     ".jit": "pt",
     ".ts": "pt",

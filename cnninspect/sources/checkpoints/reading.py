@@ -17,6 +17,7 @@ from cnninspect.errors import FileUnreadable
 from cnninspect.files import Malformed, opened
 from cnninspect.records.checkpoint import Checkpoint
 from cnninspect.sources.checkpoints.gguf_header import read_gguf
+from cnninspect.sources.checkpoints.litert_table import IDENTIFIER, read_litert
 from cnninspect.sources.checkpoints.safetensors_files import (
     MAX_HEADER,
     read_safetensors,
@@ -38,7 +39,7 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     """What a file holds, whatever it is called.
 
     One of `torchscript`, `pt2`, `checkpoint`, `safetensors`, `sharded index`, `legacy pickle`,
-    `gguf`, `onnx` and `unknown`.
+    `gguf`, `litert`, `onnx` and `unknown`.
 
     Raises:
         FileMissing: there is no such file.
@@ -89,6 +90,8 @@ def kind_of_head(head: bytes) -> str:
         return "legacy pickle"
     if head.startswith(b"GGUF"):
         return "gguf"
+    if head[4:8] == IDENTIFIER:
+        return "litert"
     if head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] <= MAX_HEADER:
         return "safetensors"
     if head.lstrip()[:1] == b"{" and b'"weight_map"' in head:
@@ -117,6 +120,7 @@ def kind_of_entries(names: Iterable[str]) -> str:
 READERS: dict[str, Callable[[IO[bytes], int], Checkpoint]] = {
     "checkpoint": read_pytorch_zip,
     "gguf": read_gguf,
+    "litert": read_litert,
     "legacy pickle": read_pytorch_legacy,
     "safetensors": read_safetensors,
 }
