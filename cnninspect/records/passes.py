@@ -145,6 +145,8 @@ class GradientSettings:
     """A file of weights to load; then only data and noise differ between seeds."""
     freeze: tuple[str, ...] = ()
     """Patterns of layers or parameters that are not trained."""
+    unfreeze: tuple[str, ...] = ()
+    """Patterns of those that are trained after all."""
     mode: str = "train"
     """Whether batch norm and dropout act as in training or as in testing."""
     device: str | None = None

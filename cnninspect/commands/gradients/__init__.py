@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
 from cnninspect.errors import RunFailed
-from cnninspect.sources.open import Model, as_arguments, kept_offline, network, several, trace
+from cnninspect.sources.open import (
+    Model,
+    as_arguments,
+    kept_offline,
+    network,
+    several,
+    trace,
+    with_head,
+)
 
 if TYPE_CHECKING:
     from cnninspect.commands.gradients.report import GradientProfile, ModelGradients, PathProfile
@@ -21,6 +29,7 @@ def gradients(
     kwargs: Mapping[str, Any] | None = None,
     targets: Any = None,
     batch: int | None = None,
+    head: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
     **settings: Any,
 ) -> GradientProfile:
@@ -30,6 +39,8 @@ def gradients(
     None is 8, or 1 where `inputs` hold the batch already.  `targets` are labels or values for the
     loss; None: drawn at random.  `progress` is called with the passes done, those to do, and what
     was done.  A live module is left exactly as it was.
+
+    `head` replaces the last layer of each by one for so many classes.
 
     Raises:
         CannotTrain: nothing in a model can be trained.
@@ -42,7 +53,7 @@ def gradients(
     from cnninspect.engine.real_passes.profiling import passes_of
     from cnninspect.records.passes import GradientSettings
 
-    every = several(models)
+    every = tuple(with_head(model, head) for model in several(models))
     feed = Feed(as_arguments(inputs), kwargs, targets)
     if batch is None:
         batch = 1 if _holds_batch(every[0], inputs, kwargs) else None
@@ -116,7 +127,7 @@ def _gradients_of(
     feed = replace(
         feed,
         specs=tuple(tensor.spec for tensor in traced.inputs),
-        frozen=frozenset(frozen_names(frozen(traced, settings.freeze))),
+        frozen=frozenset(frozen_names(frozen(traced, settings.freeze, settings.unfreeze))),
     )
     with kept_offline(loaded):
         measured = measure(loaded, layers, settings, feed, report)

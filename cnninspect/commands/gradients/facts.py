@@ -96,7 +96,8 @@ def about(report: GradientProfile) -> str:
     elif settings.init != "default":
         parts.append(f"{settings.init} initialisation")
     if settings.freeze:
-        parts.append(f"frozen: {', '.join(settings.freeze)}")
+        but = f" but {', '.join(settings.unfreeze)}" if settings.unfreeze else ""
+        parts.append(f"frozen: {', '.join(settings.freeze)}{but}")
     parts += [value for value in (settings.dtype, settings.device) if value]
     return " · ".join(parts)
 

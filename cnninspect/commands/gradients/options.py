@@ -166,6 +166,26 @@ Freeze = Annotated[
         show_default=False,
     ),
 ]
+Unfreeze = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--unfreeze",
+        metavar="PATTERN",
+        help="Of these, what is trained after all: --freeze '*' --unfreeze fc.",
+        rich_help_panel=STARTS,
+        show_default=False,
+    ),
+]
+SetHead = Annotated[
+    Optional[int],
+    typer.Option(
+        "--set-head",
+        metavar="CLASSES",
+        help="A new last layer for so many classes, as @num_classes=10 makes.",
+        rich_help_panel=STARTS,
+        show_default=False,
+    ),
+]
 Steps = Annotated[
     int,
     typer.Option("--steps", min=0, help="Steps of training.", rich_help_panel=TRAINING),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cnninspect.sources.open import Model, as_arguments, trace, trace_step
+from cnninspect.sources.open import Model, as_arguments, trace, trace_step, with_head
 
 if TYPE_CHECKING:
     from cnninspect.commands.memory.report import BatchFit
@@ -23,12 +23,15 @@ def memory(
     dtype: str | None = None,
     amp: str | None = None,
     freeze: Sequence[str] = (),
+    unfreeze: Sequence[str] = (),
+    head: int | None = None,
     inference: bool = False,
 ) -> Memory:
     """What a step of training, or of inference, needs: bytes and MACs, by layer and in total.
 
     `dtype` is that of the weights, `amp` the one that autocast computes in, `freeze` are patterns
-    of parameters that are not trained; `mode` is train, or eval for inference, unless given.
+    of parameters that are not trained, `unfreeze` of those that are after all; `head` replaces the
+    last layer by one for so many classes; `mode` is train, or eval for inference, unless given.
 
     Raises:
         CannotTrain: no output depends on a trainable parameter.
@@ -39,9 +42,11 @@ def memory(
     from cnninspect.metrics.training_memory import find_optimizer, memory_of
 
     find_optimizer(optimizer)
+    model = with_head(model, head)
     still: tuple[str, ...] = ()
-    if freeze:
-        still = frozen_names(frozen(trace(model, inputs, kwargs=kwargs, batch=batch), freeze))
+    if freeze or unfreeze:
+        traced = trace(model, inputs, kwargs=kwargs, batch=batch)
+        still = frozen_names(frozen(traced, freeze, unfreeze))
     step = trace_step(
         model,
         inputs,

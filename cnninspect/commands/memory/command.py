@@ -59,6 +59,26 @@ def memory(
             show_default=False,
         ),
     ] = None,
+    unfreeze: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--unfreeze",
+            metavar="PATTERN",
+            help="Of these, what is trained after all: --freeze '*' --unfreeze fc.",
+            rich_help_panel=STEP,
+            show_default=False,
+        ),
+    ] = None,
+    set_head: Annotated[
+        Optional[int],
+        typer.Option(
+            "--set-head",
+            metavar="CLASSES",
+            help="A new last layer for so many classes, as @num_classes=10 makes.",
+            rich_help_panel=STEP,
+            show_default=False,
+        ),
+    ] = None,
     inference: Annotated[
         bool,
         typer.Option("--inference", help="A forward pass only.", rich_help_panel=STEP),
@@ -111,6 +131,8 @@ def memory(
         "dtype": dtype,
         "amp": amp,
         "freeze": tuple(freeze or ()),
+        "unfreeze": tuple(unfreeze or ()),
+        "head": set_head,
         "inference": inference,
     }
     report: Report
