@@ -194,7 +194,8 @@ def _asked(item: Any) -> tuple[str | None, Asked]:
     name: str | None = None
     if isinstance(item, Named):
         name, item = item.name, item.value
-        item = GivenValue(item) if isinstance(item, (bool, int, float)) else item
+    if isinstance(item, (bool, int, float)):
+        item = GivenValue(item)
     if isinstance(item, (tuple, list)) and all(type(size) is int for size in item):
         return name, Asked(tuple(item))
     if isinstance(item, GivenValue):
