@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypedDict, Union
 
 from cnninspect.errors import BadQuantity, Contradiction
 
@@ -38,6 +39,26 @@ QUANTITIES = {
     )
 }
 """What can be limited, by name."""
+
+Bounded = Union[str, int, float]
+"""A bound as it may be given: `"25M"`, `"100MB"`, `"60%"` of the baseline, or a number."""
+
+
+class LimitOptions(TypedDict, total=False):
+    """Limits as keyword arguments; those left out hold nothing."""
+
+    max_params: Bounded | None
+    min_params: Bounded | None
+    max_trainable: Bounded | None
+    min_trainable: Bounded | None
+    max_macs: Bounded | None
+    min_macs: Bounded | None
+    max_activations: Bounded | None
+    min_activations: Bounded | None
+    max_bytes: Bounded | None
+    min_bytes: Bounded | None
+    max_depth: Bounded | None
+    min_depth: Bounded | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from cnninspect.errors import (
     UnknownChoice,
 )
 from cnninspect.metrics.figures import Figures, Unmeasured, check_dtype, stored_as
-from cnninspect.metrics.limits import QUANTITIES, Limit, limits_of
+from cnninspect.metrics.limits import QUANTITIES, Limit, LimitOptions, limits_of
 from cnninspect.records.models import (
     MODES,
     Accuracy,
@@ -195,6 +195,18 @@ class BaselineFailed(Failure):
 
     def __init__(self, outcome: Unmeasured) -> None:
         super().__init__(f"the baseline {outcome.reference}: {outcome.error}", outcome.hint)
+
+
+class MeasuringOptions(LimitOptions, total=False):
+    """How models are measured, and limits, as keyword arguments: the fields of `Measuring`."""
+
+    kwargs: Mapping[str, Any] | None
+    batch: int
+    mode: str
+    convention: str
+    dtype: str | None
+    jobs: int | None
+    progress: Progress | None
 
 
 @dataclass(frozen=True, slots=True)

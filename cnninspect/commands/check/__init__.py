@@ -11,6 +11,9 @@ from cnninspect.sources.open import Model, as_arguments, as_subject
 if TYPE_CHECKING:
     from os import PathLike
 
+    from typing_extensions import Unpack
+
+    from cnninspect.commands.check.budget_file import BudgetRules
     from cnninspect.commands.check.measuring import Gate
     from cnninspect.commands.check.report import BudgetCheck
     from cnninspect.metrics.difference import Difference
@@ -23,7 +26,7 @@ def check(
     budget: str | PathLike[str] | None = None,
     locked: str | PathLike[str] | None = None,
     kwargs: Mapping[str, Any] | None = None,
-    **rules: Any,
+    **rules: Unpack[BudgetRules],
 ) -> BudgetCheck:
     """Whether a model keeps its limits; without one, every model that the budget file names.
 
@@ -46,7 +49,7 @@ def lock_text(
     path: str | PathLike[str],
     *,
     budget: str | PathLike[str] | None = None,
-    **rules: Any,
+    **rules: Unpack[BudgetRules],
 ) -> tuple[str, tuple[Difference, ...]]:
     """The text of a lock file with these models put in, and where they moved from what it said."""
     from cnninspect.commands.check.measuring import merged_lock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,9 @@ from cnninspect.errors import (
 from cnninspect.metrics.limits import (
     QUANTITIES,
     Bound,
+    Bounded,
     Limit,
+    LimitOptions,
     check_consistency,
     limit_of,
     parse_share,
@@ -38,6 +40,22 @@ SETTINGS = ("forbid", "min_coverage", "baseline", "max_growth", "input", "batch"
 OF_MODELS = (*LIMITS, *SETTINGS, "layers")
 GROWING = ("params", "macs", "activations", "bytes")
 """What `max_growth` is about where it is one share."""
+
+
+class BudgetRules(LimitOptions, total=False):
+    """The keys of a budget file for one model, as keyword arguments."""
+
+    forbid: Sequence[str] | None
+    min_coverage: Bounded | None
+    baseline: str | None
+    max_growth: Bounded | Mapping[str, Bounded] | None
+    input: Sequence[str] | None
+    batch: int | None
+    mode: str | None
+    dtype: str | None
+    layers: Mapping[str, Mapping[str, Any]] | None
+
+
 EXAMPLE = 'write "layer4.*" = { max_params = "60%" }'
 
 

@@ -16,7 +16,10 @@ from cnninspect.sources.open import (
 )
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from cnninspect.commands.compare.report import Comparison
+    from cnninspect.store.survey import MeasuringOptions
 
 
 def compare(
@@ -25,7 +28,7 @@ def compare(
     inputs: Any = None,
     baseline: Model | None = None,
     remember: bool = False,
-    **options: Any,
+    **options: Unpack[MeasuringOptions],
 ) -> Comparison:
     """Models side by side, with their ratios to the baseline, which is the first unless named.
 

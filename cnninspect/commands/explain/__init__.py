@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cnninspect.sources.open import Model, trace
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from cnninspect.commands.explain.report import Explanation
 
 
-def explain(model: Model, layer: str, **options: Any) -> Explanation:
+def explain(
+    model: Model,
+    layer: str,
+    inputs: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    mode: str = "eval",
+    batch: int = 1,
+    weights: str | PathLike[str] | None = None,
+) -> Explanation:
     """Where one layer's numbers come from: each formula with the numbers put into it.
 
-    `options` are those of `trace`.
+    The arguments after `layer` are those of `trace`.
 
     Raises:
         UnknownLayer: the model has no layer of that path.
@@ -21,6 +33,6 @@ def explain(model: Model, layer: str, **options: Any) -> Explanation:
     from cnninspect.commands.explain.analysis import explain_layer
     from cnninspect.metrics.summarizing import summarize_trace, with_receptive_fields
 
-    traced = trace(model, **options)
+    traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights)
     summary = with_receptive_fields(summarize_trace(traced, "macs"), traced)
     return explain_layer(traced, summary, layer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, TypedDict, Union
 
 from cnninspect.interrupts import stopped_gently
 from cnninspect.sources.open import as_arguments, check_batch, kept_offline, network
@@ -13,8 +13,28 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from torch import nn
+    from typing_extensions import Unpack
 
     from cnninspect.commands.export.report import ExportReport
+
+
+class ExportOptions(TypedDict, total=False):
+    """The fields of `cnninspect.records.exports.ExportSettings`, which says what they mean."""
+
+    opset: int | None
+    dynamic: tuple[str, ...]
+    dtype: str | None
+    weights: str | PathLike[str] | None
+    batch: int
+    seed: int
+    exporter: str
+    verify: bool
+    keep_traces: bool
+    force: bool
+    quantize: str | None
+    calibrate: str | None
+    data: str | None
+    strict: bool
 
 
 def export_onnx(
@@ -23,7 +43,7 @@ def export_onnx(
     inputs: Any = None,
     *,
     kwargs: Mapping[str, Any] | None = None,
-    **settings: Any,
+    **settings: Unpack[ExportOptions],
 ) -> ExportReport:
     """Write a network to an ONNX file that does what the network does, and say how that is known.
 

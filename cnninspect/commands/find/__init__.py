@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from cnninspect.sources.open import as_arguments
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from cnninspect.commands.find.report import Finding
+    from cnninspect.store.survey import MeasuringOptions
 
 
 def find(
@@ -19,7 +22,7 @@ def find(
     axes: Sequence[str] = ("parameters", "macs", "accuracy"),
     baseline: str | None = None,
     remember: bool = True,
-    **options: Any,
+    **options: Unpack[MeasuringOptions],
 ) -> Finding:
     """Every architecture of these sources that keeps the limits, the Pareto frontier first.
 

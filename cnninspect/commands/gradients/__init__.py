@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, TypedDict, Union
 
 from cnninspect.errors import RunFailed
 from cnninspect.sources.open import (
@@ -17,9 +17,34 @@ from cnninspect.sources.open import (
 )
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from cnninspect.commands.gradients.report import GradientProfile, ModelGradients, PathProfile
     from cnninspect.records.passes import GradientSettings, WeightedLayer
     from cnninspect.records.traces import Trace
+
+
+class GradientOptions(TypedDict, total=False):
+    """The fields of `cnninspect.records.passes.GradientSettings`, which says what they mean."""
+
+    seeds: int
+    seed: int
+    batches: int
+    loss: str
+    aux_weight: float
+    init: str
+    weights: str | None
+    freeze: tuple[str, ...]
+    unfreeze: tuple[str, ...]
+    mode: str
+    device: str | None
+    dtype: str | None
+    data: str
+    steps: int
+    every: int | None
+    optimizer: str
+    lr: float | None
+    over: str
 
 
 def gradients(
@@ -31,7 +56,7 @@ def gradients(
     batch: int | None = None,
     head: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
-    **settings: Any,
+    **settings: Unpack[GradientOptions],
 ) -> GradientProfile:
     """How large the gradient is at each depth of models, by real forward and backward passes.
 
@@ -57,7 +82,8 @@ def gradients(
     feed = Feed(as_arguments(inputs), kwargs, targets)
     if batch is None:
         batch = 1 if _holds_batch(every[0], inputs, kwargs) else None
-    chosen = GradientSettings(**(settings if batch is None else {"batch": batch, **settings}))
+    given: dict[str, Any] = {**settings} if batch is None else {"batch": batch, **settings}
+    chosen = GradientSettings(**given)
     holds_batch = batch == 1 and chosen.batch == 1 and inputs is not None
     done = 0
 

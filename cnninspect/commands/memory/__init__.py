@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from cnninspect.sources.open import Model, as_arguments, trace, trace_step, with_head
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from cnninspect.commands.memory.report import BatchFit
     from cnninspect.metrics.training_memory import Memory
+
+
+class StepOptions(TypedDict, total=False):
+    """What `fit_batch` hands on to `memory`."""
+
+    inputs: Any
+    kwargs: Mapping[str, Any] | None
+    mode: str | None
+    dtype: str | None
+    amp: str | None
+    freeze: Sequence[str]
+    inference: bool
 
 
 def memory(
@@ -63,7 +77,11 @@ def memory(
 
 
 def fit_batch(
-    model: Model, limit_bytes: int, *, optimizer: str = "sgd", **options: Any
+    model: Model,
+    limit_bytes: int,
+    *,
+    optimizer: str = "sgd",
+    **options: Unpack[StepOptions],
 ) -> BatchFit:
     """The largest batch whose step needs at most `limit_bytes`, confirmed by traces around it.
 
@@ -75,9 +93,9 @@ def fit_batch(
     from cnninspect.commands.memory.analysis import fit_of
     from cnninspect.records.models import growing
 
-    options["inputs"] = growing(as_arguments(options.get("inputs")))
+    step: dict[str, Any] = {**options, "inputs": growing(as_arguments(options.get("inputs")))}
     return fit_of(
-        lambda batch, **others: memory(model, batch=batch, **{**options, **others}),
+        lambda batch, **others: memory(model, batch=batch, **{**step, **others}),
         limit_bytes,
         optimizer=optimizer,
         is_inference=bool(options.get("inference")),

@@ -3,16 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Union, overload
 
 from cnninspect.sources.open import Model, trace, trace_step, weights_table, with_head
 
 if TYPE_CHECKING:
     from os import PathLike
 
+    from torch import nn
+
     from cnninspect.metrics.summary import Summary
+    from cnninspect.records.checkpoint import Checkpoint
+    from cnninspect.records.models import GraphFile, LoadedModel
+    from cnninspect.records.traces import Trace
 
 
+@overload
+def summarize(
+    model: Union[nn.Module, LoadedModel, GraphFile, Trace],
+    inputs: Any = ...,
+    *,
+    kwargs: Mapping[str, Any] | None = ...,
+    mode: str = ...,
+    batch: int = ...,
+    weights: str | PathLike[str] | None = ...,
+    convention: str = ...,
+    backward: bool = ...,
+    device: str | None = ...,
+    freeze: Sequence[str] = ...,
+    unfreeze: Sequence[str] = ...,
+    head: int | None = ...,
+    receptive_fields: bool = ...,
+) -> Summary: ...
+@overload
+def summarize(
+    model: Union[str, PathLike[str]],
+    inputs: Any = ...,
+    *,
+    kwargs: Mapping[str, Any] | None = ...,
+    mode: str = ...,
+    batch: int = ...,
+    weights: str | PathLike[str] | None = ...,
+    convention: str = ...,
+    backward: bool = ...,
+    device: str | None = ...,
+    freeze: Sequence[str] = ...,
+    unfreeze: Sequence[str] = ...,
+    head: int | None = ...,
+    receptive_fields: bool = ...,
+) -> Union[Summary, Checkpoint]: ...
 def summarize(
     model: Model,
     inputs: Any = None,
@@ -28,7 +67,7 @@ def summarize(
     unfreeze: Sequence[str] = (),
     head: int | None = None,
     receptive_fields: bool = True,
-) -> Union[Summary, Any]:
+) -> Union[Summary, Checkpoint]:
     """A model layer by layer: shapes, parameters, MACs, and the totals.
 
     Of a file of weights, which holds no network, it is the table of its tensors, a

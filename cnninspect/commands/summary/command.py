@@ -168,11 +168,13 @@ def summary(
         receptive_fields=_shows_fields(format, columns=parse_columns(columns), sort=sort),
     )
     show(report, format=format, output=output, force=force, quiet=quiet, human=human, **view)
-    if strict and isinstance(report, Checkpoint):
+    if not strict:
+        return
+    if isinstance(report, Checkpoint):
         refused = [found.name for found in report.globals if not found.allowed]
         if refused:
             raise UnsafeToLoad(report.reference, refused)
-    elif strict and report.uncounted:
+    elif report.uncounted:
         raise UnknownOperations([unknown.op for unknown in report.uncounted])
 
 
