@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from operator import le
+from threading import get_ident
 from typing import Any
 
 from torch import Tensor, nn
@@ -30,7 +31,8 @@ class Watch:
         self.visits: dict[str, Visit] = {}
         self.failed: tuple[str, tuple[TensorSpec, ...]] | None = None
         """Path and inputs of the innermost module that did not return."""
-        self._running: list[nn.Module] = []
+        self._running: dict[int, list[nn.Module]] = {get_ident(): []}
+        """By the threads of the run, outermost first."""
         self._handles: list[Any] = []
 
     def __enter__(self) -> Watch:
@@ -46,7 +48,18 @@ class Watch:
         for handle in self._handles:
             handle.remove()
         del self.recorder.layers[1:]
-        self._running.clear()
+        self._running = {get_ident(): []}
+        self.recorder.layers_elsewhere.clear()
+
+    def join(self, thread: int, parent: int) -> None:
+        """Follow another thread as well, which was started by one that is followed."""
+        self.recorder.layers_elsewhere[thread] = [self.recorder.layers_in(parent)[-1]]
+        self._running[thread] = []
+
+    def leave(self, thread: int) -> None:
+        """Follow a thread no longer."""
+        self._running.pop(thread, None)
+        self.recorder.layers_elsewhere.pop(thread, None)
 
     def note_return(self, args: Any, kwargs: dict[str, Any], output: Any) -> None:
         """Note that the model returned, in case it has a `__call__` of its own without hooks."""
@@ -57,13 +70,18 @@ class Watch:
 
     def _enter_module(self, module: nn.Module, _: Any) -> None:
         self.failed = None
+        running = self._running.get(get_ident())
+        if running is None:  # somebody else's thread
+            return
         layers, structure = self.recorder.layers, self.structure
+        if self.recorder.layers_elsewhere:
+            layers = self.recorder.layers_in(get_ident())
         path = structure.first_paths.get(id(module))
         is_ours = path is not None
         if path is None or structure.more_paths:
             path = structure.path_under(module, layers[-1])
         layers.append(path)
-        self._running.append(module)
+        running.append(module)
         if not is_ours:
             return
         visit = self.visits.get(path)
@@ -74,10 +92,11 @@ class Watch:
     def _leave_module(self, module: nn.Module, args: Any, *rest: Any) -> None:
         # The keyword arguments and the output; after an error only the output, which is None.
         *kwargs, output = rest
-        if not self._running or self._running[-1] is not module:
+        running = self._running.get(get_ident())
+        if not running or running[-1] is not module:
             return
-        self._running.pop()
-        path = self.recorder.layers.pop()
+        running.pop()
+        path = self.recorder.layers_in(get_ident()).pop()
         visit = self.visits.get(path, NO_VISIT)
         if visit.calls == 1 and id(module) in self.structure.first_paths:
             visit.inputs = specs_in(args if not any(kwargs) else (args, kwargs))

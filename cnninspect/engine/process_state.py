@@ -58,14 +58,9 @@ def set_apart(ledger: Ledger, *, traces: bool = True) -> None:
         _pause_garbage_collection(ledger)
         _leave_compiler(ledger)
     _keep_environment(ledger)
-    _leave_function_modes(ledger)
-    _leave_dispatch_modes(ledger)
-    ledger.enter(torch._C._InferenceMode(False))
-    had_gradients, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
-    ledger.undo(lambda: torch._C._set_grad_enabled(had_gradients))
+    set_apart_modes(ledger)
+    dtype = torch.get_default_dtype()
     ledger.undo(lambda: torch.set_default_dtype(dtype))
-    _leave_autocast(ledger)
-    _leave_saved_tensor_hooks(ledger)
     if torch.is_anomaly_enabled():
         checks = torch.is_anomaly_check_nan_enabled()
         ledger.undo(lambda: torch.set_anomaly_enabled(True, checks))
@@ -76,6 +71,17 @@ def set_apart(ledger: Ledger, *, traces: bool = True) -> None:
     _keep_global_hooks(ledger)
     here = threading.get_ident()
     divert_output(ledger, lambda: threading.get_ident() == here)
+
+
+def set_apart_modes(ledger: Ledger) -> None:
+    """Leave all modes of this thread, and note how those are that a run may change."""
+    _leave_function_modes(ledger)
+    _leave_dispatch_modes(ledger)
+    ledger.enter(torch._C._InferenceMode(False))
+    had_gradients = torch.is_grad_enabled()
+    ledger.undo(lambda: torch._C._set_grad_enabled(had_gradients))
+    _leave_autocast(ledger)
+    _leave_saved_tensor_hooks(ledger)
 
 
 def _pause_garbage_collection(ledger: Ledger) -> None:

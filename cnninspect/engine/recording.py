@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from threading import get_ident
 from typing import Any
 from weakref import ref
 
@@ -25,8 +26,16 @@ class Recorder:
         self.calls: list[Call] = []
         self.layers: list[str] = [""]
         """Paths of the modules that are running, outermost first."""
+        self.layers_elsewhere: dict[int, list[str]] = {}
+        """The same in other threads of the run."""
         self._writers: dict[int, int] = {}
         """Last call that wrote to a storage which several tensors share, by storage."""
+
+    def layers_in(self, thread: int) -> list[str]:
+        """Paths of the modules that are running in a thread."""
+        return (
+            self.layers_elsewhere.get(thread, self.layers) if self.layers_elsewhere else self.layers
+        )
 
     def record(self, operation: Operation, tensors: list[Tensor]) -> int:
         """Note a call on these tensors; returns its index."""
@@ -42,7 +51,8 @@ class Recorder:
                 inputs.append(max(mark[0], self._writers.get(storage_of(tensor), mark[0])))
             else:
                 inputs.append(mark[0])
-        self.calls.append(Call(index, self.layers[-1], operation, tuple(inputs), tuple(parameters)))
+        layer = (self.layers_in(get_ident()) if self.layers_elsewhere else self.layers)[-1]
+        self.calls.append(Call(index, layer, operation, tuple(inputs), tuple(parameters)))
         return index
 
     def note(

@@ -27,6 +27,7 @@ from cnninspect.engine.module_tree import Structure, parameters_of
 from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
 from cnninspect.engine.real_mode import Computation
 from cnninspect.engine.recording import Recorder, tensors_in
+from cnninspect.engine.run_threads import RunThreads
 from cnninspect.engine.scripted import by_weights
 from cnninspect.engine.weights import check_weights, load_weights
 from cnninspect.errors import CnnInspectError, RunFailed, ShapeMismatch, first_line
@@ -192,6 +193,8 @@ class Run:
         self.ledger = ledger or Ledger()
         self.recorder = Recorder(structure.tensor_names)
         self.watch = Watch(structure, self.recorder)
+        self.went_on: list[str] = []
+        """Names of threads that had not come to their end when the run had."""
 
     def abstractly(self, how: HowTraced) -> Trace:
         """Run on abstract tensors; nothing is computed."""
@@ -226,8 +229,10 @@ class Run:
                 stack.enter_context(self.watch)
                 stack.enter_context(Fusion(self.recorder, computes=computes, replaced=replaced))
                 stack.enter_context(mode)
+                threads = RunThreads(self.ledger, self.watch.join, self.watch.leave)
                 try:
                     outputs = self.model(*given.args, **given.kwargs)
+                    self.went_on = threads.wait()
                 except SystemExit as problem:  # it would end this process, with its own exit code
                     raise RuntimeError(f"it ends the process (exit {problem.code})") from problem
             self.watch.note_return(given.args, given.kwargs, outputs)
@@ -244,6 +249,10 @@ class Run:
     def written(self, how: HowTraced, outputs: Any) -> Trace:
         """The trace of a forward pass that returned `outputs`."""
         prefix = "output" if isinstance(outputs, Tensor) else ""
+        if self.went_on:
+            names = ", ".join(self.went_on)
+            note = f"not counted: what the threads {names} still do after the model has returned"
+            how = replace(how, notes=(*how.notes, note))
         return self._written(how, named(prefix, outputs), tensors_in(outputs))
 
     def trace_so_far(self) -> Trace:
