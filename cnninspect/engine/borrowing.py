@@ -60,7 +60,7 @@ class Borrowed:
     def renew(self, mode: str) -> None:
         """Put back everything that a run that failed has left, and be ready for another one."""
         self.restore()
-        self._leftovers.clear(self._restore_code)
+        self._leftovers.look(self._restore_code)
         self.structure = Structure(self.structure.model)
         if self.structure.is_lazy():
             self.substitute(fresh_lazy)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C import _meta_in_tls_dispatch_include
 from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass_type
 
 from cnninspect.engine.fake_tensors import (
@@ -61,6 +62,8 @@ class Abstraction(TorchDispatchMode):
         return False  # else the first operator imports the compiler, which takes a second
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if _meta_in_tls_dispatch_include():  # fake tensors of PyTorch's own, working out a shape
+            return func(*args, **(kwargs or {}))
         operator = OPERATORS.get(id(func))
         if operator is None:
             operator = operator_of(func)

@@ -37,26 +37,38 @@ class Leftovers:
         """Those that are alive, no longer marked as made by a run."""
         found = [tensor for made in MADE[self._start :] if (tensor := made()) is not None]
         for tensor in found:
+            owned: Any = tensor
+            owned._fix_weakref()  # PyTorch does not know of it, and may let go of what is in it
             tensor.__dict__.pop(MARK, None)
         return found
 
     def clear(self, put_back_more: Callable[[], object]) -> None:
         """See that none is left, with the help of what puts back more than modules hold.
 
+        After a failure, its report keeps what the functions held that failed: then nobody else is
+        looked for.
+
         Raises:
             StateLeft: something that the run could not know of keeps some.
         """
+        self.look(put_back_more)
+        if sys.exc_info()[1] is not None:
+            del MADE[self._start :]
+            return
+        if self.alive():
+            _clear_caches(self.alive())
+        owners = _evict(self.alive())
+        del MADE[self._start :]
+        if owners:
+            raise StateLeft(owners)
+
+    def look(self, put_back_more: Callable[[], object]) -> None:
+        """Put more back than modules hold, if some are left."""
         if self.alive():
             gc.collect(0)  # cycles of what the run made: it kept Python from looking for them
         if self.alive():
             put_back_more()
             gc.collect(0)
-        if self.alive():
-            _clear_caches(self.alive())
-        owners = _evict(self.alive())
-        del MADE[self._start :]
-        if owners and sys.exc_info()[1] is None:
-            raise StateLeft(owners)
 
 
 def _clear_caches(tensors: list[Tensor]) -> None:

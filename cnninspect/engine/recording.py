@@ -8,6 +8,7 @@ from typing import Any
 from weakref import ref
 
 from torch import Tensor
+from torch.nn import Parameter
 
 from cnninspect.engine.layouts import MADE, MARK, layout_of
 from cnninspect.engine.operators import Operator
@@ -26,6 +27,8 @@ class Recorder:
         self.calls: list[Call] = []
         self.layers: list[str] = [""]
         """Paths of the modules that are running, outermost first."""
+        self.unregistered: dict[int, Tensor] = {}
+        """Parameters that were read and that no registered module owns, by `id`."""
         self.layers_elsewhere: dict[int, list[str]] = {}
         """The same in other threads of the run."""
         self._writers: dict[int, int] = {}
@@ -47,6 +50,8 @@ class Recorder:
                 name = self.names.get(id(tensor))
                 if name is not None:
                     parameters.append(name)
+                elif isinstance(tensor, Parameter):
+                    self.unregistered[id(tensor)] = tensor
             elif self._writers:
                 inputs.append(max(mark[0], self._writers.get(storage_of(tensor), mark[0])))
             else:

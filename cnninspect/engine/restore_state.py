@@ -13,6 +13,7 @@ import functools
 import gc
 import io
 import random
+import threading
 import types
 import weakref
 from collections import OrderedDict, deque
@@ -246,7 +247,9 @@ class HeldState:
         self._restorers.append(lambda: cache.cache_info().misses != misses and cache.cache_clear())
 
     def _take_class(self, kind: type, _: list[Any]) -> None:
+        self._seen.pop(id(kind))
         self._note_class(kind)
+        self._seen[id(kind)] = kind
 
     def _note_class(self, kind: type) -> None:
         if OWN_CLASSES[kind]:
@@ -549,6 +552,8 @@ def _hold_in(slot: Any, owner: Any, value: Any) -> None:
 
 
 def _attributes_of(value: Any) -> dict[str, Any] | None:
+    if isinstance(value, threading.local):
+        return value.__dict__
     try:
         attributes = object.__getattribute__(value, "__dict__")
     except AttributeError:
@@ -626,6 +631,7 @@ BY_CLASS: tuple[tuple[Any, Any], ...] = (
     (torch.Generator, HeldState._take_torch_generator),
     (random.Random, HeldState._take_python_generator),
     (bytearray, HeldState._take_bytes),
+    (threading.local, HeldState._take_object),
     (type, HeldState._take_class),
 )
 TAKEN = ByClass(_taken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -20,7 +21,7 @@ from cnninspect.engine.diagnosis import explain_failure
 from cnninspect.engine.fake_mode import Abstraction, ValueNeeded
 from cnninspect.engine.fake_tensors import abstract_twin
 from cnninspect.engine.fusion import Fusion, whole_modules
-from cnninspect.engine.layouts import MADE, MARK, META, layout_of
+from cnninspect.engine.layouts import MADE, MARK, META, layout_of, shape_of
 from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.module_stack import Watch
 from cnninspect.engine.module_tree import Structure, parameters_of
@@ -249,6 +250,11 @@ class Run:
     def written(self, how: HowTraced, outputs: Any) -> Trace:
         """The trace of a forward pass that returned `outputs`."""
         prefix = "output" if isinstance(outputs, Tensor) else ""
+        hidden = self.recorder.unregistered.values()
+        if hidden:
+            count = sum(math.prod(shape_of(tensor)) for tensor in hidden)
+            note = f"{count:,} parameters that are read belong to no registered module"
+            how = replace(how, notes=(*how.notes, f"{note}, and are not among the parameters"))
         if self.went_on:
             names = ", ".join(self.went_on)
             note = f"not counted: what the threads {names} still do after the model has returned"

@@ -27,6 +27,7 @@ from cnninspect.engine.module_tree import Structure
 from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
 from cnninspect.engine.recording import Recorder, storage_of, tensors_in
 from cnninspect.engine.recurrent_workspace import lstm_saved_bytes
+from cnninspect.engine.run_threads import RunThreads
 from cnninspect.engine.tracing import Run, reason_for_real_run
 from cnninspect.errors import BadOption, CannotTrain, CnnInspectError, UnknownChoice
 from cnninspect.records.models import MODES, LoadedModel
@@ -206,7 +207,9 @@ class Step:
             if isinstance(computation, WatchedComputation):
                 self.ledger.undo(computation.undo)
             with torch.autograd.graph.saved_tensors_hooks(self._keep, lambda kept: kept):
+                threads = RunThreads(self.ledger, self.run.watch.join, self.run.watch.leave)
                 outputs = self.run.model(*args, **kwargs)
+                self.run.went_on = threads.wait()
             if self._workspace_bytes:
                 how = replace(how, notes=(*how.notes, self._workspace_note()))
             forward = self.run.written(how, outputs)
