@@ -31,6 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write what is rendered today into the golden files",
     )
     parser.addoption(
+        "--every-line", action="store_true", help="interrupt a run at every line, not at a sample"
+    )
+    parser.addoption(
         "--campaign", type=int, default=0, help="try so many damaged files, as tests/fuzz says"
     )
 
