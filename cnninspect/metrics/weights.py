@@ -86,7 +86,7 @@ UNEXPECTED = (
     (r"(total_ops|total_params)$", "left behind by thop"),
     (r"lora_[AB]\b|lora_(down|up)", "a LoRA adapter beside the weights"),
     (r"\.(weight_g|weight_v)$|parametrizations\.", "a weight in parts: weight normalisation"),
-    (r"_packed_params|zero_point$|\.scale$", "a quantised model's"),
+    (r"_packed_params|zero_point$", "a quantised model's"),
     (r"(^|\.)aux(\w*)\.", "an auxiliary classifier, which is used in training only"),
     (r"(position_ids|inv_freq|relative_position_index|attn_mask|masked_bias)$",
      "a constant that other versions do not store"),

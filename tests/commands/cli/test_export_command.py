@@ -109,3 +109,39 @@ def test_a_torchscript_program_is_refused_in_one_sentence(cnninspect_, path):
     assert (code, out) == (1, "")
     assert "it is a TorchScript program" in err
     assert not path.exists()
+
+
+def test_integers_for_weights_are_asked_for_and_follow_the_schema(cnninspect_, path):
+    code, out, _ = cnninspect_(
+        "export", NETWORK, "-o", str(path), "-f", "json", "--quantize", "int8", "--data", "digits",
+        "--no-verify",
+    )  # fmt: skip
+    report = json.loads(out)
+    assert code == 0
+    jsonschema.validate(report, schema_of(ExportReport))
+    assert report["weights"] == "random, seed 0"
+    assert report["quantization"]["method"] == "dynamic"
+    assert report["quantization"]["accuracy"]["images"] == 1000
+    assert report["bytes"] == path.stat().st_size == report["quantization"]["bytes_after"]
+
+
+def test_calibrating_without_integers_is_typed_wrongly(cnninspect_, path):
+    code, out, err = cnninspect_("export", NETWORK, "-o", str(path), "--calibrate", "digits")
+    assert (code, out) == (2, "")
+    assert "--quantize int8" in err
+    assert not path.exists()
+
+
+def test_strict_exits_with_3_where_counts_are_not_explained(cnninspect_, path, monkeypatch):
+    monkeypatch.setattr(making, "kinships", lambda *_: ())
+    monkeypatch.setattr(
+        "cnninspect.commands.export.analysis._unpaired", lambda *_: {"hidden.0.linear.bias": -5}
+    )
+    arguments = ("export", NETWORK, "-o", str(path), "--no-verify")
+    code, out, err = cnninspect_(*arguments, "--strict")
+    assert code == 3
+    assert "5 less, not explained" in out
+    assert "which is not explained" in err
+    assert not path.exists()
+    assert cnninspect_(*arguments)[0] == 0
+    assert path.exists()
