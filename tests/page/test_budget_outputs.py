@@ -19,10 +19,10 @@ from hand_built_budgets import (
 )
 from rich.cells import cell_len
 
+from cnninspect import render
 from cnninspect.commands.check.wording import rule_of
 from cnninspect.commands.scale.report import LayerShare, Rational, Term
 from cnninspect.errors import BadOption, UnknownChoice
-from cnninspect.page.formats import render
 from cnninspect.records.reports import schema_of
 
 CASES = {
