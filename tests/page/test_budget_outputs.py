@@ -19,10 +19,11 @@ from hand_built_budgets import (
 )
 from rich.cells import cell_len
 
-from cnninspect import render
+import cnninspect
 from cnninspect.commands.check.wording import rule_of
 from cnninspect.commands.scale.report import LayerShare, Rational, Term
 from cnninspect.errors import BadOption, UnknownChoice
+from cnninspect.page.formats import render
 from cnninspect.records.reports import schema_of
 
 CASES = {
@@ -91,7 +92,8 @@ def test_no_line_is_wider_than_the_terminal(make, width):
 @pytest.mark.parametrize("make", REPORTS)
 def test_notebooks_show_every_report(make):
     report = make()
-    assert report._repr_html_() == render(report, format="html")
+    html = cnninspect.render(report, format="html")
+    assert report._repr_html_() == html
 
 
 def test_junit_is_xml_with_a_case_for_each_limit():

@@ -11,13 +11,13 @@ import pytest
 from hand_built import odd_network, plain, resnet10, summary_of
 from report_types import report_types
 
-from cnninspect import render
+import cnninspect
 from cnninspect.commands.summary.rendering import SummaryView, table_of
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.metrics.summary import Counts, Published, Uncounted, limit_level
 from cnninspect.page import layer_tree as folding
 from cnninspect.page import quantities
-from cnninspect.page.formats import FORMATS, Format
+from cnninspect.page.formats import FORMATS, Format, render
 from cnninspect.page.plain_data import write_csv, write_json
 from cnninspect.page.renderers import Renderer, renderer_of
 from cnninspect.records.reports import Report
@@ -148,7 +148,8 @@ def test_trainable_share_of_the_parameters_is_said(trainable, said):
 
 def test_notebooks_show_the_html_form():
     report = resnet10()
-    assert report._repr_html_() == render(report, format="html")
+    html = cnninspect.render(report, format="html")
+    assert report._repr_html_() == html
 
 
 def test_another_report_needs_one_module(monkeypatch):
