@@ -120,6 +120,10 @@ class CnnInspectError(Exception):
         super().__init__(_cut(message))
         self.hint = _cut(hint)
 
+    def follow(self, reason: str) -> None:
+        """Say what made it necessary to try what failed: `run for real, because …`."""
+        self.args = (_cut(f"{self}; it was {reason}"),)
+
 
 def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -45,6 +45,16 @@ Input = Annotated[
 Batch = Annotated[
     int, typer.Option("--batch", "-b", min=1, help="Size of the batch.", rich_help_panel=RUNS)
 ]
+Device = Annotated[
+    Optional[str],
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="Where tensors seem to be: cpu or cuda; nothing runs there.",
+        rich_help_panel=RUNS,
+        show_default=False,
+    ),
+]
 RunMode = Annotated[
     Mode, typer.Option("--mode", help="Run as in testing or in training.", rich_help_panel=RUNS)
 ]

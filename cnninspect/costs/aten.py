@@ -18,6 +18,9 @@ from cnninspect.costs.attention import (
 from cnninspect.costs.convolutions import (
     convolution,
     convolution_backward,
+    deformable_convolution_backward,
+    packed_convolution,
+    packed_transposed_convolution,
     time_first_convolution,
     transposed_convolution,
     transposed_convolution_backward,
@@ -38,7 +41,13 @@ from cnninspect.costs.products import (
     trilinear,
     vector_dots,
 )
-from cnninspect.costs.recurrent import cell_of, cudnn_network, layers_of, onednn_layer
+from cnninspect.costs.recurrent import (
+    cell_of,
+    cudnn_network,
+    layers_of,
+    onednn_layer,
+    packed_recurrence,
+)
 from cnninspect.costs.registry import Formula
 
 CONVOLUTIONS: dict[str, Formula] = {
@@ -143,6 +152,35 @@ PACKED_PRODUCTS: dict[str, Formula] = dict.fromkeys(
     packed_linear,
 )
 
+# The weight is in an object, which the engine unpacks.
+PACKED_CONVOLUTIONS: dict[str, Formula] = {
+    **dict.fromkeys(
+        (
+            "quantized.conv1d", "quantized.conv1d_relu", "quantized.conv1d_dynamic",
+            "quantized.conv2d", "quantized.conv2d_relu", "quantized.conv2d_add",
+            "quantized.conv2d_add_relu", "quantized.conv2d_dynamic",
+            "quantized.conv3d", "quantized.conv3d_relu", "quantized.conv3d_dynamic",
+        ),
+        packed_convolution,
+    ),
+    **dict.fromkeys(
+        (
+            "quantized.conv_transpose1d", "quantized.conv_transpose1d_dynamic",
+            "quantized.conv_transpose2d", "quantized.conv_transpose2d_dynamic",
+            "quantized.conv_transpose3d", "quantized.conv_transpose3d_dynamic",
+        ),
+        packed_transposed_convolution,
+    ),
+}  # fmt: skip
+PACKED_RECURRENT: dict[str, Formula] = dict.fromkeys(
+    (
+        "aten.quantized_lstm", "aten.quantized_gru",
+        "quantized.quantized_lstm_cell_dynamic", "quantized.quantized_gru_cell_dynamic",
+        "quantized.quantized_rnn_relu_cell_dynamic", "quantized.quantized_rnn_tanh_cell_dynamic",
+    ),
+    packed_recurrence,
+)  # fmt: skip
+
 ATTENTION: dict[str, Formula] = {
     "aten.scaled_dot_product_attention": attention,
     "aten._scaled_dot_product_attention_math": attention,
@@ -179,6 +217,7 @@ RECURRENT: dict[str, Formula] = {
 BACKWARD: dict[str, Formula] = {
     "aten.convolution_backward": convolution_backward,
     "aten.convolution_backward_overrideable": convolution_backward,
+    "torchvision._deform_conv2d_backward": deformable_convolution_backward,
     "aten.mps_convolution_backward": convolution_backward,
     "aten.mps_convolution_transpose_backward": transposed_convolution_backward,
     "aten.linear_backward": linear_backward,
@@ -199,6 +238,8 @@ COUNTED: dict[str, Formula] = {
     **CONVOLUTIONS,
     **MATRIX_PRODUCTS,
     **PACKED_PRODUCTS,
+    **PACKED_CONVOLUTIONS,
+    **PACKED_RECURRENT,
     **ATTENTION,
     **RECURRENT,
     **BACKWARD,

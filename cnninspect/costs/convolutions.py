@@ -43,6 +43,25 @@ def time_first_convolution(operation: Operation) -> Terms:
     )
 
 
+def packed_convolution(operation: Operation) -> Terms:
+    """A quantised convolution, whose first two arguments are the input and the weight."""
+    given, weight = _packed(operation)
+    return convolution_of(given, weight, operation.output)
+
+
+def packed_transposed_convolution(operation: Operation) -> Terms:
+    """The same, transposed."""
+    given, weight = _packed(operation)
+    return transposed_of(given, weight)
+
+
+def _packed(operation: Operation) -> tuple[TensorSpec, TensorSpec]:
+    given, *weights = operation.inputs or (None,)
+    if given is None or not weights:
+        raise ValueError("its weight is packed and shows no shape")
+    return given, weights[0]
+
+
 def convolution_backward(operation: Operation) -> Terms:
     """As many again as forward for the input's gradient, and for the weight's.
 
@@ -54,6 +73,12 @@ def convolution_backward(operation: Operation) -> Terms:
     else:
         forward = convolution_of(_input(operation), weight, grad)
     return forward * _wanted(operation)
+
+
+def deformable_convolution_backward(operation: Operation) -> Terms:
+    """As many again as forward for the columns that the windows gather, and for the weight."""
+    weight, grad = operation.tensor("weight"), operation.tensor("grad")
+    return convolution_of(_input(operation), weight, grad) * 2
 
 
 def transposed_convolution_backward(operation: Operation) -> Terms:

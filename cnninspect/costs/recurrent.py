@@ -8,13 +8,13 @@ matrices among them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 
 from cnninspect.costs import laws
 from cnninspect.costs.laws import Terms
 from cnninspect.costs.products import Formula
-from cnninspect.records.operations import Operation
+from cnninspect.records.operations import Argument, Operation
 from cnninspect.records.tensors import TensorSpec
 
 CUDNN_GATES = (1, 1, 4, 3)
@@ -59,6 +59,29 @@ def cell_of(gates: int) -> Formula:
         return layer_of(prod(operation.tensor("input").shape[:-1]), gates, shapes, 1)
 
     return cell
+
+
+def packed_recurrence(operation: Operation) -> Terms:
+    """Every step of every sequence times each matrix, of a quantised layer or cell."""
+    given, *_ = operation.inputs
+    weights = (operation.argument(name) for name in ("params", "w_ih", "w_hh"))
+    shapes = [spec.shape for weight in weights for spec in _matrices(weight)]
+    if not shapes:
+        raise ValueError("its weights are packed and show no shape")
+    tokens = prod(given.shape[:-1])
+    return tuple(t for rows, columns in shapes for t in _of_matrix(tokens, rows, columns))
+
+
+def _of_matrix(tokens: int, rows: int, columns: int) -> Terms:
+    return laws.matrix_product(rows=tokens, inner=columns, columns=rows)
+
+
+def _matrices(value: Argument) -> Iterator[TensorSpec]:
+    if isinstance(value, TensorSpec) and len(value.shape) == 2:
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _matrices(item)
 
 
 def _network(operation: Operation, gates: int, weights: str) -> Terms:

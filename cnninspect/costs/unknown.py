@@ -58,19 +58,11 @@ REASONS: dict[str, str] = {
     "a backward pass that is seldom met": """
         aten._cudnn_rnn_backward aten.miopen_rnn_backward aten.lstm_mps_backward
         aten.mkldnn_rnn_layer_backward aten.conv_tbc_backward aten._slow_conv2d_backward
-        torchvision._deform_conv2d_backward
         aten.affine_grid_generator_backward aten.cudnn_affine_grid_generator_backward""",
     "a quantised kernel: its weight is packed and shows no shape": """
-        aten.quantized_gru aten.quantized_gru_cell aten.quantized_lstm aten.quantized_lstm_cell
+        aten.quantized_gru_cell aten.quantized_lstm_cell
         aten.quantized_rnn_relu_cell aten.quantized_rnn_tanh_cell
-        quantized.quantized_gru_cell_dynamic quantized.quantized_lstm_cell_dynamic
-        quantized.quantized_rnn_relu_cell_dynamic quantized.quantized_rnn_tanh_cell_dynamic
-        quantized.conv1d quantized.conv1d_relu quantized.conv1d_dynamic quantized.conv2d
-        quantized.conv2d_relu quantized.conv2d_add quantized.conv2d_add_relu
-        quantized.conv2d_dynamic quantized.conv3d quantized.conv3d_relu quantized.conv3d_dynamic
-        quantized.conv_transpose1d quantized.conv_transpose1d_dynamic quantized.conv_transpose2d
-        quantized.conv_transpose2d_dynamic quantized.conv_transpose3d
-        quantized.conv_transpose3d_dynamic aten._wrapped_quantized_linear_prepacked
+        aten._wrapped_quantized_linear_prepacked
         onednn.qconv_pointwise onednn.qconv1d_pointwise onednn.qconv2d_pointwise
         onednn.qconv3d_pointwise mkldnn_prepacked.conv2d_run""",
     "control flow: which branch runs, and how often, depends on values": """

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from cnninspect.engine.bind_inputs import converted
+from cnninspect.engine.devices import Devices
 
 NARROW = frozenset(
     (
@@ -40,6 +41,65 @@ WIDE = frozenset(
 )  # fmt: skip
 """Functions whose narrow arguments are cast to float32."""
 FLOATS = (torch.float32, torch.float16, torch.bfloat16)
+
+
+CPU_WIDE = frozenset(
+    (
+        "avg_pool3d", "binary_cross_entropy", "grid_sampler", "polar", "prod", "quantile",
+        "nanquantile", "stft", "cdist", "trace", "view_as_complex", "cholesky", "inverse",
+        "max_pool3d", "adaptive_avg_pool3d", "mse_loss", "cosine_embedding_loss", "nll_loss",
+        "hinge_embedding_loss", "poisson_nll_loss", "smooth_l1_loss", "cross_entropy", "l1_loss",
+        "huber_loss", "margin_ranking_loss", "soft_margin_loss", "triplet_margin_loss",
+        "multi_margin_loss", "ctc_loss", "kl_div", "multilabel_margin_loss",
+        "binary_cross_entropy_with_logits",
+    )
+)  # fmt: skip
+"""The same on the CPU, which casts less.
+Source: the same page, "CPU Ops that autocast to float32"."""
+
+
+class NativeAutocast:
+    """Does for fake tensors what `torch.autocast` does for those on the device that they show.
+
+    PyTorch's own rules go by where a tensor is, and a fake one is nowhere.
+    """
+
+    def __init__(self, devices: Devices) -> None:
+        self._devices = devices
+
+    def call(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """What a function returns for arguments that are cast as autocast would."""
+        device = self._devices.shown.type
+        name = getattr(func, "__name__", "")
+        if "device" in kwargs or "pin_memory" in kwargs:
+            kwargs = self._devices.placed(kwargs)
+        if not torch.is_autocast_enabled(device) or name not in RULES:
+            return func(*args, **kwargs)
+        args, kwargs = self.cast(name, args, kwargs)
+        torch.set_autocast_enabled(device, False)  # else it would cast again what is real
+        try:
+            return func(*args, **kwargs)
+        finally:
+            torch.set_autocast_enabled(device, True)
+
+    def cast(self, name: str, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """The arguments of a function of that name, cast where autocast is on."""
+        device = self._devices.shown.type
+        if not torch.is_autocast_enabled(device):
+            return args, kwargs
+        if name in NARROW:
+            dtype = torch.get_autocast_dtype(device)
+
+            def narrowed(tensor: Tensor) -> Tensor:
+                return tensor.to(dtype) if tensor.dtype in FLOATS else tensor
+
+            return converted(args, narrowed), converted(kwargs, narrowed)
+        if name in (CPU_WIDE if device == "cpu" else WIDE):
+            return converted(args, _widened), converted(kwargs, _widened)
+        return args, kwargs
+
+
+RULES = NARROW | WIDE | CPU_WIDE
 
 
 class Autocast(TorchFunctionMode):

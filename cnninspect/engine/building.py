@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 from torch.nn import init
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from cnninspect.engine.devices import Devices, Placement, is_missing_device, pretended
+from cnninspect.engine.diagnosis import is_hopeless, with_line
 from cnninspect.engine.fake_mode import Abstraction
 from cnninspect.engine.layouts import spec_of
 from cnninspect.engine.module_tree import Structure, without_wrappers
 from cnninspect.errors import BuildFailed, CnnInspectError, RunFailed, first_line
 from cnninspect.records.models import LoadedModel
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
 
 FILLERS = frozenset(
     f"aten.{name}_"
@@ -40,57 +49,107 @@ class Built:
     """Why not on a higher rung."""
 
 
-def build(loaded: LoadedModel) -> Built:
+def build(loaded: LoadedModel, devices: Devices | None = None) -> Built:
     """Build a model on the highest rung that works.
+
+    Devices that its constructor names are those of this machine or of `devices`.
 
     Raises:
         BuildFailed: it works on none.
     """
     if loaded.live:
         return _take(loaded)
+    devices = devices or Devices()
     try:
-        with Abstraction():
-            module = loaded.build()
+        module = _built_on_meta(loaded, devices)
     except CnnInspectError:
         raise
     except Exception as problem:  # whatever a constructor raises, a real build may do without
-        reason = first_line(problem)
-        with Unfilled():
-            structure = Structure(build_really(loaded))
-        return Built(structure, "real", (f"built with real weights, because {reason}",))
+        if is_hopeless(problem):
+            raise BuildFailed(loaded.info.reference, with_line(problem)) from problem
+        reason = f"built with real weights, because {first_line(problem)}"
+        try:
+            with Unfilled():
+                structure = Structure(build_really(loaded, devices))
+        except CnnInspectError as second:
+            if first_line(problem) not in str(second):
+                second.follow(reason)
+            raise
+        return Built(structure, "real", (reason,))
     return Built(Structure(_module_of(loaded, module)), "meta")
 
 
-def build_really(loaded: LoadedModel) -> nn.Module:
+def _built_on_meta(loaded: LoadedModel, devices: Devices) -> Any:
+    """What the constructor makes without memory for weights."""
+    if not devices.is_asked:
+        try:
+            with Abstraction():
+                return loaded.build()
+        except Exception as problem:
+            if not is_missing_device(problem):
+                raise
+    with pretended(devices), Placement(devices), Abstraction():
+        return loaded.build()
+
+
+def build_really(loaded: LoadedModel, devices: Devices | None = None) -> nn.Module:
     """Build a model with memory for its weights.
 
     Raises:
         BuildFailed: its constructor raises, or returns something else than a module.
     """
+    devices = devices or Devices()
     try:
-        module = loaded.build()
+        if devices.shown.type == "cpu" and not devices.is_asked:
+            module = loaded.build()
+        else:
+            with pretended(devices), Placement(devices):
+                module = loaded.build()
     except CnnInspectError:
         raise
     except Exception as problem:
-        raise BuildFailed(loaded.info.reference, first_line(problem)) from problem
+        raise BuildFailed(loaded.info.reference, with_line(problem)) from problem
     return _module_of(loaded, module)
 
 
 def check_memory(structure: Structure, reason: str) -> None:
-    """See that the weights of a model fit into this machine's memory, before they are allocated.
+    """See that the weights of a model fit into memory, before they are allocated.
 
     Raises:
         RunFailed: they do not; `reason` says what they would be needed for.
     """
-    if not hasattr(os, "sysconf"):  # Windows does not say
-        return
+    memory = memory_limit()
     needed = sum(spec_of(tensor).nbytes for tensor in structure.tensors)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > memory:
+    if memory is not None and needed > memory:
         raise RunFailed(
-            f"{reason}; its weights take {needed:,} bytes and this machine has {memory:,}",
+            f"{reason}; its weights take {needed:,} bytes and there are {memory:,}",
             hint="a smaller one of its kind, by the settings after @, may fit",
         )
+
+
+LIMIT_FILES = (
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+)
+"""Where Linux says how much memory a container may use, in version 2 and 1 of control groups."""
+
+
+def memory_limit() -> int | None:
+    """Bytes that this process may use: what the machine, its container and its shell allow.
+
+    None where nothing says it, as on Windows.
+    """
+    limits = []
+    if hasattr(os, "sysconf"):
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for file in LIMIT_FILES:
+        with suppress(OSError, ValueError):  # it is not there, or says "max"
+            limits.append(int(Path(file).read_text()))
+    if resource is not None:
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if soft != resource.RLIM_INFINITY:
+            limits.append(soft)
+    return min(limits, default=None)
 
 
 class Unfilled(TorchDispatchMode):

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch._C import _meta_in_tls_dispatch_include
+from torch._C import (
+    _current_autograd_node,
+    _len_torch_function_stack,
+    _meta_in_tls_dispatch_include,
+    _pop_torch_function_stack,
+    _push_on_torch_function_stack,
+)
 from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass_type
 
+from cnninspect.engine.execution import by_execution
 from cnninspect.engine.fake_tensors import (
     CPU,
     MOST_REAL_BYTES,
@@ -21,6 +30,7 @@ from cnninspect.engine.fake_tensors import (
 )
 from cnninspect.engine.kinds import NUMBERS, TENSOR
 from cnninspect.engine.layouts import LAYOUTS, MARK, META, layout_of
+from cnninspect.engine.legality import CHECKS
 from cnninspect.engine.operators import (
     OPERATORS,
     WITHOUT_VALUES,
@@ -31,7 +41,7 @@ from cnninspect.engine.operators import (
     operator_of,
     remember,
 )
-from cnninspect.engine.recording import Recorder
+from cnninspect.engine.recording import ASSUMED, Recorder, ValueNeeded, tensors_in
 from cnninspect.engine.shape_rules import ARITHMETIC
 from cnninspect.records.operations import Operation
 
@@ -39,6 +49,7 @@ MOST_REAL_FLOATS_MADE = 2**20
 """Elements up to which floating-point tensors keep their values that a forward pass makes itself,
 such as masks: no weights are among those."""
 INDEXING = frozenset({"aten.index", "aten._unsafe_index", "aten.index_put", "aten.index_put_"})
+MASKS = (torch.bool, torch.uint8)
 SELECTING = frozenset({"aten.index", "aten._unsafe_index"})
 """Those of them whose result has as many rows as a mask has true entries."""
 
@@ -54,6 +65,8 @@ class Abstraction(TorchDispatchMode):
         forget_other_defaults()
         self.recorder = recorder
         self.stand_ins = StandIns(recorder)
+        self._operations: dict[Operation, Operation] = {}
+        """Each distinct operation on real tensors, to share one record among equal calls."""
         self.asked_pytorch = False
         """Whether a layout was worked out by PyTorch's own code since this was last set back."""
 
@@ -64,6 +77,14 @@ class Abstraction(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if _meta_in_tls_dispatch_include():  # fake tensors of PyTorch's own, working out a shape
             return func(*args, **(kwargs or {}))
+        if (
+            _len_torch_function_stack()
+        ):  # of autograd, or of C++: the modes must not see what we ask
+            with _without_function_modes():
+                return self._dispatch(func, types, args, kwargs)
+        return self._dispatch(func, types, args, kwargs)
+
+    def _dispatch(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         operator = OPERATORS.get(id(func))
         if operator is None:
             operator = operator_of(func)
@@ -154,7 +175,7 @@ class Abstraction(TorchDispatchMode):
     def _make_again(self, operator: Operator, args: Any, kwargs: dict[str, Any]) -> Any:
         """A new tensor like one that was made before; `self` if there was none."""
         outcome = operator.memory.get(_plain_key(args, kwargs))
-        if outcome is None:
+        if outcome is None or (outcome.has_values and _current_autograd_node() is not None):
             return self
         recorder = self.recorder
         assert recorder is not None
@@ -177,12 +198,21 @@ class Abstraction(TorchDispatchMode):
         if self.recorder is None:
             return call.restore_targets(operator, result)
         operation = operation_of(operator, call.args, call.kwargs, result)
-        return self._note(operator, operation, call, result)
+        operation = self._operations.setdefault(operation, operation)
+        assumed = next((t for t in call.given if ASSUMED in t.__dict__), None)
+        result = self._note(operator, operation, call, result)
+        if assumed is not None:
+            for tensor in tensors_in(result):
+                tensor.__dict__[ASSUMED] = assumed.__dict__[ASSUMED]
+            if operator.reads_values:
+                self.recorder.note_assumed(assumed)
+        return result
 
     def _abstract(self, operator: Operator, call: Arguments) -> Any:
         """Work out the layout of an operator's result, or remember it."""
         self.stand_ins.spoil(operator, call.args)
         if operator.name in INDEXING:
+            self._note_assumed_masks(call)
             call.args[1] = with_known_indices(call.args[1])
         outcome = known_outcome(operator.name, call.args) if operator.reads_values else None
         call.make_abstract()
@@ -197,14 +227,22 @@ class Abstraction(TorchDispatchMode):
             result = self._work_out(operator, call)
         if remembered is None:
             operation = operation_of(operator, call.args, call.kwargs, result)
+            if not _is_strided(result):  # how many elements it keeps is not in its layout
+                return self._note(operator, operation, call, result)
             remembered = Outcome(operation, result)
             remember(operator, key, remembered)
         return self._note(operator, remembered.operation, call, result)
+
+    def _note_assumed_masks(self, call: Arguments) -> None:
+        for tensor in call.given[1:]:
+            if self.recorder and ASSUMED in tensor.__dict__ and tensor.dtype in MASKS:
+                self.recorder.note_assumed(tensor)
 
     def _create(self, operator: Operator, call: Arguments) -> Any:
         """Make a new tensor: real where it is small and its values are known, else abstract."""
         if "device" not in operator.argument_names:
             return self._compute(operator, call)
+        is_beside_fake = call.kwargs.get("device") == META and self.recorder is not None
         call.kwargs["device"] = META
         call.kwargs.pop("pin_memory", None)
         call.make_abstract()
@@ -219,10 +257,14 @@ class Abstraction(TorchDispatchMode):
             remember(operator, key, remembered)
             if operator.makes_from_nothing:
                 has_values = _keeps_values(operator, remembered, MOST_REAL_FLOATS_MADE)
+                has_values &= not (is_beside_fake and _is_of_fake(operator, remembered))
                 again = Outcome(operation, result, has_values=has_values)
                 remember(operator, _plain_key(*call.given_arguments()), again)
         most = MOST_REAL_FLOATS if self.recorder is None else MOST_REAL_FLOATS_MADE
-        if _keeps_values(operator, remembered, most) or _is_shell_of_real(call, remembered):
+        keeps = _keeps_values(operator, remembered, most) and _current_autograd_node() is None
+        if is_beside_fake and _is_of_fake(operator, remembered):
+            keeps = False  # PyTorch's own code makes it for a fake one, and wants both on a device
+        if keeps or _is_shell_of_real(call, remembered):
             result = operator.function(*call.args, **(call.kwargs | {"device": CPU}))
         else:
             result = remembered.make(None)
@@ -231,15 +273,26 @@ class Abstraction(TorchDispatchMode):
     # --- their parts ---
 
     def _work_out(self, operator: Operator, call: Arguments) -> Any:
+        check = CHECKS.get(operator.name)
+        if check is not None and not operator.writes:
+            check(*call.args, **call.kwargs)
         result = _by_arithmetic(operator, call)
         if result is not None:
             return result
         if operator.reads_values or (operator.name in SELECTING and _is_masked(call.args[1])):
-            raise ValueNeeded(operator.name)
+            raise (
+                self.recorder.refuse(operator.name) if self.recorder else ValueNeeded(operator.name)
+            )
         if operator.fills and not call.may_not_fit():
             return call.args[0]
         self.asked_pytorch = True
-        return operator.function(*call.args, **call.kwargs)
+        try:
+            return operator.function(*call.args, **call.kwargs)
+        except NotImplementedError:
+            made = by_execution(operator, call)
+            if made is None:
+                raise
+            return made
 
     def _note(self, operator: Operator, operation: Operation, call: Arguments, result: Any) -> Any:
         """Record the call, mark what it made, and give back changed tensors as they were given."""
@@ -248,6 +301,16 @@ class Abstraction(TorchDispatchMode):
             if operator.writes:
                 self.recorder.note_written(operator.targets(*call.given_arguments()))
         return call.restore_targets(operator, result)
+
+
+@contextmanager
+def _without_function_modes() -> Iterator[None]:
+    modes = [_pop_torch_function_stack() for _ in range(_len_torch_function_stack())]
+    try:
+        yield
+    finally:
+        for mode in reversed(modes):
+            _push_on_torch_function_stack(mode)
 
 
 def _by_arithmetic(operator: Operator, call: Arguments) -> Any:
@@ -263,9 +326,19 @@ def _by_arithmetic(operator: Operator, call: Arguments) -> Any:
     return made if len(operator.return_targets) > 1 else made[0]
 
 
+def _is_strided(result: Any) -> bool:
+    return all(t.layout is torch.strided for t in tensors_in(result))
+
+
+def _is_of_fake(operator: Operator, outcome: Outcome) -> bool:
+    """Whether a tensor made on the meta device is as fake as what it is made for."""
+    _, number = outcome.results[0]
+    return operator.name in WITHOUT_VALUES or LAYOUTS[number][2].is_floating_point
+
+
 def _is_masked(indices: list[Any]) -> bool:
     """Whether a mask is among the indices, which can only be an abstract one."""
-    return any(isinstance(i, Tensor) and i.dtype in (torch.bool, torch.uint8) for i in indices)
+    return any(isinstance(i, Tensor) and i.dtype in MASKS for i in indices)
 
 
 def _plain_key(args: Any, kwargs: dict[str, Any]) -> Any:
@@ -290,14 +363,6 @@ def _keeps_values(operator: Operator, outcome: Outcome, most_floats: int) -> boo
     return numel <= (1 if operator.is_random else most_floats)
 
 
-class ValueNeeded(RuntimeError):
-    """The network asked for a value that depends on weights or floating-point inputs."""
-
-    def __init__(self, operator: str) -> None:
-        super().__init__(f"{operator} asks for a value that depends on weights or float inputs")
-        self.operator = operator
-
-
 def with_known_indices(indices: Any) -> Any:
     """Indices with each real boolean mask turned into the integers it stands for.
 
@@ -305,7 +370,8 @@ def with_known_indices(indices: Any) -> Any:
     """
     known: list[Any] = []
     for index in indices:
-        if isinstance(index, Tensor) and index.dtype == torch.bool and not index.is_meta:
+        is_mask = isinstance(index, Tensor) and index.dtype in (torch.bool, torch.uint8)
+        if is_mask and not index.is_meta:
             known.extend(index.nonzero().unbind(1))
         else:
             known.append(index)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass_type
 
-from cnninspect.engine.kinds import NUMBERS
-from cnninspect.engine.layouts import MARK, META, abstract, layout_of
+from cnninspect.engine.kinds import NUMBERS, UNINITIALISED
+from cnninspect.engine.layouts import MARK, META, layout_of
 from cnninspect.engine.operators import Operator
 from cnninspect.engine.recording import Recorder, storage_of
 
@@ -44,8 +46,9 @@ class StandIns:
         self.recorder = recorder
         self._twins: dict[int, Twin] = {}
         """By the `id` of the tensor that was there before."""
-        self._spoiled: set[int] = set()
-        """Storages of real tensors that something abstract was written into."""
+        self._spoiled: dict[int, Any] = {}
+        """Storages of real tensors that something abstract was written into, kept alive: a new one
+        may get the key of one that is gone."""
 
     def stand_in(self, tensor: Tensor) -> Tensor:
         """What operators get to see in place of a tensor."""
@@ -59,14 +62,19 @@ class StandIns:
         """The twin of a tensor that was there before."""
         twin = self._twins.get(id(tensor))
         if twin is None:
-            twin = self._twins[id(tensor)] = Twin(tensor, self._made_for(tensor))
+            if torch.is_inference_mode_enabled():  # a view of the twin must be what one of it is
+                with torch.inference_mode(tensor.is_inference()):
+                    twin = Twin(tensor, self._made_for(tensor))
+            else:
+                twin = Twin(tensor, self._made_for(tensor))
+            self._twins[id(tensor)] = twin
         return twin
 
     def _made_for(self, tensor: Tensor) -> Tensor:
         if tensor.is_meta:
             return tensor
         names = self.recorder.names if self.recorder else {}
-        if id(tensor) in names and tensor.dtype.is_floating_point:
+        if id(tensor) in names and tensor.dtype.is_floating_point and not is_setting(tensor):
             return abstract_twin(tensor)
         return _copy_if_small(tensor)
 
@@ -75,13 +83,83 @@ class StandIns:
         for position in operator.writes:
             if position < len(args):
                 target = args[position]
-                if isinstance(target, Tensor) and not target.is_meta:
-                    self._spoiled.add(storage_of(target))
+                is_real = isinstance(target, Tensor) and not target.is_meta
+                if is_real and target.layout is torch.strided:
+                    self._spoiled[storage_of(target)] = target.untyped_storage()
+
+
+COMPRESSED = {
+    torch.sparse_csr: ("crow_indices", "col_indices"),
+    torch.sparse_bsr: ("crow_indices", "col_indices"),
+    torch.sparse_csc: ("ccol_indices", "row_indices"),
+    torch.sparse_bsc: ("ccol_indices", "row_indices"),
+}
+"""How the two kinds of indices of each compressed layout are called."""
+
+
+def sparse_unchecked() -> AbstractContextManager[Any]:
+    """Make sparse tensors whose indices are not looked at: they have no values."""
+    return torch.sparse.check_sparse_tensor_invariants(False)
+
+
+def parts_of(tensor: Tensor) -> tuple[Tensor, ...]:
+    """The strided tensors that one consists of: itself, or the indices and values of a sparse one.
+
+    Of a wrapper (`__tensor_flatten__`), what it wraps.
+    """
+    if tensor.layout is torch.sparse_coo:
+        return tensor._indices(), tensor._values()
+    if tensor.layout in COMPRESSED:
+        pointers, indices = COMPRESSED[tensor.layout]
+        return getattr(tensor, pointers)(), getattr(tensor, indices)(), tensor.values()
+    if is_traceable_wrapper_subclass_type(type(tensor)):
+        names, _ = tensor.__tensor_flatten__()  # type: ignore[attr-defined]
+        return tuple(part for name in names for part in parts_of(getattr(tensor, name)))
+    return (tensor,)
+
+
+PLAIN: frozenset[type] = frozenset((Tensor, nn.Parameter, nn.Buffer))
+"""Classes of tensors that consist of their elements."""
+
+
+def stored_otherwise(tensor: Tensor) -> int | None:
+    """Bytes that a tensor takes where those of its elements would say something else, or None."""
+    if type(tensor) in PLAIN and tensor.layout is torch.strided:
+        return None
+    if UNINITIALISED[tensor.__class__]:
+        return None
+    parts = parts_of(tensor)
+    if len(parts) == 1 and parts[0] is tensor:
+        return None
+    return sum(part.numel() * part.element_size() for part in parts)
+
+
+def is_setting(tensor: Tensor) -> bool:
+    """Whether this is a number that is kept as a buffer, such as how often to repeat something."""
+    return tensor.dim() == 0 and not isinstance(tensor, nn.Parameter) and not tensor.requires_grad
+
+
+def stored_bytes(tensor: Tensor) -> int:
+    """Bytes of the memory behind a tensor, all of it where it is a view."""
+    return sum(part.untyped_storage().nbytes() for part in parts_of(tensor))
 
 
 def abstract_twin(tensor: Tensor) -> Tensor:
-    """An abstract tensor of the same shape, strides and dtype."""
-    if tensor.layout != torch.strided or tensor.is_quantized:
+    """An abstract tensor of the same shape, strides and dtype; a sparse one keeps as many elements.
+
+    Source: the constructors of https://docs.pytorch.org/docs/stable/sparse.html.
+    """
+    if tensor.layout is torch.sparse_coo:
+        indices, values = (abstract_twin(part) for part in parts_of(tensor))
+        with sparse_unchecked():
+            return torch.sparse_coo_tensor(indices, values, tensor.shape)
+    if tensor.layout in COMPRESSED:
+        pointers, others, values = (abstract_twin(part) for part in parts_of(tensor))
+        with sparse_unchecked():
+            return torch.sparse_compressed_tensor(
+                pointers, others, values, tensor.shape, layout=tensor.layout
+            )
+    if tensor.layout is not torch.strided or tensor.is_quantized:
         return torch.empty_like(tensor, device=META)
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
 
@@ -173,7 +251,7 @@ class Arguments:
 
 def _abstracted(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return value if value.is_meta else abstract(layout_of(value))
+        return value if value.is_meta else abstract_twin(value)
     if isinstance(value, list):
         return [_abstracted(item) for item in value]
     return value

@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, is_grad_enabled
+from torch._C import _is_any_autocast_enabled as is_autocasting
 from torch._C import (
     _len_torch_function_stack,
     _pop_torch_function_stack,
@@ -23,6 +24,11 @@ from torch._C import (
 from torch.overrides import TorchFunctionMode, handle_torch_function
 from torch.utils._python_dispatch import _disable_current_modes
 
+from cnninspect.engine import composites, control_flow, devices, differentiation, questions
+from cnninspect.engine.autocasting import NativeAutocast
+from cnninspect.engine.catching import Catcher, Handler
+from cnninspect.engine.devices import Devices
+from cnninspect.engine.differentiation import Leaves
 from cnninspect.engine.kinds import UNINITIALISED
 from cnninspect.engine.layouts import MARK, abstract, contiguous, layout_of, number_of, spec_of
 from cnninspect.engine.operators import plain_argument
@@ -44,9 +50,6 @@ RECURRENT = {
     getattr(torch, name): f"aten.{name}" for name in ("lstm", "gru", "rnn_tanh", "rnn_relu")
 }
 SET_DATA = Tensor.data.__set__  # type: ignore[attr-defined]
-CAUGHT = frozenset(
-    (F.scaled_dot_product_attention, F.multi_head_attention_forward, SET_DATA, *RECURRENT)
-)
 
 
 class Fusion(TorchFunctionMode):
@@ -68,8 +71,12 @@ class Fusion(TorchFunctionMode):
         differentiable: bool = False,
         replaced: dict[int, tuple[Tensor, Tensor]] | None = None,
         around_recurrent: Callable[[Callable[..., Any], Any], Any] | None = None,
+        devices: Devices | None = None,
     ) -> None:
         super().__init__()
+        self.devices = devices or Devices()
+        self.autocast = NativeAutocast(self.devices)
+        self.leaves = Leaves(recorder, is_needed=not computes and not differentiable)
         self.recorder = recorder
         self.computes = computes
         self.differentiable = differentiable
@@ -91,7 +98,7 @@ class Fusion(TorchFunctionMode):
 
         The long one looks at every argument, and asks this mode through a context manager.
         """
-        if function not in CAUGHT and _len_torch_function_stack():
+        if function not in CAUGHT and _len_torch_function_stack() and not is_autocasting():
             mode = _pop_torch_function_stack()
             try:
                 if mode is self:
@@ -101,29 +108,41 @@ class Fusion(TorchFunctionMode):
         return handle_torch_function(function, relevant, *args, **kwargs)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func not in CAUGHT:
-            return func(*args, **kwargs) if kwargs else func(*args)
-        kwargs = kwargs or {}
-        if func is F.scaled_dot_product_attention:
-            if self.differentiable:
-                return _differentiable_attention(*args, **kwargs)
-            return self._attention(*args, **kwargs)
-        if func in RECURRENT:
-            if self.differentiable:
-                given = args if self.computes else _with_abstract_states(args)
-                if self.around_recurrent is not None and not self.computes and not kwargs:
-                    return self.around_recurrent(func, given)
-                return func(*given, **kwargs)
-            return self._recurrent(func, args)
-        if func == SET_DATA:
-            return self._set_data(*args)
-        _push_on_torch_function_stack(self)  # what it calls shall be caught too
+        if is_grad_enabled() and self.leaves.is_needed:
+            args, kwargs = self.leaves.of(args), self.leaves.of(kwargs)
+        handler = CAUGHT.get(func)
+        if handler is not None:
+            return handler(self, func, args, kwargs or {})
+        return self.pass_on(func, args, kwargs)
+
+    def pass_on(self, func: Any, args: Any, kwargs: dict[str, Any] | None) -> Any:
+        """What a function of PyTorch returns on a device that is here."""
+        if is_autocasting() and not self.computes:
+            return self.autocast.call(func, args, kwargs or {})
+        if kwargs:
+            if "device" in kwargs or "pin_memory" in kwargs:
+                kwargs = self.devices.placed(kwargs)
+            return func(*args, **kwargs)
+        return func(*args)
+
+    def cast(self, name: str, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """The arguments of a function of that name as autocast would cast them, if it is on."""
+        if not is_autocasting() or self.computes:
+            return args, kwargs
+        return self.autocast.cast(name, args, kwargs)
+
+    def running(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What a function returns whose own calls are caught too."""
+        _push_on_torch_function_stack(self)
         try:
-            return _unguarded(func)(*args, **kwargs)
+            return function(*args, **kwargs)
         finally:
             _pop_torch_function_stack()
 
-    def _attention(self, *args: Any, **kwargs: Any) -> Any:
+    def attention(self, *args: Any, **kwargs: Any) -> Any:
+        """Attention as one call."""
+        if self.differentiable:
+            return _differentiable_attention(*args, **kwargs)
         named = dict(zip(ATTENTION, args)) | kwargs
         query, key, value = named["query"], named["key"], named["value"]
         shape = _attention_shape(
@@ -135,12 +154,18 @@ class Fusion(TorchFunctionMode):
         def layout() -> Tensor:
             return abstract(number_of((shape, contiguous(shape), query.dtype)))
 
-        return self._record(
+        return self.record_whole(
             "aten.scaled_dot_product_attention", named, layout,
             lambda: F.scaled_dot_product_attention(*args, **kwargs),
         )  # fmt: skip
 
-    def _recurrent(self, func: Callable[..., Any], args: Any) -> Any:
+    def recurrent(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """A recurrent layer as one call."""
+        if self.differentiable:
+            given = args if self.computes else _with_abstract_states(args)
+            if self.around_recurrent is not None and not self.computes and not kwargs:
+                return self.around_recurrent(func, given)
+            return func(*given, **kwargs)
         is_packed = isinstance(args[1], Tensor) and isinstance(args[3], (list, tuple))
         named = dict(zip(PACKED if is_packed else PADDED, args))
         states = named["hx"] if isinstance(named["hx"], (list, tuple)) else (named["hx"],)
@@ -151,9 +176,10 @@ class Fusion(TorchFunctionMode):
             shapes = [(*x.shape[:-1], width), *(state.shape for state in states)]
             return tuple(x.new_empty(shape, device="meta") for shape in shapes)
 
-        return self._record(RECURRENT[func], named, layout, lambda: func(*args))
+        return self.record_whole(RECURRENT[func], named, layout, lambda: func(*args))
 
-    def _set_data(self, tensor: Tensor, data: Tensor) -> None:
+    def set_data(self, tensor: Tensor, data: Tensor) -> None:
+        """Give a tensor other data."""
         if MARK in tensor.__dict__:
             made_by, _ = data.__dict__.get(MARK, tensor.__dict__[MARK])
             tensor.data = data
@@ -171,9 +197,10 @@ class Fusion(TorchFunctionMode):
         is_weight = id(weight) in self.recorder.names and weight.dtype.is_floating_point
         return is_weight and data.is_meta and layout_of(data) == layout_of(weight)
 
-    def _record(
+    def record_whole(
         self, name: str, named: dict[str, Any], layout: Callable[[], Any], run: Callable[[], Any]
     ) -> Any:
+        """Record one call, whose result is `run` if anything is computed, else as `layout` says."""
         with _disable_current_modes():
             result = run() if self.computes else layout()
         operation = Operation(
@@ -254,6 +281,8 @@ def _attention_shape(
     """The shape of what attention returns; None where the arguments do not fit together."""
     if min(query.dim(), key.dim(), value.dim()) < 2:
         return None
+    if not query.dtype == key.dtype == value.dtype or not query.dtype.is_floating_point:
+        return None
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         return None
     batch: tuple[int, ...] = query.shape[:-2]
@@ -281,9 +310,51 @@ def _spreads(shape: tuple[int, ...], over: tuple[int, ...]) -> bool:
     return len(shape) <= len(over) and all(size in (1, wanted) for size, wanted in sizes)
 
 
+def _attention(catcher: Catcher, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    args, kwargs = catcher.cast("scaled_dot_product_attention", args, kwargs)
+    return catcher.attention(*args, **kwargs)
+
+
+def _recurrent(catcher: Catcher, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    args, kwargs = catcher.cast("lstm", args, kwargs)
+    return catcher.recurrent(func, args, kwargs)
+
+
+def _rerun(catcher: Catcher, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """A function written in Python, whose own calls are to be caught too."""
+    return catcher.running(_unguarded(func), *args, **kwargs)
+
+
+def _set_data(catcher: Catcher, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    return catcher.set_data(*args)
+
+
+def _for_devices(handler: Any) -> Handler:
+    return lambda catcher, func, args, kwargs: handler(catcher.devices, func, args, kwargs)
+
+
+def _for_recorder(handler: Any) -> Handler:
+    return lambda catcher, func, args, kwargs: handler(catcher.recorder, func, args, kwargs)
+
+
 def _unguarded(func: Any) -> Any:
     """The same function without its own look for overrides, which would never end."""
     free = func.__globals__ | {"has_torch_function": lambda _: False}
     copy = FunctionType(func.__code__, free, func.__name__, func.__defaults__, func.__closure__)
     copy.__kwdefaults__ = func.__kwdefaults__
     return copy
+
+
+CAUGHT: dict[Any, Handler] = {
+    F.scaled_dot_product_attention: _attention,
+    F.multi_head_attention_forward: _rerun,
+    F.triplet_margin_with_distance_loss: _rerun,
+    SET_DATA: _set_data,
+    **dict.fromkeys(RECURRENT, _recurrent),
+    **{func: _for_devices(handler) for func, handler in devices.HANDLERS.items()},
+    **{func: _for_recorder(handler) for func, handler in questions.HANDLERS.items()},
+    **control_flow.HANDLERS,
+    **differentiation.HANDLERS,
+    **composites.HANDLERS,
+}
+"""What is done with each function that is caught."""

@@ -11,7 +11,14 @@ from torch import Tensor
 from cnninspect.records.tensors import TensorSpec
 
 Layout = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
-"""Shape, strides in elements, dtype."""
+"""Shape, strides in elements, dtype.  What is not laid out in strides has one negative number in
+their place, which says how it is."""
+
+UNSTRIDED = (
+    torch.strided, torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr,
+    torch.sparse_bsc, torch.jagged, torch._mkldnn,  # type: ignore[attr-defined]
+)  # fmt: skip
+"""The other layouts, whose number is minus their place here."""
 
 META = torch.device("meta")
 
@@ -59,9 +66,11 @@ def number_of(layout: Layout) -> int:
 def layout_of(tensor: Tensor) -> int:
     """The number of a tensor's layout."""
     try:
-        return _numbers[tensor.shape, tensor.stride(), tensor.dtype]
+        if tensor.layout is torch.strided:
+            return _numbers[tensor.shape, tensor.stride(), tensor.dtype]
     except (KeyError, RuntimeError):  # it is new, or has no shape or no strides
-        return number_of((shape_of(tensor), strides_of(tensor), tensor.dtype))
+        pass
+    return number_of((shape_of(tensor), strides_of(tensor), tensor.dtype))
 
 
 def spec_of(tensor: Tensor) -> TensorSpec:
@@ -92,7 +101,9 @@ def packed_shape(nested: Tensor) -> tuple[int, ...]:
 
 
 def strides_of(tensor: Tensor) -> tuple[int, ...]:
-    """The strides of a tensor in elements; none where it is not laid out in strides."""
+    """The strides of a tensor in elements, or what tells how it is laid out instead."""
+    if tensor.layout is not torch.strided and not tensor.is_nested:
+        return (-UNSTRIDED.index(tensor.layout),) if tensor.layout in UNSTRIDED else ()
     try:
         return tensor.stride()
     except (RuntimeError, ValueError):  # the latter of a lazy parameter
@@ -102,7 +113,11 @@ def strides_of(tensor: Tensor) -> tuple[int, ...]:
 def abstract(number: int, made_by: int | None = None, device: torch.device = META) -> Tensor:
     """A new abstract tensor of that layout, marked as made by a call if there is one."""
     shape, strides, dtype = LAYOUTS[number]
-    tensor = torch.empty_strided(shape, strides, dtype=dtype, device=device)
+    if strides and strides[0] < 0:
+        layout = UNSTRIDED[-strides[0]]
+        tensor = torch.empty(shape, dtype=dtype, layout=layout, device=device)
+    else:
+        tensor = torch.empty_strided(shape, strides, dtype=dtype, device=device)
     if made_by is not None:
         tensor.__dict__[MARK] = (made_by, number)
         MADE.append(ref(tensor))

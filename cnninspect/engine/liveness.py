@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from cnninspect.engine.fake_mode import Abstraction
+from cnninspect.engine.fake_tensors import stored_bytes
 from cnninspect.engine.real_mode import Computation
 from cnninspect.engine.recording import Recorder, storage_of, tensors_in
 
@@ -37,7 +38,7 @@ class Liveness:
         key = storage_of(tensor)
         if key in self._apart or id(tensor) in self._watched:
             return
-        nbytes = tensor.untyped_storage().nbytes()
+        nbytes = stored_bytes(tensor)
         if key not in self._users:
             self._users[key] = 0
             self.alive_bytes += nbytes
@@ -57,9 +58,10 @@ class Liveness:
         """Whether that storage does not count."""
         return key in self._apart
 
-    def note_call(self) -> None:
-        """Keep what is alive after a call."""
-        self.history.append(self.alive_bytes)
+    def note_calls(self, count: int) -> None:
+        """Keep what is alive after the last of `count` calls."""
+        del self.history[count:]  # of a branch that was tried and does not count
+        self.history += [self.alive_bytes] * (count - len(self.history))
 
 
 class Watched:
@@ -74,9 +76,9 @@ class Watched:
         """The result, once its tensors are watched and the moment is noted."""
         for tensor in tensors_in(result):
             self.liveness.watch(tensor)
-        if len(self.recorder.calls) > self._calls:
+        if len(self.recorder.calls) != self._calls:
             self._calls = len(self.recorder.calls)
-            self.liveness.note_call()
+            self.liveness.note_calls(self._calls)
         return result
 
 

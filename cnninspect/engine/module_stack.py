@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from operator import le
 from threading import get_ident
 from typing import Any
@@ -29,8 +30,8 @@ class Watch:
         self.structure = structure
         self.recorder = recorder
         self.visits: dict[str, Visit] = {}
-        self.failed: tuple[str, tuple[TensorSpec, ...]] | None = None
-        """Path and inputs of the innermost module that did not return."""
+        self._failed: tuple[BaseException | None, str, tuple[TensorSpec, ...]] | None = None
+        """What was raised last, and path and inputs of the innermost module that it ended."""
         self._running: dict[int, list[nn.Module]] = {get_ident(): []}
         """By the threads of the run, outermost first."""
         self._handles: list[Any] = []
@@ -69,7 +70,6 @@ class Watch:
             visit.inputs, visit.outputs = specs_in((args, kwargs)), specs_in(output)
 
     def _enter_module(self, module: nn.Module, _: Any) -> None:
-        self.failed = None
         running = self._running.get(get_ident())
         if running is None:  # somebody else's thread
             return
@@ -92,6 +92,7 @@ class Watch:
     def _leave_module(self, module: nn.Module, args: Any, *rest: Any) -> None:
         # The keyword arguments and the output; after an error only the output, which is None.
         *kwargs, output = rest
+        problem = None if kwargs else sys.exc_info()[1]
         running = self._running.get(get_ident())
         if not running or running[-1] is not module:
             return
@@ -101,8 +102,21 @@ class Watch:
         if visit.calls == 1 and id(module) in self.structure.first_paths:
             visit.inputs = specs_in(args if not any(kwargs) else (args, kwargs))
             visit.outputs = specs_in(output)
-        if output is None and self.failed is None:
-            self.failed = path, specs_in((args, kwargs))
+        if problem is not None and (self._failed is None or self._failed[0] is not problem):
+            self._failed = problem, path, specs_in((args, kwargs))
+
+    def failed_by(self, problem: BaseException) -> tuple[str, tuple[TensorSpec, ...]] | None:
+        """Path and inputs of the innermost module that an error ended; None for the model.
+
+        An error that was caught on the way is nobody's fault.
+        """
+        causes = {id(problem)}
+        cause = problem.__cause__
+        while cause is not None and id(cause) not in causes:
+            causes.add(id(cause))
+            cause = cause.__cause__
+        failed = self._failed
+        return failed[1:] if failed is not None and id(failed[0]) in causes else None
 
     def layers(self) -> tuple[Layer, ...]:
         """Every module, parents first, siblings in first-call order, unused ones last."""

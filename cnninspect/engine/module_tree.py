@@ -8,8 +8,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
+from cnninspect.engine.fake_tensors import stored_otherwise
 from cnninspect.engine.kinds import SCRIPT, TENSOR, UNINITIALISED
 from cnninspect.engine.layouts import SPECS, layout_of
+from cnninspect.engine.packed import packed_parameters
 from cnninspect.records.layers import Buffer, Layer, Parameter
 from cnninspect.records.tensors import TensorSpec
 
@@ -146,7 +148,8 @@ class Ownership:
             visit.calls,
             visit.inputs,
             visit.outputs,
-            self._parameters(path, module) if module._parameters else (),
+            (self._parameters(path, module) if module._parameters else ())
+            + packed_parameters(module),
             self._buffers(path, module) if module._buffers else (),
         )
 
@@ -154,7 +157,13 @@ class Ownership:
         prefix = f"{path}." if path else ""
         return tuple(
             [
-                _parameter(name, layout_of(t), t.requires_grad, self._elsewhere(prefix + name, t))
+                _parameter(
+                    name,
+                    layout_of(t),
+                    t.requires_grad,
+                    self._elsewhere(prefix + name, t),
+                    stored_otherwise(t),
+                )
                 for name, t in module._parameters.items()
                 if t is not None
             ]
@@ -165,7 +174,13 @@ class Ownership:
         volatile = module._non_persistent_buffers_set
         return tuple(
             [
-                _buffer(name, layout_of(t), name not in volatile, self._elsewhere(prefix + name, t))
+                _buffer(
+                    name,
+                    layout_of(t),
+                    name not in volatile,
+                    self._elsewhere(prefix + name, t),
+                    stored_otherwise(t),
+                )
                 for name, t in module._buffers.items()
                 if t is not None
             ]
@@ -177,14 +192,18 @@ class Ownership:
 
 
 @lru_cache(maxsize=10_000)
-def _parameter(name: str, layout: int, trainable: bool, shared_with: str | None) -> Parameter:
+def _parameter(
+    name: str, layout: int, trainable: bool, shared_with: str | None, stored: int | None
+) -> Parameter:
     """A record to share: most layers of a network own the like of what others own."""
-    return Parameter(name, SPECS[layout], trainable, shared_with)
+    return Parameter(name, SPECS[layout], trainable, shared_with, stored)
 
 
 @lru_cache(maxsize=10_000)
-def _buffer(name: str, layout: int, persistent: bool, shared_with: str | None) -> Buffer:
-    return Buffer(name, SPECS[layout], persistent, shared_with)
+def _buffer(
+    name: str, layout: int, persistent: bool, shared_with: str | None, stored: int | None
+) -> Buffer:
+    return Buffer(name, SPECS[layout], persistent, shared_with, stored)
 
 
 def type_name(module: nn.Module) -> str:

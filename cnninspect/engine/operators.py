@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cnninspect.costs import cost_of
 from cnninspect.engine.layouts import DTYPE_NAMES, MADE, MARK, META, abstract, layout_of, spec_of
+from cnninspect.engine.packed import packed_specs
 from cnninspect.records.costs import CostState
 from cnninspect.records.operations import Argument, Operation
 
@@ -67,12 +68,17 @@ SPLITTERS = frozenset({"aten.unsafe_split", "aten.unsafe_split_with_sizes", "ate
 """Operators whose results share memory, which their schemas do not say."""
 
 
+BUILT_IN = frozenset(("aten", "prim", "prims", "profiler", "debugprims", "inductor"))
+"""Namespaces of operators whose gradients are known, or do not exist."""
+
+
 class Operator:
     """One operator of PyTorch, as the engine sees it."""
 
     __slots__ = (
         "always_runs",
         "argument_names",
+        "breaks_gradients",
         "creates",
         "fills",
         "function",
@@ -122,6 +128,11 @@ class Operator:
             self.creates or self.is_bookkeeping or self.reads_values or self.name in SPECIAL
         ) and (not self.writes or self.fills)
         """Whether its outcome depends on nothing but the layouts of tensors and plain values."""
+        self.breaks_gradients = function.namespace not in BUILT_IN and not any(
+            torch._C._dispatch_has_kernel_for_dispatch_key(function.name(), key)
+            for key in ("Autograd", "AutogradCPU", "CompositeImplicitAutograd")
+        )
+        """Whether nobody says how it is differentiated."""
         self.memory: dict[Any, Outcome] = {}
         """Outcomes by shapes and plain arguments."""
 
@@ -248,6 +259,9 @@ def plain_argument(value: Any) -> Argument:
         return DTYPE_NAMES[value]
     if isinstance(value, torch.UntypedStorage):
         return "storage"  # its text would be all its bytes
+    if isinstance(value, torch.ScriptObject):
+        specs = packed_specs(value)
+        return (specs[0] if len(specs) == 1 else specs) if specs else str(value)
     return str(value)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._ops import HigherOrderOperator
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass_type
 
 from cnninspect.engine.layouts import spec_of
 from cnninspect.engine.operators import Operator, operation_of, operator_of, plain_argument
@@ -86,6 +86,8 @@ class Computation(TorchDispatchMode):
         kwargs = kwargs or {}
         if isinstance(func, HigherOrderOperator):
             return self._whole(func, args, kwargs)
+        if any(is_traceable_wrapper_subclass_type(kind) for kind in types):
+            return NotImplemented  # a wrapper then says itself what it is made of
         operator = operator_of(func)
         targets = operator.targets(args, kwargs)
         for target in (*targets, *_written_unsaid(operator, args, kwargs)):

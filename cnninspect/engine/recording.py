@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from threading import get_ident
 from typing import Any
 from weakref import ref
 
+import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from cnninspect.costs import cost_of
 from cnninspect.engine.layouts import MADE, MARK, layout_of
 from cnninspect.engine.operators import Operator
 from cnninspect.records.operations import Call, Operation
+from cnninspect.records.traces import Routing
 
 SHARED = "_cnninspect_shared"
 """Attribute of a tensor that shares its memory with another one made during the trace."""
+ASSUMED = "_cnninspect_assumed"
+"""Attribute of a tensor whose values are assumed: what chose them, how many, and of how many."""
+
+
+class ValueNeeded(RuntimeError):
+    """The network asked for a value that depends on weights or floating-point inputs."""
+
+    def __init__(self, operator: str) -> None:
+        super().__init__(f"{operator} asks for a value that depends on weights or float inputs")
+        self.operator = operator
 
 
 class Recorder:
@@ -33,6 +47,67 @@ class Recorder:
         """The same in other threads of the run."""
         self._writers: dict[int, int] = {}
         """Last call that wrote to a storage which several tensors share, by storage."""
+        self._written: list[Any] = []
+        """Those storages, kept alive, so that no other one gets the same key."""
+        self.refused: ValueNeeded | None = None
+        """The first question that could not be answered; the network may have caught it."""
+        self.gave_arrays = False
+        """Whether the network has arrays of NumPy without values."""
+        self.assumed: dict[str, None] = {}
+        """What the answers rest on that the network got for values which nobody knows."""
+        self.routings: dict[tuple[str, int, int], None] = {}
+        """Each choice of some of several: layer, of how many, how many."""
+        self._is_paused = False
+        self._backward: Operation | None = None
+
+    def refuse(self, question: str) -> ValueNeeded:
+        """The error to raise for a question that cannot be answered."""
+        problem = ValueNeeded(question)
+        self.refused = self.refused or problem
+        return problem
+
+    def note_assumed(self, tensor: Tensor) -> None:
+        """Note that the network asked for values which are assumed."""
+        name, chosen, count = tensor.__dict__[ASSUMED]
+        self.assumed[f"{name} is taken to choose each of {count} in turn ({chosen} at a time)"] = (
+            None
+        )
+
+    def note_routing(self, *, experts: int, chosen: int) -> None:
+        """Note that the layer which is running chooses some of several."""
+        self.routings[self.layers[-1], experts, chosen] = None
+
+    def routed(self) -> tuple[Routing, ...]:
+        """Those choices, in order."""
+        return tuple(Routing(*routing) for routing in self.routings)
+
+    @contextmanager
+    def paused(self, backward: Operation | None = None) -> Iterator[None]:
+        """Write down none of the calls that are made meanwhile.
+
+        All of their backward calls are written down as one `backward`, if it is given.
+        """
+        before = self._is_paused, self._backward
+        self._is_paused, self._backward = True, backward
+        try:
+            yield
+        finally:
+            self._is_paused, self._backward = before
+
+    def dearest(self, runs: Iterable[Callable[[], Any]]) -> Any:
+        """What the dearest of several runs returns, with its calls alone written down."""
+        start = len(self.calls)
+        best: tuple[int, list[Call], Any] | None = None
+        for run in runs:
+            result = run()
+            calls = self.calls[start:]
+            del self.calls[start:]
+            macs = sum(cost_of(call.operation).cost.macs for call in calls)
+            if best is None or macs > best[0]:
+                best = macs, calls, result
+        assert best is not None
+        self.calls += best[1]
+        return best[2]
 
     def layers_in(self, thread: int) -> list[str]:
         """Paths of the modules that are running in a thread."""
@@ -42,6 +117,8 @@ class Recorder:
 
     def record(self, operation: Operation, tensors: list[Tensor]) -> int:
         """Note a call on these tensors; returns its index."""
+        if self._is_paused:
+            return self._last_of(tensors)
         index = len(self.calls)
         inputs, parameters = [], []
         for tensor in tensors:
@@ -52,13 +129,18 @@ class Recorder:
                     parameters.append(name)
                 elif isinstance(tensor, Parameter):
                     self.unregistered[id(tensor)] = tensor
-            elif self._writers:
+            elif self._writers and SHARED in tensor.__dict__:
                 inputs.append(max(mark[0], self._writers.get(storage_of(tensor), mark[0])))
             else:
                 inputs.append(mark[0])
         layer = (self.layers_in(get_ident()) if self.layers_elsewhere else self.layers)[-1]
         self.calls.append(Call(index, layer, operation, tuple(inputs), tuple(parameters)))
         return index
+
+    def _last_of(self, tensors: list[Tensor]) -> int:
+        """The call that the latest of these tensors comes from."""
+        marks = [t.__dict__[MARK][0] for t in tensors if MARK in t.__dict__]
+        return max(marks, default=len(self.calls) - 1)
 
     def note(
         self, operator: Operator, operation: Operation, given: list[Tensor], result: Any
@@ -92,7 +174,8 @@ class Recorder:
         for target in targets:
             if MARK in target.__dict__:
                 target.__dict__[MARK] = (index, layout_of(target))
-                if SHARED in target.__dict__:
+                if SHARED in target.__dict__ and target.layout is torch.strided:
+                    self._written.append(target.untyped_storage())
                     self._writers[storage_of(target)] = index
 
 
@@ -114,5 +197,11 @@ def _tensors_within(value: Any) -> Iterator[Tensor]:
 
 
 def storage_of(tensor: Tensor) -> int:
-    """What tells the memory of one tensor from that of another, while both live."""
-    return tensor.untyped_storage()._cdata
+    """What tells the memory of one tensor from that of another, while both live.
+
+    What is not laid out in strides has no storage of its own, and stands for itself.
+    """
+    try:
+        return tensor.untyped_storage()._cdata
+    except (NotImplementedError, RuntimeError):
+        return -id(tensor)

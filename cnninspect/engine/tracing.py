@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 from weakref import ref
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnninspect.engine.bind_inputs import Given, converted, given_for, named
 from cnninspect.engine.borrowing import Borrowed
 from cnninspect.engine.building import Built, build, build_really, check_memory
-from cnninspect.engine.diagnosis import explain_failure
-from cnninspect.engine.fake_mode import Abstraction, ValueNeeded
+from cnninspect.engine.devices import Devices, pretended
+from cnninspect.engine.diagnosis import explain_failure, is_hopeless
+from cnninspect.engine.fake_mode import Abstraction
 from cnninspect.engine.fake_tensors import abstract_twin
 from cnninspect.engine.fusion import Fusion, whole_modules
-from cnninspect.engine.layouts import MADE, MARK, META, layout_of, shape_of
+from cnninspect.engine.layouts import MADE, MARK, META, layout_of, shape_of, spec_of
 from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.module_stack import Watch
 from cnninspect.engine.module_tree import Structure, parameters_of
 from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
 from cnninspect.engine.real_mode import Computation
-from cnninspect.engine.recording import Recorder, tensors_in
+from cnninspect.engine.recording import Recorder, ValueNeeded
 from cnninspect.engine.run_threads import RunThreads
 from cnninspect.engine.scripted import by_weights
+from cnninspect.engine.walking import finished, walked
 from cnninspect.engine.weights import check_weights, load_weights
 from cnninspect.errors import CnnInspectError, RunFailed, ShapeMismatch, first_line
 from cnninspect.records.models import LoadedModel
@@ -45,6 +48,7 @@ def trace(
     mode: str = "eval",
     batch: int = 1,
     weights: str | os.PathLike[str] | None = None,
+    device: str | None = None,
 ) -> Trace:
     """Run a model with these inputs and write down every call.
 
@@ -63,7 +67,14 @@ def trace(
         set_apart(ledger)
         RandomStates(ledger)
         return _traced(
-            ledger, loaded, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights
+            ledger,
+            loaded,
+            inputs,
+            kwargs=kwargs,
+            mode=mode,
+            batch=batch,
+            weights=weights,
+            device=device,
         )
 
 
@@ -76,8 +87,10 @@ def _traced(
     mode: str,
     batch: int,
     weights: str | os.PathLike[str] | None,
+    device: str | None,
 ) -> Trace:
-    built = build(loaded)
+    devices = devices_of(loaded, device)
+    built = build(loaded, devices)
     if weights is not None:
         built = replace(built, notes=(*built.notes, _fit(built.structure, weights)))
     borrowed = Borrowed(ledger, built.structure.model, inputs, kwargs, loaded.keywords)
@@ -89,7 +102,7 @@ def _traced(
             if not given.may_mend(failed[1]):
                 continue
             borrowed.renew(mode)
-        run = Run(loaded, borrowed.structure, given, mode=mode, ledger=ledger)
+        run = Run(loaded, borrowed.structure, given, mode=mode, ledger=ledger, devices=devices)
         notes = (*loaded.notes, *built.notes, *given.notes)
         try:
             return run.abstractly(HowTraced(built.rung, "abstract", notes))
@@ -106,13 +119,25 @@ def _traced(
     if loaded.live:
         borrowed.renew(mode)
     else:
-        borrowed = _built_really(ledger, built, loaded, notes=notes, weights=weights)
+        borrowed = _built_really(
+            ledger, built, loaded, notes=notes, weights=weights, devices=devices
+        )
         borrowed.set_mode(mode)
     try:
-        return _trace_really(loaded, borrowed, run.given, mode=mode, notes=notes)
+        return _trace_really(loaded, borrowed, run.given, mode=mode, notes=notes, devices=devices)
     except RunFailed as problem:
         run.given.name_guesses(problem)
         raise
+
+
+def devices_of(loaded: LoadedModel, device: str | None) -> Devices:
+    """Where the tensors of a run are shown: where a live module is, if nobody asks for another."""
+    if not loaded.live:
+        return Devices(device)
+    model: nn.Module = loaded.build()
+    tensors = itertools.chain(nn.Module.parameters(model), nn.Module.buffers(model))
+    places = (tensor.device for tensor in tensors)
+    return Devices(device, real=next((place for place in places if place != META), None))
 
 
 def _fit(structure: Structure, path: str | os.PathLike[str]) -> str:
@@ -129,13 +154,20 @@ def reason_for_real_run(run: Run, problem: Exception) -> str:
     """Why a run without computing failed, where a real one may succeed.
 
     Raises:
-        ShapeMismatch: a layer got a shape that it does not take, which it would then get as well.
+        RunFailed: a real run would fail as well: a layer got a shape that it does not take, or the
+            code is wrong.
     """
     explained = explain_failure(problem, run.model, run.watch, run.trace_so_far)
-    if isinstance(explained, ShapeMismatch):
+    if isinstance(explained, ShapeMismatch) or is_hopeless(problem, run.recorder):
         raise explained from problem
-    why = str(problem) if isinstance(problem, ValueNeeded) else first_line(problem)
-    return f"run for real, because {why}"
+    refused = problem if isinstance(problem, ValueNeeded) else run.recorder.refused
+    if refused is None:
+        return f"{RUN_FOR_REAL} {first_line(problem)}"
+    return f"{RUN_FOR_REAL} {refused}; {DEPENDS_ON_DATA}"
+
+
+RUN_FOR_REAL = "run for real, because"
+DEPENDS_ON_DATA = "other data may give other counts"
 
 
 def _built_really(
@@ -145,11 +177,13 @@ def _built_really(
     *,
     notes: tuple[str, ...],
     weights: str | os.PathLike[str] | None,
+    devices: Devices,
 ) -> Borrowed:
     """The model with values, these or its own initial ones."""
     check_memory(built.structure, notes[-1])
     seed_generators(0)
-    module = build_really(loaded)
+    with failing_after(notes[-1]):
+        module = build_really(loaded, devices)
     if weights is not None:
         load_weights(module, weights)
     return Borrowed(ledger, module)
@@ -162,16 +196,30 @@ def _trace_really(
     *,
     mode: str,
     notes: tuple[str, ...],
+    devices: Devices,
 ) -> Trace:
     """The lower rung: compute on the device that the model is on."""
     borrowed.keep_values()
-    run = Run(loaded, borrowed.structure, given, mode=mode, ledger=borrowed.ledger)
+    run = Run(loaded, borrowed.structure, given, mode=mode, ledger=borrowed.ledger, devices=devices)
     try:
         return run.really(HowTraced("real", "real", notes))
     except CnnInspectError:
         raise
     except Exception as problem:
-        raise explain_failure(problem, run.model, run.watch, run.trace_so_far) from problem
+        explained = explain_failure(problem, run.model, run.watch, run.trace_so_far)
+        if first_line(problem) not in notes[-1]:
+            explained.follow(notes[-1])
+        raise explained from problem
+
+
+@contextmanager
+def failing_after(reason: str) -> Iterator[None]:
+    """Say in an error what made it necessary to try at all."""
+    try:
+        yield
+    except CnnInspectError as problem:
+        problem.follow(reason)
+        raise
 
 
 class Run:
@@ -185,6 +233,7 @@ class Run:
         *,
         mode: str,
         ledger: Ledger | None = None,
+        devices: Devices | None = None,
     ) -> None:
         self.loaded = loaded
         self.structure = structure
@@ -192,6 +241,7 @@ class Run:
         self.given = given
         self.mode = mode
         self.ledger = ledger or Ledger()
+        self.devices = devices or Devices()
         self.recorder = Recorder(structure.tensor_names)
         self.watch = Watch(structure, self.recorder)
         self.went_on: list[str] = []
@@ -202,7 +252,10 @@ class Run:
         given = Given(
             *(converted(part, _to_abstract) for part in (self.given.args, self.given.kwargs))
         )
-        return self._trace(given, Abstraction(self.recorder), how, computes=False)
+        trace = self._trace(given, Abstraction(self.recorder), how, computes=False)
+        if self.recorder.refused is not None:  # the network caught it, and went some other way
+            raise self.recorder.refused
+        return trace
 
     def really(self, how: HowTraced) -> Trace:
         """Run on real tensors, on the device that the model is on."""
@@ -228,11 +281,16 @@ class Run:
                 stack.enter_context(torch.no_grad())
                 stack.enter_context(whole_modules())
                 stack.enter_context(self.watch)
-                stack.enter_context(Fusion(self.recorder, computes=computes, replaced=replaced))
+                stack.enter_context(pretended(self.devices))
+                stack.enter_context(
+                    Fusion(
+                        self.recorder, computes=computes, replaced=replaced, devices=self.devices
+                    )
+                )
                 stack.enter_context(mode)
                 threads = RunThreads(self.ledger, self.watch.join, self.watch.leave)
                 try:
-                    outputs = self.model(*given.args, **given.kwargs)
+                    outputs = finished(self.model(*given.args, **given.kwargs))
                     self.went_on = threads.wait()
                 except SystemExit as problem:  # it would end this process, with its own exit code
                     raise RuntimeError(f"it ends the process (exit {problem.code})") from problem
@@ -259,7 +317,15 @@ class Run:
             names = ", ".join(self.went_on)
             note = f"not counted: what the threads {names} still do after the model has returned"
             how = replace(how, notes=(*how.notes, note))
-        return self._written(how, named(prefix, outputs), tensors_in(outputs))
+        found = list(walked(prefix, outputs))
+        returned = [NamedTensor(name, spec_of(tensor)) for name, tensor in found]
+        trace = self._written(how, returned, [tensor for _, tensor in found])
+        notes = (
+            *how.notes,
+            *self.recorder.assumed,
+            *not_called(trace, self.structure.tensor_names.values()),
+        )
+        return replace(trace, how=replace(how, notes=notes))
 
     def trace_so_far(self) -> Trace:
         """What had run when it failed."""
@@ -275,6 +341,7 @@ class Run:
             how=how,
             mode=self.mode,
             origins=tuple(t.__dict__[MARK][0] for t in made if MARK in t.__dict__),
+            routings=self.recorder.routed(),
         )
         return by_weights(trace) if isinstance(self.model, torch.jit.ScriptModule) else trace
 
@@ -286,6 +353,43 @@ class Run:
             for tensor in named(names[i] if i < len(names) else f"input{i}", value)
         ]
         return (*positional, *named("", self.given.kwargs))
+
+
+MOST_NAMED = 5
+"""Layers that a note names."""
+
+
+def not_called(trace: Trace, known: Iterable[str]) -> tuple[str, ...]:
+    """A note on the layers that never ran and whose parameters no call used, if there are any.
+
+    Of the parameters whose names are `known`: of others nobody can tell.
+    """
+    followed = set(known)
+    used = {name for call in trace.calls for name in call.parameters}
+    names: list[str] = []
+    missed = total = 0
+    for layer in trace.layers:
+        own = [parameter for parameter in layer.parameters if parameter.shared_with is None]
+        total += sum(parameter.spec.numel for parameter in own)
+        prefix = f"{layer.path}." if layer.path else ""
+        ours = {prefix + parameter.name for parameter in own}
+        if layer.calls or not own or ours & used or not ours <= followed:
+            continue
+        missed += sum(parameter.spec.numel for parameter in own)
+        names.append(layer.path)
+    if not missed:
+        return ()
+    alive = {above for layer in trace.layers if layer.calls for above in _up_to(layer.path)}
+    tops = list(dict.fromkeys(next(p for p in _up_to(name) if p not in alive) for name in names))
+    more = f" and {len(tops) - MOST_NAMED} more" if len(tops) > MOST_NAMED else ""
+    where = ", ".join(tops[:MOST_NAMED])
+    return (f"not called: {where}{more}, with {missed:,} of {total:,} parameters",)
+
+
+def _up_to(path: str) -> Iterator[str]:
+    """The paths of the layers above a layer, from the highest on, and its own."""
+    names = path.split(".")
+    return (".".join(names[:end]) for end in range(1, len(names) + 1))
 
 
 def _to_abstract(tensor: Tensor) -> Tensor:

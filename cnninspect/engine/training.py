@@ -16,20 +16,22 @@ from cnninspect.engine.autocasting import Autocast
 from cnninspect.engine.bind_inputs import Given, converted, given_for
 from cnninspect.engine.borrowing import Borrowed
 from cnninspect.engine.building import build, build_really
+from cnninspect.engine.devices import Devices, pretended
 from cnninspect.engine.diagnosis import explain_failure
-from cnninspect.engine.fake_mode import ValueNeeded
-from cnninspect.engine.fake_tensors import abstract_twin
+from cnninspect.engine.fake_tensors import abstract_twin, stored_bytes
 from cnninspect.engine.fusion import Fusion, whole_modules
 from cnninspect.engine.kinds import UNINITIALISED
 from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.liveness import Liveness, WatchedAbstraction, WatchedComputation
 from cnninspect.engine.module_tree import Structure
+from cnninspect.engine.operators import Operator
 from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
-from cnninspect.engine.recording import Recorder, storage_of, tensors_in
+from cnninspect.engine.recording import Recorder, ValueNeeded, storage_of, tensors_in
 from cnninspect.engine.recurrent_workspace import lstm_saved_bytes
 from cnninspect.engine.run_threads import RunThreads
-from cnninspect.engine.tracing import Run, reason_for_real_run
-from cnninspect.errors import BadOption, CannotTrain, CnnInspectError, UnknownChoice
+from cnninspect.engine.tracing import Run, devices_of, reason_for_real_run
+from cnninspect.engine.walking import finished, walked
+from cnninspect.errors import BadOption, CannotTrain, CnnInspectError, UnknownChoice, first_line
 from cnninspect.records.models import MODES, LoadedModel
 from cnninspect.records.operations import Operation
 from cnninspect.records.traces import HowTraced, SavedStorage, TrainingTrace
@@ -51,6 +53,7 @@ def trace_training(
     dtype: str | None = None,
     amp: str | None = None,
     inference: bool = False,
+    device: str | None = None,
 ) -> TrainingTrace:
     """Run one step, without computing, and write down its calls and what it keeps.
 
@@ -71,7 +74,9 @@ def trace_training(
             raise UnknownChoice(option, name, known)
     if batch < 1:
         raise BadOption("--batch", batch, "1 or more")
-    wanted = Wanted(mode, batch, frozenset(frozen), dtype, amp, is_differentiable=not inference)
+    wanted = Wanted(
+        mode, batch, frozenset(frozen), dtype, amp, is_differentiable=not inference, device=device
+    )
     with RUNS, Ledger() as ledger, ledger:
         set_apart(ledger)
         RandomStates(ledger)
@@ -88,6 +93,7 @@ class Wanted:
     dtype: str | None
     amp: str | None
     is_differentiable: bool
+    device: str | None
 
 
 def _traced(
@@ -97,7 +103,8 @@ def _traced(
     kwargs: Mapping[str, Any] | None,
     wanted: Wanted,
 ) -> TrainingTrace:
-    built = build(loaded)
+    devices = devices_of(loaded, wanted.device)
+    built = build(loaded, devices)
     borrowed = Borrowed(ledger, built.structure.model, inputs, kwargs, loaded.keywords)
 
     def attempts(borrowed: Borrowed) -> Iterator[Given]:
@@ -115,7 +122,7 @@ def _traced(
             borrowed.renew(wanted.mode)
             borrowed.substitute(fake_like(wanted.dtype))
             _freeze(borrowed.structure, wanted.frozen)
-        step = Step(loaded, borrowed, given, mode=wanted.mode, amp=wanted.amp)
+        step = Step(loaded, borrowed, given, mode=wanted.mode, amp=wanted.amp, devices=devices)
         how = HowTraced(built.rung, "abstract", (*loaded.notes, *built.notes, *given.notes))
         try:
             return step.trace(how, differentiable=wanted.is_differentiable, computes=False)
@@ -133,11 +140,11 @@ def _traced(
         borrowed.renew(wanted.mode)
     else:
         seed_generators(0)
-        borrowed = Borrowed(ledger, build_really(loaded))
+        borrowed = Borrowed(ledger, build_really(loaded, devices))
         borrowed.set_mode(wanted.mode)
     borrowed.substitute(RealCopies(getattr(torch, wanted.dtype) if wanted.dtype else None))
     given = next(islice(attempts(borrowed), number, None))
-    step = Step(loaded, borrowed, given, mode=wanted.mode, amp=wanted.amp)
+    step = Step(loaded, borrowed, given, mode=wanted.mode, amp=wanted.amp, devices=devices)
     try:
         notes = (*loaded.notes, *built.notes, *given.notes, f"{reason}; batch {wanted.batch}")
         how = HowTraced("real", "real", notes)
@@ -146,7 +153,10 @@ def _traced(
         raise
     except Exception as problem:
         run = step.run
-        raise explain_failure(problem, run.model, run.watch, run.trace_so_far) from problem
+        explained = explain_failure(problem, run.model, run.watch, run.trace_so_far)
+        if first_line(problem) not in reason:
+            explained.follow(reason)
+        raise explained from problem
 
 
 def _freeze(structure: Structure, frozen: Collection[str]) -> None:
@@ -167,11 +177,12 @@ class Step:
         *,
         mode: str,
         amp: str | None = None,
+        devices: Devices | None = None,
     ) -> None:
         self.amp = amp
         self.structure = structure = borrowed.structure
         self.ledger = borrowed.ledger
-        self.run = Run(loaded, structure, given, mode=mode, ledger=self.ledger)
+        self.run = Run(loaded, structure, given, mode=mode, ledger=self.ledger, devices=devices)
         self.recorder = self.run.recorder = StepRecorder(structure.tensor_names)
         self.run.watch.recorder = self.recorder
         self.liveness = Liveness(structure.tensors)
@@ -193,6 +204,7 @@ class Step:
             stack.enter_context(torch.set_grad_enabled(differentiable))
             stack.enter_context(whole_modules())
             stack.enter_context(self.run.watch)
+            stack.enter_context(pretended(self.run.devices))
             autocast = stack.enter_context(Autocast(self.amp)) if self.amp else None
             stack.enter_context(
                 Fusion(
@@ -200,6 +212,7 @@ class Step:
                     computes=computes,
                     differentiable=differentiable,
                     around_recurrent=self._run_recurrent,
+                    devices=self.run.devices,
                 )
             )
             watched = WatchedComputation if computes else WatchedAbstraction
@@ -208,7 +221,7 @@ class Step:
                 self.ledger.undo(computation.undo)
             with torch.autograd.graph.saved_tensors_hooks(self._keep, lambda kept: kept):
                 threads = RunThreads(self.ledger, self.run.watch.join, self.run.watch.leave)
-                outputs = self.run.model(*args, **kwargs)
+                outputs = finished(self.run.model(*args, **kwargs))
                 self.run.went_on = threads.wait()
             if self._workspace_bytes:
                 how = replace(how, notes=(*how.notes, self._workspace_note()))
@@ -217,7 +230,13 @@ class Step:
             if autocast is not None:
                 autocast.forget()
             if differentiable:
-                self._backward([t for t in tensors_in(outputs) if t.requires_grad])
+                self._backward(
+                    [t for _, t in walked("", outputs) if t.requires_grad], computes=computes
+                )
+                self.recorder.note_breaks()
+            if not computes and self.recorder.refused is not None:
+                raise self.recorder.refused
+            self.liveness.note_calls(len(self.recorder.calls))
             left_bytes = self.liveness.alive_bytes
         return TrainingTrace(
             forward=forward,
@@ -227,9 +246,7 @@ class Step:
             input_bytes=input_bytes,
             left_bytes=left_bytes,
             gradient_bytes=sum(
-                t.grad.untyped_storage().nbytes()
-                for t in self.structure.tensors
-                if t.grad is not None
+                stored_bytes(t.grad) for t in self.structure.tensors if t.grad is not None
             ),
             reached=frozenset(
                 self.structure.tensor_names[id(t)]
@@ -271,7 +288,7 @@ class Step:
             f"{self._workspace_bytes:,} bytes more than its steps need; other devices keep others"
         )
 
-    def _backward(self, outputs: list[Tensor]) -> None:
+    def _backward(self, outputs: list[Tensor], *, computes: bool) -> None:
         if not outputs:
             raise CannotTrain(
                 self.run.loaded.info.reference,
@@ -280,15 +297,14 @@ class Step:
             )
         # Ones have known values, which would keep small ones real.
         gradients = [
-            torch.empty_like(output) if output.is_meta else torch.ones_like(output)
-            for output in outputs
+            torch.ones_like(output) if computes else torch.empty_like(output) for output in outputs
         ]
         torch.autograd.backward(outputs, gradients)
 
     def _keep(self, tensor: Tensor) -> Tensor:
         key = storage_of(tensor)
         if key not in self.saved and not self.liveness.is_apart(key):
-            nbytes = tensor.untyped_storage().nbytes()
+            nbytes = stored_bytes(tensor)
             layer = self.recorder.layers[-1]
             self.saved[key] = SavedStorage(layer, nbytes, key in self._inputs)
         return tensor
@@ -304,6 +320,32 @@ class StepRecorder(Recorder):
     def __init__(self, names: dict[int, str]) -> None:
         super().__init__(names)
         self._layer_of_node: dict[int, str] = {}
+        self._whole_of_node: dict[int, Operation] = {}
+        """The backward operation of what was recorded as one call, by each of its nodes."""
+        self._met: set[int] = set()
+        self._breaks: list[tuple[str, Operation]] = []
+        """Forward calls that nobody can differentiate, by layer."""
+
+    def note(
+        self, operator: Operator, operation: Operation, given: list[Tensor], result: Any
+    ) -> None:
+        """Record a call; one that ends the way of the gradients is kept in mind."""
+        super().note(operator, operation, given, result)
+        if (
+            operator.breaks_gradients
+            and torch.is_grad_enabled()
+            and any(t.requires_grad for t in given)
+            and any(t.dtype.is_floating_point for t in tensors_in(result))
+        ):
+            self._breaks.append((self.layers[-1], operation))
+
+    def note_breaks(self) -> None:
+        """Record the backward pass of what nobody can differentiate, which is unknown."""
+        for layer, operation in self._breaks:
+            self.layers.append(layer)
+            name = f"{operation.name}_backward"
+            super().record(Operation(name, operation.arguments, ()), [])
+            self.layers.pop()
 
     def record(self, operation: Operation, tensors: list[Tensor]) -> int:
         """Note a call; in the backward pass under the layer that it belongs to."""
@@ -312,7 +354,15 @@ class StepRecorder(Recorder):
             # An operator without a node of its own must not take the last one's.
             last_node = torch._C._autograd._get_sequence_nr() - 1
             self._layer_of_node.setdefault(last_node, self.layers[-1])
+            if self._is_paused and self._backward is not None:
+                self._whole_of_node.setdefault(last_node, self._backward)
             return super().record(operation, tensors)
+        whole = self._whole_of_node.get(node._sequence_nr())
+        if whole is not None:
+            if id(whole) in self._met:
+                return self._last_of(tensors)
+            self._met.add(id(whole))
+            operation = whole
         self.layers.append(self._layer_of_node.get(node._sequence_nr(), ""))
         try:
             return super().record(operation, tensors)

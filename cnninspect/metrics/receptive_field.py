@@ -111,6 +111,8 @@ class Outputs:
         return spec in self.trace.calls[call].operation.outputs
 
     def _extent_from(self, call: int, spec: TensorSpec) -> Extent | None:
+        if not self.trace.calls[call].operation.outputs:
+            return None  # a check, or what writes into its argument
         given = spec if self._gives(call, spec) else self.trace.calls[call].operation.output
         state = self.states.of(call, given.shape)
         if state is None:

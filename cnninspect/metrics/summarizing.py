@@ -84,7 +84,7 @@ def _own(layer: Layer, calls: list[tuple[Call, Costed]], by_convention: int | No
     return Counts(
         parameters=sum(p.spec.numel for p in held),
         trainable_parameters=sum(p.spec.numel for p in held if p.trainable),
-        parameter_bytes=sum(p.spec.nbytes for p in held),
+        parameter_bytes=sum(p.nbytes for p in held),
         macs=macs,
         activations=sum(cost.cost.activations for _, cost in written),
         activation_bytes=sum(

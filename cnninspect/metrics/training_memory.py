@@ -254,8 +254,8 @@ def _held(layer: Layer, optimizer: str, reached: Collection[str]) -> Needs:
     prefix = f"{layer.path}." if layer.path else ""
     trained = [p.spec for p in parameters if prefix + p.name in reached]
     return Needs(
-        parameter_bytes=sum(p.spec.nbytes for p in parameters),
-        buffer_bytes=sum(b.spec.nbytes for b in layer.buffers if b.shared_with is None),
+        parameter_bytes=sum(p.nbytes for p in parameters),
+        buffer_bytes=sum(b.nbytes for b in layer.buffers if b.shared_with is None),
         gradient_bytes=sum(spec.nbytes for spec in trained),
         optimizer_bytes=state_bytes(rule, sum(spec.nbytes for spec in trained), len(trained)),
     )

@@ -19,6 +19,13 @@ class Parameter:
     """Whether it receives gradients."""
     shared_with: str | None = None
     """Full name under which the same tensor was met first, if it was; it is counted there."""
+    stored_bytes: int | None = None
+    """Bytes that it takes, where its elements do not say it: sparse, or wrapped and packed."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes."""
+        return self.spec.nbytes if self.stored_bytes is None else self.stored_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,13 @@ class Buffer:
     """Whether a checkpoint holds it."""
     shared_with: str | None = None
     """Full name under which the same tensor was met first, if it was."""
+    stored_bytes: int | None = None
+    """Bytes that it takes, where its elements do not say it: sparse, or wrapped and packed."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes."""
+        return self.spec.nbytes if self.stored_bytes is None else self.stored_bytes
 
 
 @dataclass(frozen=True, slots=True)

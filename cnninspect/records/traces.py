@@ -23,6 +23,18 @@ class HowTraced:
 
 
 @dataclass(frozen=True, slots=True)
+class Routing:
+    """A choice of some of several, such as the experts that a token is sent to."""
+
+    layer: str
+    """Path of the layer that chose."""
+    experts: int
+    """Of how many."""
+    chosen: int
+    """How many, for each row."""
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """What a network did with one input.
 
@@ -48,6 +60,8 @@ class Trace:
     origins: tuple[int, ...] = ()
     """Which call each output comes from, or `-1 - i` where it is input `i`, as in `Call.inputs`;
     constants are left out."""
+    routings: tuple[Routing, ...] = ()
+    """The distinct choices of the largest of several, in order."""
 
     @property
     def operations(self) -> tuple[Operation, ...]:

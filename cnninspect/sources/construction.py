@@ -13,7 +13,13 @@ from cnninspect.sources.keywords import refused_setting
 from cnninspect.sources.network import no_network
 
 OFFLINE_ERRORS = frozenset(
-    {"NetworkRefused", "OfflineModeIsEnabled", "LocalEntryNotFoundError", "ConnectionError"}
+    {
+        "NetworkRefused",
+        "LookUpRefused",
+        "OfflineModeIsEnabled",
+        "LocalEntryNotFoundError",
+        "ConnectionError",
+    }
 )
 """What libraries raise where they would have downloaded something."""
 
@@ -58,7 +64,7 @@ def other_peoples_code(reference: str) -> Iterator[None]:
         except SystemExit as problem:
             raise BuildFailed(reference, f"it ends the process (exit {problem.code})") from problem
         except Exception as problem:
-            if not refusals.addresses and not is_offline_error(problem):
+            if not is_offline_error(problem):  # what was refused may have been a mere question
                 raise
             where = f" ({refusals.addresses[0]})" if refusals.addresses else ""
             raise BuildFailed(

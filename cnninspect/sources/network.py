@@ -23,12 +23,19 @@ CONNECTS = ("connect", "connect_ex")
 """Methods of a socket that reach for another machine."""
 
 
-class NetworkRefused(RuntimeError):
-    """The model reached for the network while it was being built."""
+class NetworkRefused(OSError):
+    """The model reached for the network while it was being built.
+
+    As where there is no network, so that code which only asks whether there is one goes on.
+    """
 
     def __init__(self, address: object) -> None:
         super().__init__(f"it reaches for the network ({address})")
         self.address = address
+
+
+class LookUpRefused(NetworkRefused, socket.gaierror):
+    """It asked a name server."""
 
 
 class Refusals:
@@ -37,11 +44,13 @@ class Refusals:
     def __init__(self) -> None:
         self.addresses: list[str] = []
 
-    def refuse(self, address: object) -> NetworkRefused:
-        """The error to raise for an address."""
+    def refuse(
+        self, address: object, kind: type[NetworkRefused] = NetworkRefused
+    ) -> NetworkRefused:
+        """The error of a kind to raise for an address."""
         where = ":".join(map(str, address[:2])) if isinstance(address, tuple) else str(address)
         self.addresses.append(where)
-        return NetworkRefused(where)
+        return kind(where)
 
 
 @contextmanager
@@ -83,11 +92,11 @@ class _Guards:
             if not self.by_thread:
                 self._restore()
 
-    def check(self, address: object) -> None:
+    def check(self, address: object, kind: type[NetworkRefused] = NetworkRefused) -> None:
         """Raise for a thread that is kept from the network."""
         refusals = self.by_thread.get(threading.get_ident())
         if refusals is not None:
-            raise refusals.refuse(address)
+            raise refusals.refuse(address, kind)
 
     def _patch(self) -> None:
         self.environment = {name: os.environ.get(name) for name in OFFLINE}
@@ -121,7 +130,7 @@ class _Guards:
 
     def _look_up(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
-            self.check((host, *args[:1]))
+            self.check((host, *args[:1]), LookUpRefused)
             return original(host, *args, **kwargs)
 
         return look_up

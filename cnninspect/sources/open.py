@@ -172,14 +172,16 @@ def trace(
     mode: str = "eval",
     batch: int = 1,
     weights: str | PathLike[str] | None = None,
+    device: str | None = None,
 ) -> Trace:
     """Run a model without computing, and write down every layer and every call.
 
     `inputs` are the positional arguments of `forward`: tensors, shapes as tuples of integers, lists
     of shapes, or whatever else it takes; a single tensor may stand by itself, and a dictionary may
     hold the arguments by name.  None: the model's own default.  A live module is left exactly as it
-    was.  `weights` is a file of safetensors or torch.save, which
-    has to fit the model.
+    was.  `weights` is a file of safetensors or torch.save, which has to fit the model.  Code in
+    the model sees its tensors on `device`, `cpu` or `cuda`, whether there is one or not; None: the
+    CPU, or where a live module is.
 
     Raises:
         CnnInspectError: see `cnninspect.errors`.
@@ -203,12 +205,35 @@ def trace(
         follow = import_module("cnninspect.engine.onnx_read.tracing").trace
         followed: Trace = follow(loaded, arguments, **options)
         return followed
+    check_place(device)
     if weights is not None:
         options["weights"] = weights
+    if device is not None:
+        options["device"] = device
     run = import_module("cnninspect.engine.tracing").trace
     with kept_offline(loaded):
         traced: Trace = run(loaded, arguments, **options)
     return traced
+
+
+PLACES = ("cpu", "cuda", "mps", "xpu")
+"""Where the tensors of a run may be shown."""
+
+
+def is_place(name: str) -> bool:
+    """Whether this names a device on which tensors may be shown: `cpu`, `cuda`, `cuda:1`."""
+    kind, _, index = name.partition(":")
+    return kind in PLACES and (index.isdigit() or (not index and ":" not in name))
+
+
+def check_place(device: str | None) -> None:
+    """See that tensors can be shown there.
+
+    Raises:
+        UnknownChoice: they cannot.
+    """
+    if device is not None and not is_place(device):
+        raise UnknownChoice("--device", device, PLACES)
 
 
 def trace_step(
@@ -222,7 +247,8 @@ def trace_step(
 ) -> TrainingTrace:
     """A whole step of training, or a pass of inference, written down without computing.
 
-    `settings` are those of `engine.training.trace_training`: `frozen`, `dtype`, `amp`, `inference`.
+    `settings` are those of `engine.training.trace_training`: `frozen`, `dtype`, `amp`, `inference`,
+    `device`.
 
     Raises:
         NeedsModules: it is a file that holds a graph, or a trace.
@@ -230,6 +256,7 @@ def trace_step(
         CnnInspectError: see `cnninspect.errors`.
     """
     check_batch(batch)
+    check_place(settings.get("device"))
     loaded = network(model, "a step of training")
     run = import_module("cnninspect.engine.training").trace_training
     with kept_offline(loaded):

@@ -95,6 +95,13 @@ def _bin_weights(
 Result = TypeVar("Result")
 
 _ROIS = "Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width"
+_SIZES = "float spatial_scale, SymInt pooled_height, SymInt pooled_width"
+_SHAPE = "SymInt batch_size, SymInt channels, SymInt height, SymInt width"
+_DEFORM = (
+    "Tensor input, Tensor weight, Tensor offset, Tensor mask, Tensor bias, "
+    "SymInt stride_h, SymInt stride_w, SymInt pad_h, SymInt pad_w, SymInt dilation_h, "
+    "SymInt dilation_w, SymInt groups, SymInt offset_groups, bool use_mask"
+)
 SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -102,9 +109,17 @@ SCHEMAS = {
     "roi_pool": f"roi_pool({_ROIS}) -> (Tensor, Tensor)",
     "ps_roi_align": f"ps_roi_align({_ROIS}, int sampling_ratio) -> (Tensor, Tensor)",
     "ps_roi_pool": f"ps_roi_pool({_ROIS}) -> (Tensor, Tensor)",
-    "deform_conv2d": "deform_conv2d(Tensor input, Tensor weight, Tensor offset, Tensor mask, "
-    "Tensor bias, SymInt stride_h, SymInt stride_w, SymInt pad_h, SymInt pad_w, SymInt dilation_h, "
-    "SymInt dilation_w, SymInt groups, SymInt offset_groups, bool use_mask) -> Tensor",
+    "deform_conv2d": f"deform_conv2d({_DEFORM}) -> Tensor",
+    "_roi_align_backward": f"_roi_align_backward(Tensor grad, Tensor rois, {_SIZES}, "
+    f"{_SHAPE}, int sampling_ratio, bool aligned) -> Tensor",
+    "_roi_pool_backward": f"_roi_pool_backward(Tensor grad, Tensor rois, Tensor argmax, {_SIZES}, "
+    f"{_SHAPE}) -> Tensor",
+    "_ps_roi_align_backward": "_ps_roi_align_backward(Tensor grad, Tensor rois, "
+    f"Tensor channel_mapping, {_SIZES}, int sampling_ratio, {_SHAPE}) -> Tensor",
+    "_ps_roi_pool_backward": "_ps_roi_pool_backward(Tensor grad, Tensor rois, "
+    f"Tensor channel_mapping, {_SIZES}, {_SHAPE}) -> Tensor",
+    "_deform_conv2d_backward": f"_deform_conv2d_backward(Tensor grad, {_DEFORM}) "
+    "-> (Tensor, Tensor, Tensor, Tensor, Tensor)",
 }
 """The operators by name, as torchvision declares them."""
 LEFT_TO_TORCHVISION = ("nms", "qnms")
@@ -172,6 +187,10 @@ def _define() -> None:
         library.define(schema)
         if name not in LEFT_TO_TORCHVISION:
             library.impl(name, SHAPES[name], "Meta")
+    for name, (backward, setup) in GRADIENTS.items():
+        torch.library.register_autograd(
+            f"torchvision::{name}", backward, setup_context=setup, lib=library
+        )
     library.impl("nms", nms, "CPU")
     library.impl("roi_align", roi_align, "CPU")
 
@@ -206,11 +225,77 @@ def _deform_conv2d(x: Any, weight: Any, offset: Any, *_: Any) -> Any:
     return x.new_empty((x.shape[0], weight.shape[0], *offset.shape[-2:]))
 
 
+def _deform_conv2d_backward(_grad: Any, *inputs: Any) -> Any:
+    return tuple(tensor.new_empty(tensor.shape) for tensor in inputs[:5])
+
+
+def _backward_of_pooling(grad: Any, *arguments: Any) -> Any:
+    """The gradient of the input, whose shape is the four sizes that follow one another."""
+    sizes = [value for value in arguments if type(value) is int]
+    start = 2  # after the height and width of what is pooled
+    if len(sizes) == 7:  # the number of samples comes before or after the shape
+        start = 2 if arguments[-1].__class__ is bool else 3
+    return grad.new_empty(sizes[start : start + 4])
+
+
 SHAPES: dict[str, Callable[..., Any]] = {
     "roi_align": _roi_align,
     "roi_pool": _roi_pool,
     "ps_roi_align": _position_sensitive,
     "ps_roi_pool": _position_sensitive,
     "deform_conv2d": _deform_conv2d,
+    "_deform_conv2d_backward": _deform_conv2d_backward,
+    "_roi_align_backward": _backward_of_pooling,
+    "_roi_pool_backward": _backward_of_pooling,
+    "_ps_roi_align_backward": _backward_of_pooling,
+    "_ps_roi_pool_backward": _backward_of_pooling,
 }
 """What each returns on abstract tensors."""
+
+
+def _keep_inputs(ctx: Any, inputs: Any, output: Any) -> None:  # noqa: ARG001
+    """All tensors but the mask where none is used, which is a place holder then."""
+    x, weight, offset, mask, bias, *ctx.plain = inputs
+    ctx.save_for_backward(x, weight, offset, bias, *((mask,) if ctx.plain[-1] else ()))
+
+
+def _keep_regions(ctx: Any, inputs: Any, output: Any) -> None:
+    """The regions, and which input each output came from where there is a second result."""
+    x, rois, *plain = inputs
+    ctx.save_for_backward(rois, *(output[1:] if isinstance(output, tuple) else ()))
+    ctx.plain, ctx.shape = plain, tuple(x.shape)
+
+
+def _deform_conv2d_gradients(ctx: Any, grad: Any) -> Any:
+    import torch
+
+    x, weight, offset, bias, *masks = ctx.saved_tensors
+    mask = masks[0] if masks else x.new_empty((x.shape[0], 1))
+    tensors = (x, weight, offset, mask, bias)
+    made = torch.ops.torchvision._deform_conv2d_backward(grad, *tensors, *ctx.plain)
+    return (*made, *(None for _ in ctx.plain))
+
+
+def _pooling_gradients(name: str) -> Callable[..., Any]:
+    def gradients(ctx: Any, grad: Any, *_: Any) -> Any:
+        import torch
+
+        scale, height, width, *rest = ctx.plain
+        operator = getattr(torch.ops.torchvision, f"_{name}_backward")
+        before, after = (rest, []) if name == "ps_roi_align" else ([], rest)
+        arguments = (scale, height, width, *before, *ctx.shape, *after)
+        made = operator(grad, *ctx.saved_tensors, *arguments)
+        return (made, None, *(None for _ in ctx.plain))
+
+    return gradients
+
+
+GRADIENTS: dict[str, tuple[Callable[..., Any], Callable[..., None]]] = {
+    "deform_conv2d": (_deform_conv2d_gradients, _keep_inputs),
+    **{
+        name: (_pooling_gradients(name), _keep_regions)
+        for name in ("roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool")
+    },
+}
+"""How each is differentiated, as torchvision's compiled operators are, and what it keeps for that.
+Source: torchvision, csrc/ops/autograd."""

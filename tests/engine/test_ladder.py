@@ -76,13 +76,14 @@ def traced(kind, shape=(6, 8)):
 
 @pytest.mark.parametrize(
     ("kind", "reason"),
-    [(Chooses, "aten.index"), (Branches, "aten._local_scalar_dense"), (Lists, "aten.nonzero")],
+    [(Chooses, "aten.index"), (Branches, "bool()"), (Lists, "aten.nonzero")],
 )
 def test_a_network_that_asks_for_values_is_run_for_real_and_says_why(kind, reason):
     found = traced(kind)
     assert (found.how.build, found.how.run) == ("real", "real")
-    assert found.how.notes == (
-        f"run for real, because {reason} asks for a value that depends on weights or float inputs",
+    assert found.how.notes[:1] == (
+        f"run for real, because {reason} asks for a value that depends on weights or float inputs"
+        "; other data may give other counts",
     )
     assert cnninspect.summarize(found).totals.macs >= 6 * 8
 
@@ -105,7 +106,7 @@ def test_copies_have_parameters_of_their_own():
 
 def test_weights_that_do_not_fit_into_memory_are_not_allocated(monkeypatch):
     monkeypatch.setattr(os, "sysconf", lambda _: 10)
-    with pytest.raises(RunFailed, match="its weights take 180 bytes and this machine has 100"):
+    with pytest.raises(RunFailed, match="its weights take 180 bytes and there are 100"):
         traced(Chooses)
 
 

@@ -185,7 +185,7 @@ class Follow(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         for tensor in tensors_in(result):
             self.liveness.watch(tensor)
-        self.liveness.note_call()
+        self.liveness.note_calls(len(self.liveness.history) + 1)
         return result
 
 

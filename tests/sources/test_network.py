@@ -1,5 +1,6 @@
 """No model reaches the network while it is built, and afterwards everything is as it was."""
 
+import contextlib
 import os
 import socket
 import threading
@@ -38,7 +39,7 @@ def test_a_connection_is_refused_and_reported(reach):
     before = state()
     with no_network() as refusals:
         assert state() != before
-        with pytest.raises(NetworkRefused):
+        with pytest.raises(OSError):
             reach()
     assert refusals.addresses[0].startswith(("192.0.2.1", "model.invalid"))
     assert state() == before
@@ -127,6 +128,26 @@ def test_the_network_is_named_even_if_the_builder_hides_it():
             raise KeyError("no weights") from None
 
     with pytest.raises(BuildFailed, match=r"weights\.invalid"):
+        construct("net", build)
+
+
+@pytest.mark.parametrize("caught", [OSError, socket.gaierror, Exception])
+def test_a_library_that_asks_whether_it_is_online_goes_on(caught):
+    def build():
+        with contextlib.suppress(caught):
+            socket.getaddrinfo("example.invalid", 443)
+        return "a module"
+
+    assert construct("net", build) == "a module"
+
+
+def test_an_error_after_a_question_for_the_network_is_not_blamed_on_it():
+    def build():
+        with contextlib.suppress(OSError):
+            socket.getaddrinfo("example.invalid", 443)
+        raise ValueError("the width must be a multiple of 64")
+
+    with pytest.raises(ValueError, match="width"):
         construct("net", build)
 
 

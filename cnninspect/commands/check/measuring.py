@@ -160,6 +160,7 @@ class Gate:
             limits.append(limit)
             collected.differences += [found] if found else []
         collected.limits += limits
+        collected.notes += [f"{_name(subject)}: {note}" for note in traced.how.notes]
         collected.models.append(
             CheckedModel(now.model, now.inputs, now.mode, now.totals, now.structure,
                          all(limit.ok for limit in limits))
@@ -195,6 +196,7 @@ class _Collected:
         self.failed: list[Unmeasured] = []
         self.problems: list[CnnInspectError] = []
         self.differences: list[Difference] = []
+        self.notes: list[str] = []
 
     def report(self) -> BudgetCheck:
         """All of it.
@@ -211,6 +213,7 @@ class _Collected:
             failed=tuple(self.failed),
             differences=tuple(self.differences),
             budget=self.budget,
+            notes=tuple(dict.fromkeys(self.notes)),
         )
 
 

@@ -40,12 +40,14 @@ def memory(
     unfreeze: Sequence[str] = (),
     head: int | None = None,
     inference: bool = False,
+    device: str | None = None,
 ) -> Memory:
     """What a step of training, or of inference, needs: bytes and MACs, by layer and in total.
 
     `dtype` is that of the weights, `amp` the one that autocast computes in, `freeze` are patterns
     of parameters that are not trained, `unfreeze` of those that are after all; `head` replaces the
-    last layer by one for so many classes; `mode` is train, or eval for inference, unless given.
+    last layer by one for so many classes; `mode` is train, or eval for inference, unless given;
+    `device` is that of `trace`.
 
     Raises:
         CannotTrain: no output depends on a trainable parameter.
@@ -71,6 +73,7 @@ def memory(
         dtype=dtype,
         amp=amp,
         inference=inference,
+        device=device,
     )
     purpose = "inference" if inference else "training"
     return memory_of(step, optimizer=optimizer, purpose=purpose, amp=amp or "")

@@ -22,6 +22,7 @@ def memory(
     model: options.Model,
     input: options.Input = None,  # noqa: A002
     batch: options.Batch = 1,
+    device: options.Device = None,
     optimizer: Annotated[
         str,
         typer.Option(
@@ -134,6 +135,7 @@ def memory(
         "unfreeze": tuple(unfreeze or ()),
         "head": set_head,
         "inference": inference,
+        "device": device,
     }
     report: Report
     looks: dict[str, Any] = {"human": human}

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union, overload
 
-from cnninspect.sources.open import Model, trace, trace_step, weights_table, with_head
+from cnninspect.sources.open import (
+    Model,
+    is_place,
+    trace,
+    trace_step,
+    weights_table,
+    with_head,
+)
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -34,6 +41,7 @@ def summarize(
     unfreeze: Sequence[str] = ...,
     head: int | None = ...,
     receptive_fields: bool = ...,
+    place: str | None = ...,
 ) -> Summary: ...
 @overload
 def summarize(
@@ -51,6 +59,7 @@ def summarize(
     unfreeze: Sequence[str] = ...,
     head: int | None = ...,
     receptive_fields: bool = ...,
+    place: str | None = ...,
 ) -> Union[Summary, Checkpoint]: ...
 def summarize(
     model: Model,
@@ -67,6 +76,7 @@ def summarize(
     unfreeze: Sequence[str] = (),
     head: int | None = None,
     receptive_fields: bool = True,
+    place: str | None = None,
 ) -> Union[Summary, Checkpoint]:
     """A model layer by layer: shapes, parameters, MACs, and the totals.
 
@@ -79,12 +89,15 @@ def summarize(
     `a100:bfloat16` asks for another dtype than that of the trace.  As in transfer learning,
     `head` gives a reference that many classes, and `freeze` are patterns of layers or parameters
     that are not trained, but for those of `unfreeze`.  Receptive fields, which take as long as all
-    else, can be left out.  The other arguments are those of `trace`.
+    else, can be left out.  `place` is the `device` of `trace`, which `device` may name as well:
+    `cpu`, `cuda`.  The other arguments are those of `trace`.
 
     Raises:
         CnnInspectError: see `cnninspect.errors`.
     """
-    given = (inputs, kwargs, weights, device, head)
+    if device is not None and is_place(device):
+        device, place = None, place or device
+    given = (inputs, kwargs, weights, device, place, head)
     is_plain = all(value is None for value in given) and not (freeze or unfreeze)
     if is_plain and (mode, batch, convention, backward) == ("eval", 1, "macs", False):
         table = weights_table(model)
@@ -94,7 +107,9 @@ def summarize(
     from cnninspect.metrics.summarizing import summarize_trace, with_receptive_fields
 
     model = with_head(model, head)
-    traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights)
+    traced = trace(
+        model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights, device=place
+    )
     traced = frozen(traced, freeze, unfreeze)
     report = summarize_trace(traced, convention)
     if receptive_fields:
@@ -103,7 +118,7 @@ def summarize(
         from cnninspect.metrics.training_memory import memory_of, with_backward
 
         still = frozen_names(traced) if freeze or unfreeze else ()
-        step = trace_step(model, inputs, kwargs=kwargs, batch=batch, frozen=still)
+        step = trace_step(model, inputs, kwargs=kwargs, batch=batch, frozen=still, device=place)
         report = with_backward(report, memory_of(step))
     if device is not None:
         from cnninspect.metrics.roofline import with_roofline

@@ -21,6 +21,7 @@ def summary(
     input: options.Input = None,  # noqa: A002
     batch: options.Batch = 1,
     mode: options.RunMode = options.Mode.EVAL,
+    device: options.Device = None,
     count_as: Annotated[
         str,
         typer.Option(
@@ -162,6 +163,7 @@ def summary(
         convention=count_as,
         backward=backward,
         device=device_spec,
+        place=device,
         freeze=freeze or (),
         unfreeze=unfreeze or (),
         head=set_head,

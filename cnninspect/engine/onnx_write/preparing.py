@@ -95,7 +95,7 @@ def weights_text(loaded: LoadedModel, settings: ExportSettings) -> str:
 def _check_memory(loaded: LoadedModel, trace: Trace) -> None:
     if not hasattr(os, "sysconf"):  # Windows does not say
         return
-    needed = sum(p.spec.nbytes for layer in trace.layers for p in layer.parameters)
+    needed = sum(p.nbytes for layer in trace.layers for p in layer.parameters)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if COPIES * needed > memory:
         raise ExportFailed(
