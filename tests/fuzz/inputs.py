@@ -145,6 +145,18 @@ def safetensors() -> list[bytes]:
     return [save(tensors, {"format": "pt", "note": "x" * 300}), save({"a": torch.zeros(())})]
 
 
+def gguf() -> list[bytes]:
+    def text(value: str) -> bytes:
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    settings = text("general.name") + struct.pack("<I", 8) + text("tiny")
+    settings += text("general.sizes") + struct.pack("<IIQ3I", 9, 4, 3, 1, 2, 3)
+    tensors = text("a.weight") + struct.pack("<I2QIQ", 2, 4, 2, 0, 0)
+    tensors += text("b.bias") + struct.pack("<IQIQ", 1, 8, 1, 32)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 2, 2) + settings + tensors
+    return [head + bytes(-len(head) % 32) + bytes(48)]
+
+
 def onnx() -> list[bytes]:
     import numpy as np
     from onnx import helper as h
@@ -254,6 +266,7 @@ SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "safetensors": safetensors,
     "torch.save": weights_in,
     "torch.save, old": legacy,
+    "GGUF": gguf,
     "index of files": indexes,
     "ONNX": onnx,
     "torch.export": pt2,

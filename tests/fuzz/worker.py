@@ -19,12 +19,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 SECONDS = 10
-"""That a file may take."""
+"""Of the processor that a file may take, however busy the machine is."""
 MEMORY = 12 << 30
 """Bytes of addresses, of which torch alone reserves some."""
 NAMES = {
     "safetensors": "f.safetensors", "torch.save": "f.pth", "torch.save, old": "f.bin",
-    "index of files": "f.safetensors.index.json", "ONNX": "f.onnx", "torch.export": "f.pt2",
+    "index of files": "f.safetensors.index.json", "GGUF": "f.gguf",
+    "ONNX": "f.onnx", "torch.export": "f.pt2",
     "TorchScript": "f.pt", "configuration": "config.json", "budget": "f.toml", "lock": "f.lock",
     "image": "images/a/f.png",
 }  # fmt: skip
@@ -41,7 +42,7 @@ def attempt(kind: str) -> None:
     from cnninspect.sources.checkpoints import read_checkpoint
 
     name = NAMES[kind]
-    if kind in ("safetensors", "torch.save", "torch.save, old", "index of files"):
+    if kind in ("safetensors", "torch.save", "torch.save, old", "index of files", "GGUF"):
         for format_ in ("table", "json"):
             render(read_checkpoint(name), format=format_)
     elif kind == "budget":
@@ -69,7 +70,7 @@ def outcome_of(kind: str, number: int) -> dict[str, object]:
     path.write_bytes(made(kind, number))
     before = sorted(str(p) for p in Path().rglob("*"))
     began, result, detail = time.monotonic(), "opened", ""
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         attempt(kind)
     except CnnInspectError as problem:
@@ -83,7 +84,7 @@ def outcome_of(kind: str, number: int) -> dict[str, object]:
             raise
         result, detail = "raw", "".join(traceback.format_exception(problem))[-1500:]
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     left = sorted({str(p) for p in Path().rglob("*")} - set(before))
     path.unlink()
     seconds = time.monotonic() - began
@@ -100,7 +101,7 @@ def main() -> None:
     def stop(*_: object) -> None:
         raise TooLong
 
-    signal.signal(signal.SIGALRM, stop)
+    signal.signal(signal.SIGPROF, stop)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")

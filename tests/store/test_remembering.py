@@ -1,5 +1,6 @@
 """The file of results."""
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import pytest
 
 from cnninspect.store import cache as remembering
 from cnninspect.store.cache import FILE, Memory, cache_folder
+from cnninspect.store.survey import survey
+from cnninspect.store.tasks import Task, read_outcome
 
 
 def test_what_is_kept_is_recalled():
@@ -97,3 +100,43 @@ def test_the_folder_is_the_systems_unless_chosen(monkeypatch, tmp_path):
     assert cache_folder() == tmp_path / "cnninspect"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # which the specification has ignored
     assert cache_folder().is_absolute()
+
+
+def test_without_a_home_folder_nothing_is_remembered_and_a_note_says_so(monkeypatch):
+    monkeypatch.setenv("CNNINSPECT_CACHE", "~nosuchuser_zz/x")
+    memory = Memory()
+    memory.keep({"a": "1"})
+    assert memory.recall(["a"]) == {}
+    (note,) = memory.notes
+    assert note.startswith("results are not remembered")
+
+
+@pytest.mark.parametrize("folder", ["a" * 300, "a\0b"])
+def test_a_folder_that_cannot_be_is_noted(tmp_path, folder):
+    memory = Memory(tmp_path / folder)
+    assert memory.recall(["a"]) == {}
+    memory.keep({"a": "1"})
+    assert memory.notes
+
+
+def test_rows_that_are_no_text_are_not_recalled(cache):
+    Memory().keep({"a": "1", "b": "2"})
+    with contextlib.closing(sqlite3.connect(cache / FILE)) as connection, connection:
+        connection.execute("UPDATE results SET value = x'00ff' WHERE key = 'a'")
+    assert Memory().recall(["a", "b"]) == {"b": "2"}
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["[]", "3", "null", "{}", '{"Figures": 3}', '{"Figures": {}, "b": 1}', '{"os.system": {}}',
+     '{"Figures": []}', '"x"', "[" * 100_000, '{"Unmeasured": {"reference": 3}}', "", "{"],
+)  # fmt: skip
+def test_a_row_that_is_no_record_is_measured_again_and_written_over(cache, row):
+    task = Task("lenet5")
+    (before,) = survey([task], memory=Memory())
+    with contextlib.closing(sqlite3.connect(cache / FILE)) as connection, connection:
+        connection.execute("UPDATE results SET value = ?", (row,))
+    assert survey([task], memory=Memory()) == (before,)
+    with contextlib.closing(sqlite3.connect(cache / FILE)) as connection:
+        ((kept,),) = connection.execute("SELECT value FROM results").fetchall()
+    assert read_outcome(kept) == before
