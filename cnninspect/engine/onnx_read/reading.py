@@ -282,7 +282,7 @@ class Neighbours:
             return None
         except (OSError, RuntimeError) as problem:  # a loop of links, a name too long
             raise FileUnreadable(
-                self.path, f"its weights are in {location}, which cannot be opened"
+                self.path, f"its weights are in {location[:100]}, which cannot be opened"
             ) from problem
         return self._sizes[location]
 
