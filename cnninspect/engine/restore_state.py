@@ -60,6 +60,17 @@ By the real class: a proxy may claim that of something that is gone, and a subcl
 `copy` that goes deeper."""
 
 
+def _content_of(container: Any) -> Any:
+    """A copy of what a container holds.
+
+    Without asking the class: a dictionary may make what it is asked for, and not hold it.
+    """
+    kind = type(container)
+    if kind is not dict and issubclass(kind, dict):
+        return dict(dict.items(container))
+    return COPIED_AS[kind](container)
+
+
 class HeldState:
     """What was found from some roots, with what it held.
 
@@ -121,7 +132,7 @@ class HeldState:
         seen.update(zip(map(id, filled), filled))
         found = odd + _rich(chain.from_iterable([v for v in filled if v.__class__ is tuple]))
         filled = [v for v in filled if v.__class__ is not tuple]
-        contents: list[Any] = [COPIED_AS[type(container)](container) for container in filled]
+        contents: list[Any] = [_content_of(container) for container in filled]
         self._containers += filled
         self._contents += contents
         mappings = [content for content in contents if isinstance(content, dict)]
@@ -152,7 +163,7 @@ class HeldState:
         if not container:
             self._empty.append(container)
             return
-        content = COPIED_AS[type(container)](container)
+        content = _content_of(container)
         self._containers.append(container)
         self._contents.append(content)
         if isinstance(content, dict):
@@ -427,7 +438,7 @@ def _items(containers: Sequence[Any]) -> list[Any]:
     for container in containers:
         items += container
         if isinstance(container, dict):
-            items += container.values()
+            items += dict.values(container)
     return items
 
 

@@ -1,5 +1,7 @@
 """What a network is called with: given, named, nested, or worked out."""
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
 import torch
@@ -526,3 +528,26 @@ def test_what_is_missing_or_too_much_is_said(module, inputs, kwargs, says):
         cnninspect.trace(module, inputs, kwargs=kwargs)
     assert caught.value.hint
     assert caught.value.exit_code == 2
+
+
+class Makes(OrderedDict):
+    """A table that makes what it is asked for, as that of activations in transformers."""
+
+    asked = 0
+
+    def __getitem__(self, key):
+        Makes.asked += 1
+        return super().__getitem__(key)()
+
+
+TABLE = Makes(relu=nn.ReLU)
+
+
+def test_a_table_of_classes_is_not_asked_for_instances():
+    class Uses(Conv):
+        def forward(self, x):
+            return self.conv(x) if TABLE else x
+
+    assert cnninspect.summarize(Uses(), (1, 3, 8, 8)).totals.macs == 36 * 108
+    assert Makes.asked == 0
+    assert list(OrderedDict.items(TABLE)) == [("relu", nn.ReLU)]
