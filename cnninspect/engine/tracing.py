@@ -114,16 +114,16 @@ def _traced(
                 break
             failed = failed or (run, problem)
     assert failed is not None
-    run, reason = failed[0], reason_for_real_run(*failed)
-    notes = (*loaded.notes, *built.notes, *run.given.notes, reason)
-    if loaded.live:
-        borrowed.renew(mode)
-    else:
-        borrowed = _built_really(
-            ledger, built, loaded, notes=notes, weights=weights, devices=devices
-        )
-        borrowed.set_mode(mode)
+    run = failed[0]
     try:
+        notes = (*loaded.notes, *built.notes, *run.given.notes, reason_for_real_run(*failed))
+        if loaded.live:
+            borrowed.renew(mode)
+        else:
+            borrowed = _built_really(
+                ledger, built, loaded, notes=notes, weights=weights, devices=devices
+            )
+            borrowed.set_mode(mode)
         return _trace_really(loaded, borrowed, run.given, mode=mode, notes=notes, devices=devices)
     except RunFailed as problem:
         run.given.name_guesses(problem)
