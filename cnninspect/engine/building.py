@@ -10,13 +10,13 @@ from typing import Any
 
 from torch import nn
 from torch.nn import init
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnninspect.engine.devices import Devices, Placement, is_missing_device, pretended
 from cnninspect.engine.diagnosis import is_hopeless, with_line
 from cnninspect.engine.fake_mode import Abstraction
 from cnninspect.engine.layouts import spec_of
 from cnninspect.engine.module_tree import Structure, without_wrappers
+from cnninspect.engine.torch_private import TorchDispatchMode
 from cnninspect.errors import BuildFailed, CnnInspectError, RunFailed, first_line
 from cnninspect.records.models import LoadedModel
 

@@ -13,15 +13,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._higher_order_ops.cond import cond_op
-from torch._higher_order_ops.flex_attention import flex_attention
-from torch._higher_order_ops.map import map_impl
-from torch._higher_order_ops.scan import scan_op
-from torch._higher_order_ops.while_loop import while_loop_op
 
 from cnninspect.engine.catching import Catcher, Handler
 from cnninspect.engine.layouts import abstract, contiguous, number_of
 from cnninspect.engine.questions import is_fake
+from cnninspect.engine.torch_private import (
+    cond_op,
+    flex_attention,
+    map_impl,
+    scan_op,
+    while_loop_op,
+)
 
 ON_DATA = "a condition of torch.cond depends on values; its dearer branch is counted"
 

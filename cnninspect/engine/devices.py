@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import _disable_current_modes
 
 from cnninspect.engine.layouts import MARK, META
+from cnninspect.engine.torch_private import _disable_current_modes
 
 CPU = torch.device("cpu")
 PLACE = "_cnninspect_place"

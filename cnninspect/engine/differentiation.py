@@ -12,14 +12,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
-from torch.utils._python_dispatch import _disable_current_modes
 
 from cnninspect.engine.catching import Catcher, Handler
 from cnninspect.engine.fake_tensors import abstract_twin
 from cnninspect.engine.kinds import TENSOR
 from cnninspect.engine.layouts import MARK
 from cnninspect.engine.recording import Recorder
+from cnninspect.engine.torch_private import (
+    _disable_current_modes,
+    temporarily_clear_interpreter_stack,
+)
 
 
 class Leaves:

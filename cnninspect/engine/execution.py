@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import _disable_current_modes
 
 from cnninspect.engine.fake_tensors import Arguments
 from cnninspect.engine.layouts import META
 from cnninspect.engine.operators import Operator
+from cnninspect.engine.torch_private import _disable_current_modes
 
 MOST_BYTES = 64 * 2**20
 """Bytes of all arguments up to which an operator is tried out."""

@@ -9,14 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._C import (
-    _current_autograd_node,
-    _len_torch_function_stack,
-    _meta_in_tls_dispatch_include,
-    _pop_torch_function_stack,
-    _push_on_torch_function_stack,
-)
-from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass_type
 
 from cnninspect.engine.execution import by_execution
 from cnninspect.engine.fake_tensors import (
@@ -43,6 +35,15 @@ from cnninspect.engine.operators import (
 )
 from cnninspect.engine.recording import ASSUMED, Recorder, ValueNeeded, tensors_in
 from cnninspect.engine.shape_rules import ARITHMETIC
+from cnninspect.engine.torch_private import (
+    TorchDispatchMode,
+    _current_autograd_node,
+    _len_torch_function_stack,
+    _meta_in_tls_dispatch_include,
+    _pop_torch_function_stack,
+    _push_on_torch_function_stack,
+    is_traceable_wrapper_subclass_type,
+)
 from cnninspect.records.operations import Operation
 
 MOST_REAL_FLOATS_MADE = 2**20

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import is_traceable_wrapper_subclass_type
 
 from cnninspect.engine.kinds import NUMBERS, UNINITIALISED
 from cnninspect.engine.layouts import MARK, META, layout_of
 from cnninspect.engine.operators import Operator
 from cnninspect.engine.recording import Recorder, storage_of
+from cnninspect.engine.torch_private import is_traceable_wrapper_subclass_type
 
 CPU = torch.device("cpu")
 MOST_REAL_BYTES = 8 * 2**20

@@ -15,14 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, is_grad_enabled
-from torch._C import _is_any_autocast_enabled as is_autocasting
-from torch._C import (
-    _len_torch_function_stack,
-    _pop_torch_function_stack,
-    _push_on_torch_function_stack,
-)
 from torch.overrides import TorchFunctionMode, handle_torch_function
-from torch.utils._python_dispatch import _disable_current_modes
 
 from cnninspect.engine import composites, control_flow, devices, differentiation, questions
 from cnninspect.engine.autocasting import NativeAutocast
@@ -33,6 +26,13 @@ from cnninspect.engine.kinds import UNINITIALISED
 from cnninspect.engine.layouts import MARK, abstract, contiguous, layout_of, number_of, spec_of
 from cnninspect.engine.operators import plain_argument
 from cnninspect.engine.recording import Recorder, tensors_in
+from cnninspect.engine.torch_private import (
+    _disable_current_modes,
+    _len_torch_function_stack,
+    _pop_torch_function_stack,
+    _push_on_torch_function_stack,
+)
+from cnninspect.engine.torch_private import _is_any_autocast_enabled as is_autocasting
 from cnninspect.records.operations import Operation
 
 ATTENTION = (

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cnninspect.costs import cost_of
+from cnninspect.engine import torch_private as private
 from cnninspect.engine.layouts import DTYPE_NAMES, MADE, MARK, META, abstract, layout_of, spec_of
 from cnninspect.engine.packed import packed_specs
 from cnninspect.records.costs import CostState
@@ -129,7 +130,7 @@ class Operator:
         ) and (not self.writes or self.fills)
         """Whether its outcome depends on nothing but the layouts of tensors and plain values."""
         self.breaks_gradients = function.namespace not in BUILT_IN and not any(
-            torch._C._dispatch_has_kernel_for_dispatch_key(function.name(), key)
+            private._dispatch_has_kernel_for_dispatch_key(function.name(), key)
             for key in ("Autograd", "AutogradCPU", "CompositeImplicitAutograd")
         )
         """Whether nobody says how it is differentiated."""

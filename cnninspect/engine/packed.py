@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import _disable_current_modes
 
 from cnninspect.engine.kinds import ByClass
 from cnninspect.engine.layouts import spec_of
+from cnninspect.engine.torch_private import _disable_current_modes
 from cnninspect.records.layers import Parameter
 from cnninspect.records.tensors import TensorSpec
 

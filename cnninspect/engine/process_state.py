@@ -18,16 +18,17 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch._C import (
+from torch.nn.modules import module as hooks
+from torch.overrides import handle_torch_function
+
+from cnninspect.engine import torch_private as dispatch
+from cnninspect.engine import torch_private as private
+from cnninspect.engine.ledger import Ledger
+from cnninspect.engine.torch_private import (
     _len_torch_function_stack,
     _pop_torch_function_stack,
     _push_on_torch_function_stack,
 )
-from torch.nn.modules import module as hooks
-from torch.overrides import handle_torch_function
-from torch.utils import _python_dispatch as dispatch
-
-from cnninspect.engine.ledger import Ledger
 
 RUNS = threading.RLock()
 """Held by the one run that is under way."""
@@ -77,9 +78,9 @@ def set_apart_modes(ledger: Ledger) -> None:
     """Leave all modes of this thread, and note how those are that a run may change."""
     _leave_function_modes(ledger)
     _leave_dispatch_modes(ledger)
-    ledger.enter(torch._C._InferenceMode(False))
+    ledger.enter(private._InferenceMode(False))
     had_gradients = torch.is_grad_enabled()
-    ledger.undo(lambda: torch._C._set_grad_enabled(had_gradients))
+    ledger.undo(lambda: private._set_grad_enabled(had_gradients))
     _leave_autocast(ledger)
     _leave_saved_tensor_hooks(ledger)
 
@@ -155,10 +156,10 @@ def _leave_dispatch_modes(ledger: Ledger) -> None:
 
 def _leave_autocast(ledger: Ledger) -> None:
     ledger.undo(torch.clear_autocast_cache)  # it may hold fake tensors in place of cast weights
-    if not torch._C._is_any_autocast_enabled():
+    if not private._is_any_autocast_enabled():
         return
     torch.clear_autocast_cache()
-    for device in torch._C._autocast_supported_devices():
+    for device in private._autocast_supported_devices():
         if torch.is_autocast_enabled(device):
             ledger.undo(lambda device=device: torch.set_autocast_enabled(device, True))  # type: ignore[misc]
             torch.set_autocast_enabled(device, False)
@@ -170,17 +171,17 @@ def _leave_saved_tensor_hooks(ledger: Ledger) -> None:
     def restore() -> None:
         _popped_saved_tensor_hooks()
         for pack, unpack in reversed(before):
-            torch._C._autograd._push_saved_tensors_default_hooks(pack, unpack)
+            private._autograd._push_saved_tensors_default_hooks(pack, unpack)
 
     ledger.undo(restore)
 
 
 def _popped_saved_tensor_hooks() -> list[tuple[Any, Any]]:
     popped: list[tuple[Any, Any]] = []
-    innermost: Any = torch._C._autograd._top_saved_tensors_default_hooks
+    innermost: Any = private._autograd._top_saved_tensors_default_hooks
     while (pair := innermost(False)) is not None:
         popped.append(pair)
-        torch._C._autograd._pop_saved_tensors_default_hooks()
+        private._autograd._pop_saved_tensors_default_hooks()
     return popped
 
 

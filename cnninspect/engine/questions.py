@@ -20,10 +20,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import _disable_current_modes
 
 from cnninspect.engine.layouts import MARK
 from cnninspect.engine.recording import ASSUMED, Recorder
+from cnninspect.engine.torch_private import _disable_current_modes
 
 MOST_KNOWN = 8 * 2**20
 """Elements up to which assumed answers are written out."""

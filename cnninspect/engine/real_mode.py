@@ -6,12 +6,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._ops import HigherOrderOperator
-from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass_type
 
 from cnninspect.engine.layouts import spec_of
 from cnninspect.engine.operators import Operator, operation_of, operator_of, plain_argument
 from cnninspect.engine.recording import Recorder, storage_of, tensors_in
+from cnninspect.engine.torch_private import (
+    HigherOrderOperator,
+    TorchDispatchMode,
+    is_traceable_wrapper_subclass_type,
+)
 from cnninspect.records.operations import Operation
 
 WRITTEN_UNSAID = {

@@ -25,6 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cnninspect.engine import torch_private as private
 from cnninspect.engine.code_state import is_foreign, names_used_by
 from cnninspect.engine.kinds import SCRIPT, UNINITIALISED, ByClass
 from cnninspect.engine.ledger import MISSING
@@ -102,7 +103,7 @@ class HeldState:
         self._names: list[_Names] = []
         """Class attributes and globals, of what the code names."""
         self._tensor_state = _TensorState(())
-        with torch._C.DisableTorchFunctionSubclass():
+        with private.DisableTorchFunctionSubclass():
             self._walk([*roots, *self._take_modules(list(modules))])
             self._take_tensors()
         self._kinds = list(map(type, self.modules))
@@ -316,7 +317,7 @@ class HeldState:
 
     def restore(self) -> None:
         """Put everything back that is no longer as it was; doing that twice does no harm."""
-        with torch._C.DisableTorchFunctionSubclass():
+        with private.DisableTorchFunctionSubclass():
             filled = set(map(id, self._containers))
             for container in filter(None, self._empty):
                 if id(container) not in filled and container.__class__ is not tuple:
@@ -393,7 +394,7 @@ def code_state(held: HeldState) -> HeldState:
         classes, functions = state.classes, state.functions
         state.classes, state.functions = [], []
     state._names += [_Names(space, names) for space, names in spaces.values()]
-    with torch._C.DisableTorchFunctionSubclass():
+    with private.DisableTorchFunctionSubclass():
         state._take_tensors()
     state._kinds = list(map(type, state.modules))
     return state
@@ -480,7 +481,7 @@ class _TensorState:
                 for tensor, value in zip(tensors, values):
                     if read(tensor) is not value:
                         setattr(tensor, name, value)
-        torch._C._autograd._unsafe_set_version_counter(*self.versions)
+        private._autograd._unsafe_set_version_counter(*self.versions)
 
 
 class _Names:
@@ -536,7 +537,7 @@ def _replaced(value: Any, instead: dict[int, Any]) -> Any:
 
 # --- what is taken of a value of each class ---
 
-OF_TENSOR: Any = torch._C.TensorBase
+OF_TENSOR: Any = private.TensorBase
 IS_LEAF, REQUIRES_GRAD = OF_TENSOR.is_leaf.__get__, OF_TENSOR.requires_grad.__get__
 GRAD, VERSION = OF_TENSOR.grad.__get__, OF_TENSOR._version.__get__
 BACKWARD_HOOKS = OF_TENSOR._backward_hooks.__get__

@@ -14,8 +14,9 @@ from typing import Any
 
 import torch
 from torch.overrides import _get_current_function_mode_stack, _push_mode
-from torch.utils import _python_dispatch as dispatch
 
+from cnninspect.engine import torch_private as dispatch
+from cnninspect.engine import torch_private as private
 from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.process_state import set_apart_modes
 
@@ -74,7 +75,7 @@ class RunThreads:
                 ledger.undo(lambda: self._leave(me))
                 self._members.add(me)
                 self._join(me, parent)
-                torch._C._set_grad_enabled(has_gradients)
+                private._set_grad_enabled(has_gradients)
                 for mode in functions:
                     _push_mode(mode)
                 for mode in operators:

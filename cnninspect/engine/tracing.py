@@ -13,7 +13,6 @@ from weakref import ref
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnninspect.engine.bind_inputs import Given, converted, given_for, named
 from cnninspect.engine.borrowing import Borrowed
@@ -32,6 +31,7 @@ from cnninspect.engine.real_mode import Computation
 from cnninspect.engine.recording import Recorder, ValueNeeded
 from cnninspect.engine.run_threads import RunThreads
 from cnninspect.engine.scripted import by_weights
+from cnninspect.engine.torch_private import TorchDispatchMode
 from cnninspect.engine.walking import finished, walked
 from cnninspect.engine.weights import check_weights, load_weights
 from cnninspect.errors import CnnInspectError, RunFailed, ShapeMismatch, first_line

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import _disable_current_modes
 
+from cnninspect.engine import torch_private as private
 from cnninspect.engine.autocasting import Autocast
 from cnninspect.engine.bind_inputs import Given, converted, given_for
 from cnninspect.engine.borrowing import Borrowed
@@ -29,6 +29,7 @@ from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators,
 from cnninspect.engine.recording import Recorder, ValueNeeded, storage_of, tensors_in
 from cnninspect.engine.recurrent_workspace import lstm_saved_bytes
 from cnninspect.engine.run_threads import RunThreads
+from cnninspect.engine.torch_private import _disable_current_modes
 from cnninspect.engine.tracing import Run, devices_of, reason_for_real_run
 from cnninspect.engine.walking import finished, walked
 from cnninspect.errors import BadOption, CannotTrain, CnnInspectError, UnknownChoice, first_line
@@ -349,10 +350,10 @@ class StepRecorder(Recorder):
 
     def record(self, operation: Operation, tensors: list[Tensor]) -> int:
         """Note a call; in the backward pass under the layer that it belongs to."""
-        node = torch._C._current_autograd_node()
+        node = private._current_autograd_node()
         if node is None or len(self.layers) > 1:  # forward, or again forward under checkpointing
             # An operator without a node of its own must not take the last one's.
-            last_node = torch._C._autograd._get_sequence_nr() - 1
+            last_node = private._autograd._get_sequence_nr() - 1
             self._layer_of_node.setdefault(last_node, self.layers[-1])
             if self._is_paused and self._backward is not None:
                 self._whole_of_node.setdefault(last_node, self._backward)
@@ -417,7 +418,7 @@ class RealCopies:
     def __call__(self, tensor: Tensor) -> Tensor | None:
         if UNINITIALISED[type(tensor)]:
             return None
-        with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
+        with torch.no_grad(), private.DisableTorchFunctionSubclass():
             return as_held(self._copied(tensor.detach()), tensor)
 
     def _copied(self, tensor: Tensor) -> Tensor:

@@ -152,7 +152,8 @@ def _unpickled(content: bytes, what: str) -> Any:
 def _tensors(config: Any, read: Callable[[str], bytes]) -> dict[str, Any]:
     """The tensors that a table of an archive lists, those of the same bytes as views of them."""
     import torch
-    from torch._export.serde.serialize import deserialize_scalar_type
+
+    from cnninspect.engine.torch_private import program_serialization
 
     table = config.get("config") if isinstance(config, dict) else None
     if not isinstance(table, dict):
@@ -172,7 +173,7 @@ def _tensors(config: Any, read: Callable[[str], bytes]) -> dict[str, Any]:
             held[file] = bytearray(read(file))
         size, stride = (_counts(meta.get(key)) for key in ("sizes", "strides"))
         (offset,) = _counts([meta.get("storage_offset")])
-        dtype = deserialize_scalar_type(meta.get("dtype"))  # type: ignore[arg-type]
+        dtype = program_serialization()[1].deserialize_scalar_type(meta.get("dtype"))
         flat = torch.frombuffer(held[file], dtype=dtype) if held[file] else None
         if flat is None and 0 not in size:
             raise Malformed(f"the bytes of {excerpt(name)} are missing")
@@ -194,9 +195,10 @@ def _counts(values: Any) -> list[int]:
 
 def program_of(parts: Parts) -> Any:
     """The program that torch's own reader makes of a graph that has been looked at."""
-    from torch._export.serde import schema, serialize
+    from cnninspect.engine.torch_private import program_serialization
 
-    graph = serialize._dict_to_dataclass(schema.ExportedProgram, parts.graph)  # type: ignore[no-untyped-call]
+    schema, serialize = program_serialization()
+    graph = serialize._dict_to_dataclass(schema.ExportedProgram, parts.graph)
     reader = serialize.ExportedProgramDeserializer()
     return reader.deserialize(graph, parts.weights, parts.constants, parts.example)
 
@@ -209,7 +211,8 @@ def example_of(program: Any) -> tuple[tuple[Any, ...] | None, dict[str, Any]]:
     if program.example_inputs is None:
         return None, {}
     import torch
-    from torch.utils import _pytree
+
+    from cnninspect.engine.torch_private import pytree
 
     declared = list(_declared(program))
     arguments, keywords = program.example_inputs
@@ -224,7 +227,7 @@ def example_of(program: Any) -> tuple[tuple[Any, ...] | None, dict[str, Any]]:
         at = 0 if shape and shape[:1] == samples else None
         return InputRequest(shape, str(value.dtype).removeprefix("torch."), batch_dim=at)
 
-    arguments, keywords = _pytree.tree_map(request, (arguments, keywords))
+    arguments, keywords = pytree.tree_map(request, (arguments, keywords))
     if is_flat:
         names = [name for name, _ in declared]
         arguments = [replace(value, name=name) for value, name in zip(arguments, names)]

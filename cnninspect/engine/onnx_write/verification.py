@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils import _pytree
 
 from cnninspect.engine.bind_inputs import Given
 from cnninspect.engine.onnx_write.axes import Feed
 from cnninspect.engine.onnx_write.exporting import readable
 from cnninspect.engine.onnx_write.memory import Need, fits, free_bytes
+from cnninspect.engine.torch_private import pytree
 from cnninspect.errors import CnnInspectError, MissingLibrary
 from cnninspect.records.exports import Verification
 
@@ -219,7 +219,7 @@ def outputs_of(module: nn.Module, given: Given) -> list[Tensor] | None:
             made = module(*given.args, **given.kwargs)
     except Exception:  # whatever forward raises
         return None
-    return [leaf.detach() for leaf in _pytree.tree_leaves(made) if isinstance(leaf, Tensor)]
+    return [leaf.detach() for leaf in pytree.tree_leaves(made) if isinstance(leaf, Tensor)]
 
 
 def tolerance_of(module: nn.Module) -> float:

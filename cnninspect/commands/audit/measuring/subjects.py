@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils import _pytree
 
 from cnninspect.engine.bind_inputs import Given, converted, given_for
 from cnninspect.engine.borrowing import Borrowed
@@ -23,6 +22,7 @@ from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.module_tree import Structure, without_wrappers
 from cnninspect.engine.process_state import seed_generators
 from cnninspect.engine.recording import tensors_in
+from cnninspect.engine.torch_private import pytree
 from cnninspect.engine.training import RealCopies, as_held
 from cnninspect.errors import RunFailed
 from cnninspect.records.models import LoadedModel
@@ -44,14 +44,14 @@ class Called(nn.Module):
         self.inner = inner
         self.after: Callable[[], None] | None = None
         """What to do after each run, before the counter tidies up."""
-        self.__dict__["_template"] = _pytree.tree_flatten((given.args, given.kwargs))
+        self.__dict__["_template"] = pytree.tree_flatten((given.args, given.kwargs))
 
     def forward(self, *tensors: Tensor, by_keyword: Sequence[Tensor] = ()) -> Any:
         """Run the model on these tensors, in the order in which they were given."""
         values, structure = self.__dict__["_template"]
         fresh = iter((*tensors, *by_keyword))
         filled = [next(fresh) if isinstance(value, Tensor) else value for value in values]
-        args, kwargs = _pytree.tree_unflatten(filled, structure)
+        args, kwargs = pytree.tree_unflatten(filled, structure)
         made = tuple(tensors_in(self.inner(*args, **kwargs)))
         if self.after is not None:
             self.after()
@@ -99,7 +99,7 @@ class Subjects:
         given = self._given(structure)
         move = _to_meta if device == "meta" else _to_cpu
         moved = Given(*(converted(part, move) for part in (given.args, given.kwargs)))
-        values, _ = _pytree.tree_flatten((moved.args, moved.kwargs))
+        values, _ = pytree.tree_flatten((moved.args, moved.kwargs))
         module = Called(structure.model, moved)
         module.training = self.traced.mode == "train"
         return Subject(module, tuple(v for v in values if isinstance(v, Tensor)))

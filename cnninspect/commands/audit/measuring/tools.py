@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnninspect.commands.audit.measuring.subjects import INNER, Subject
 from cnninspect.commands.audit.report import Overlooked, ToolPart
 from cnninspect.costs import cost_of
 from cnninspect.engine.module_tree import walk
 from cnninspect.engine.operators import operation_of, operator_of
+from cnninspect.engine.torch_private import TorchDispatchMode
 
 
 @dataclass(frozen=True, slots=True)
