@@ -114,7 +114,8 @@ def parts_of(tensor: Tensor) -> tuple[Tensor, ...]:
         return getattr(tensor, pointers)(), getattr(tensor, indices)(), tensor.values()
     if is_traceable_wrapper_subclass_type(type(tensor)):
         names, _ = tensor.__tensor_flatten__()  # type: ignore[attr-defined]
-        return tuple(part for name in names for part in parts_of(getattr(tensor, name)))
+        held = [getattr(tensor, name) for name in names]  # also the mesh that it is spread over
+        return tuple(p for part in held if isinstance(part, Tensor) for p in parts_of(part))
     return (tensor,)
 
 
