@@ -89,6 +89,8 @@ class Abstraction(TorchDispatchMode):
         operator = OPERATORS.get(id(func))
         if operator is None:
             operator = operator_of(func)
+        elif types and any(map(is_traceable_wrapper_subclass_type, types)):
+            pass  # what it is made of is dispatched by itself
         elif operator.is_plain and self.recorder is not None:
             answer = self._repeat(operator, args, kwargs or {})
             if answer is not self:
