@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from traceback import clear_frames
 from typing import Any
 from weakref import ref
 
@@ -105,10 +106,13 @@ def _traced(
         run = Run(loaded, borrowed.structure, given, mode=mode, ledger=ledger, devices=devices)
         notes = (*loaded.notes, *built.notes, *given.notes)
         try:
-            return run.abstractly(HowTraced(built.rung, "abstract", notes))
+            traced = run.abstractly(HowTraced(built.rung, "abstract", notes))
+            failed = None
+            return traced  # noqa: TRY300
         except CnnInspectError:
             raise
         except Exception as problem:  # what forward raises; a real run may do without
+            clear_frames(problem.__traceback__)  # which would keep fake tensors
             if isinstance(problem, ValueNeeded):
                 failed = (run, problem)  # it got as far as can be without values
                 break

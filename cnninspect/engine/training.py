@@ -126,7 +126,9 @@ def _traced(
         step = Step(loaded, borrowed, given, mode=wanted.mode, amp=wanted.amp, devices=devices)
         how = HowTraced(built.rung, "abstract", (*loaded.notes, *built.notes, *given.notes))
         try:
-            return step.trace(how, differentiable=wanted.is_differentiable, computes=False)
+            traced = step.trace(how, differentiable=wanted.is_differentiable, computes=False)
+            failed = None  # whose traceback would keep fake tensors
+            return traced  # noqa: TRY300
         except CnnInspectError:
             raise
         except Exception as problem:  # what forward raises; a real run may do without
