@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -318,6 +319,7 @@ def _replace_functions() -> None:
                 setattr(owner, f"{kind}Tensor", _legacy_class(original, module, f"{kind}Tensor"))
 
 
+@cache
 def _answered_by(original: Any, ours: Callable[..., Any]) -> Any:
     def answer(*args: Any, **kwargs: Any) -> Any:
         devices = _pretending.get(threading.get_ident())
@@ -326,6 +328,7 @@ def _answered_by(original: Any, ours: Callable[..., Any]) -> Any:
     return answer
 
 
+@cache
 def _legacy_class(original: Any, module: str, name: str) -> Any:
     """A class like `torch.FloatTensor`, of which fake tensors of that dtype are instances too."""
 
