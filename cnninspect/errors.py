@@ -7,12 +7,12 @@
     │   ├── UnknownArgument         a function has no such argument
     │   ├── UnknownModel            no source has that name
     │   ├── UnknownSetting          the family has no such setting
-    │   ├── BadSetting              the setting's value is of no use
+    │   ├── BadSetting              the setting's value cannot be used
     │   ├── BadReference            the reference cannot be read
     │   ├── BadInput                an input's shape or dtype cannot be read, or is not possible
     │   ├── UnknownLayer            the model has no layer of that path
     │   ├── UnknownChoice           an option's value is not among those allowed
-    │   ├── BadOption               an option's value is of no use
+    │   ├── BadOption               an option's value cannot be used
     │   ├── BadQuantity             a number with its unit cannot be read
     │   ├── Contradiction           limits that nothing can keep
     │   ├── UnknownKey              a file of settings has a key that means nothing
@@ -24,7 +24,7 @@
     │   ├── NeedsModules            a trace or a graph, where a network of modules is needed
     │   ├── CannotTrain             a model has nothing that gradients could reach
     │   ├── LabelOutOfRange         a label names a class that the model does not have
-    │   ├── UnusableData            data of no use to learn from or to judge this model
+    │   ├── UnusableData            data that this model cannot learn from or be judged on
     │   ├── FileMissing             there is no such file
     │   └── FileExists              the output is there already
     ├── Failure                     1: what failed
@@ -264,7 +264,7 @@ class UnknownChoice(UsageError):
 
 
 class BadOption(UsageError):
-    """An option's value is of no use."""
+    """An option's value cannot be used."""
 
     def __init__(self, option: str, value: object, expected: str) -> None:
         super().__init__(f"{option} {value} is not possible", f"{option} must be {expected}")
@@ -519,7 +519,7 @@ class Diverged(Failure):
 
 
 class ShapeMismatch(RunFailed):
-    """The input does not fit a layer.  `got` and `wanted` are shapes as a person reads them."""
+    """The input does not fit a layer.  `got` and `wanted` are shapes as a user reads them."""
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ def assert_budget(model: Model | None = None, inputs: Any = None, **rules: Any) 
 
     Raises:
         AssertionError: it does not; the message is the table of limits.
-        CnnInspectError: the limits are of no use, or the model cannot be measured.
+        CnnInspectError: the limits cannot be used, or the model cannot be measured.
     """
     __tracebackhide__ = True  # pytest then shows the test that asked
     report = check(model, inputs, **rules)

@@ -39,7 +39,7 @@ for _name, _reason in {**FREE, **microsoft.FREE, **onnx_ml.FREE}.items():
 for _name, _reason in {**UNKNOWN, **microsoft.UNKNOWN, **onnx_ml.UNKNOWN}.items():
     register_unknown(_name, _reason)
 BUILT_IN = frozenset(registered())
-"""The names that this package registers itself; whatever else is registered, a person added."""
+"""The names that this package registers itself; whatever else is registered, a user added."""
 
 __all__ = [
     "BUILT_IN",

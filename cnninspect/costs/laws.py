@@ -56,7 +56,7 @@ def macs(terms: Terms) -> int:
 
 
 def spell(terms: Terms) -> str:
-    """The terms as a person reads them; `0` where there are none."""
+    """The terms as a user reads them; `0` where there are none."""
     return " + ".join(map(str, terms)) or "0"
 
 

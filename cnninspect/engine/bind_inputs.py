@@ -284,9 +284,9 @@ class Arguments:
         self.order: tuple[str, ...] = self.signature.names
         """Names of the arguments that are given by position."""
         self.given: dict[str, Any] = {}
-        """What a person gave, by name."""
+        """What a user gave, by name."""
         self.further: list[Any] = []
-        """What a person gave by position beyond the names."""
+        """What a user gave by position beyond the names."""
         self.defaults: dict[str, Any] = {}
         """What the model's source gives, else what was worked out, by name."""
         self.is_told = bool(loaded.inputs or loaded.example)
@@ -337,7 +337,7 @@ class Arguments:
         holder[path[-1]] = item.value if isinstance(item, GivenValue) else item
 
     def take_defaults(self, values: Sequence[Any]) -> None:
-        """Take these for what a person does not give, by their names or else in order."""
+        """Take these for what a user does not give, by their names or else in order."""
         names = [value.name if isinstance(value, InputRequest) else None for value in values]
         if not self.order:
             self.order = tuple(name or f"input{i}" for i, name in enumerate(names))
@@ -557,7 +557,7 @@ class Arguments:
             )
 
     def notes(self) -> tuple[str, ...]:
-        """Which inputs were assumed; empty where a person gave them all."""
+        """Which inputs were assumed; empty where a user gave them all."""
         used = [
             default
             for name, default in self.defaults.items()

@@ -146,5 +146,5 @@ def _wanted_by_convolution(module: nn.modules.conv._ConvNd, shape: tuple[int, ..
 
 
 def shown(shape: tuple[int, ...]) -> str:
-    """A shape as a person reads it: `1×3×224×224`."""
+    """A shape as a user reads it: `1×3×224×224`."""
     return "×".join(map(str, shape)) if shape else "a scalar"

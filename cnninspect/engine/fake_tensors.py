@@ -186,7 +186,7 @@ def fits(tensors: list[Tensor]) -> bool:
 
 
 class Arguments:
-    """The arguments of one call: as they were given, and with stand-ins for their tensors."""
+    """The arguments of one call: as they were given, and with fake tensors for their tensors."""
 
     __slots__ = (
         "_given_args", "_given_kwargs", "_seen", "args", "given", "has_abstract", "kwargs",

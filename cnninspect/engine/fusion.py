@@ -1,4 +1,4 @@
-"""Keeps whole what a person thinks of as one thing: attention and recurrent layers.
+"""Keeps whole what is thought of as one thing: attention and recurrent layers.
 
 Below this, PyTorch takes `scaled_dot_product_attention` apart into matrix products and a softmax,
 and a recurrent layer into one set of products for each time step.  Caught here, each becomes one

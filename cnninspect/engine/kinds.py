@@ -12,7 +12,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 Answer = TypeVar("Answer")
 
 MOST_CLASSES = 1000
-"""Classes that an answer is kept for.  Some models make new ones all the time, which shall go."""
+"""Classes that an answer is kept for.  Some models make new ones all the time."""
 
 
 class ByClass(dict[type, Answer]):

@@ -20,7 +20,7 @@ class Quantity:
     field: str
     """The field of `Counts` that holds it; of `Figures` where there is none in `Counts`."""
     title: str
-    """As a person reads it."""
+    """As a user reads it."""
     is_bytes: bool = False
     """Whether it is counted in bytes."""
     is_work: bool = False
@@ -63,7 +63,7 @@ class LimitOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A number that a person typed, or a share of another one."""
+    """A number that a user typed, or a share of another one."""
 
     text: str
     """As it was typed: `22M`, `95MiB`, `60%`."""

@@ -25,7 +25,7 @@ COMMANDS = re.compile(r"^\s*:(?=:)|(?<=#)#(?=\[|vso\[)", re.IGNORECASE)
 MARKDOWN_ACTIVE = re.compile(r"""[^\w\s.,:;/()+=%@?'"\u0080-\uffff-]""")
 """What Markdown or HTML may act on wherever it stands: ASCII punctuation but for the harmless."""
 MARKDOWN_EDGE = re.compile(r"(?<![^\W_])_|_(?![^\W_])|(?<!\w)@|:(?=//)|(?<=www)\.")
-"""What it acts on in places: emphasis around a word, a mention of a person, a bare address."""
+"""What it acts on in places: emphasis around a word, a mention of a user, a bare address."""
 CODE_SAFE = re.compile(r"[\w.,:;/()+=%@×·–-]([\w.,:;/()+=%@×·– -]*[\w.,:;/()+=%@×·–-])?")
 FORMULA_STARTS = tuple("=+-@＝＋－＠")
 

@@ -24,7 +24,7 @@ class TreeView(View):
 
     Raises:
         UnknownChoice: there is no such column or order.
-        BadOption: the level or the number of rows is of no use, or folding meets sorting.
+        BadOption: the level or the number of rows cannot be used, or folding meets sorting.
     """
 
     known_columns: ClassVar[Collection[str]]

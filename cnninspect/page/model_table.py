@@ -27,7 +27,7 @@ class ComparisonView(View):
 
     Raises:
         UnknownChoice: there is no such column or order, or nothing to show it by.
-        BadOption: the number of rows is of no use.
+        BadOption: the number of rows cannot be used.
     """
 
     columns: tuple[str, ...] = ()

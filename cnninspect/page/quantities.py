@@ -1,4 +1,4 @@
-"""Numbers as a person reads them: counts, bytes, shares, shapes."""
+"""Numbers as a user reads them: counts, bytes, shares, shapes."""
 
 from __future__ import annotations
 

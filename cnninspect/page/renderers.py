@@ -14,7 +14,7 @@ from cnninspect.records.reports import Report
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What a person may choose for any report; a report's own view adds to it."""
+    """What a user may choose for any report; a report's own view adds to it."""
 
     width: int | None = 100
     """Characters to a line in format table; None: as many as it takes."""

@@ -8,7 +8,7 @@ library; shapes are tuples, dtypes and operation names are strings.  In reading 
 * `layers`      Parameter, Buffer, Layer: a module and what it owns
 * `traces`      Trace: one run of a network, written down
 * `costs`       Cost, CostState, Costed: what an operation costs
-* `models`      Reference, InputRequest, LoadedModel: what a person named
+* `models`      Reference, InputRequest, LoadedModel: what a user named
 * `entries`     Setting, ModelEntry: what can be named
 * `reports`     Report: what every report can do
 * `summary`     Summary: the answer of `cnninspect summary`

@@ -30,7 +30,7 @@ class Setting:
 
     @property
     def type_name(self) -> str:
-        """The type as a person reads it."""
+        """The type as a user reads it."""
         if self.type:
             return self.type
         if isinstance(self.default, tuple):

@@ -1,4 +1,4 @@
-"""What a person named, and what came of it."""
+"""What a user named, and what came of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORMATS = {
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a person types to name a model, taken apart: `scheme:name@key=value,…`."""
+    """What a user types to name a model, taken apart: `scheme:name@key=value,…`."""
 
     text: str
     """As it was typed."""

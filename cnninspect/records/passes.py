@@ -122,7 +122,7 @@ class GradientSettings:
 
     Raises:
         UnknownChoice: a word is not among those allowed.
-        BadOption: a number is of no use.
+        BadOption: a number cannot be used.
     """
 
     batch: int = 8

@@ -32,7 +32,7 @@ def construct(
 ) -> Any:
     """What `make` returns.  Errors of its own are let through, since another rung may do better.
 
-    `settings` are those that a person typed and that `make` passes on.
+    `settings` are those that a user typed and that `make` passes on.
 
     Raises:
         BuildFailed: it reaches for the network, or ends the process.

@@ -28,7 +28,7 @@ def keyword_arguments(
 ) -> dict[str, Any]:
     """The settings that were typed as arguments of `made_by`, by name.
 
-    `without` names arguments that are not for a person to set.  Where `made_by` passes keywords on
+    `without` names arguments that are not for a user to set.  Where `made_by` passes keywords on
     (`**kwargs`), what it does not name itself is let through.  `config.depth=3` sets the field of
     an argument, `config=conf.yaml` all that the file says.
 
@@ -86,7 +86,7 @@ def _inherited(made_by: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def described(arguments: Mapping[str, inspect.Parameter]) -> list[str]:
-    """Each argument as a person reads it: `num_classes (int, 1000)`."""
+    """Each argument as a user reads it: `num_classes (int, 1000)`."""
     return [f"{name} ({_described(p)})" for name, p in arguments.items()]
 
 

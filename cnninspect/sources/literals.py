@@ -24,7 +24,7 @@ _CLOSING = {"[": "]", "(": ")", "{": "}"}
 
 
 def literal(text: str) -> Any:
-    """The value that a person means: a literal of Python or JSON, `3x4x6` as a tuple, else text.
+    """The value that a user means: a literal of Python or JSON, `3x4x6` as a tuple, else text.
 
     Words without quotes are text inside brackets, too.
 

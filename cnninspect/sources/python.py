@@ -1,6 +1,6 @@
-"""A person's own code: `path/to/file.py:make_model` and `package.module:Class`.
+"""Your own code: `path/to/file.py:make_model` and `package.module:Class`.
 
-This is the only source that runs code which a person names.  A file runs as a fresh module, and
+This is the only source that runs code which a user names.  A file runs as a fresh module, and
 neither it nor what it imports from its own folder stays behind.
 """
 
@@ -36,7 +36,7 @@ _MISSING = object()
 
 
 def load(reference: Reference) -> LoadedModel:
-    """The model that a class, a function or a module of a person's own makes.
+    """The model that a class, a function or a module of a user's own makes.
 
     Raises:
         FileMissing, FileUnreadable: there is no such file, or it is not Python.

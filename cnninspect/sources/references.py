@@ -1,4 +1,4 @@
-"""References: from what a person types to the source that will load it."""
+"""References: from what a user types to the source that will load it."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def parse_settings(
 
 
 def describe(setting: Setting) -> str:
-    """A setting as a person reads it: `num_classes (int, 1000)`."""
+    """A setting as a user reads it: `num_classes (int, 1000)`."""
     kind = "|".join(setting.choices) if setting.choices else setting.type_name
     default = setting.default
     shown = "x".join(map(str, default)) if isinstance(default, tuple) else str(default).lower()

@@ -53,7 +53,7 @@ class Memory:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.notes: list[str] = []
-        """What a person should know: why nothing is remembered."""
+        """What a user should know: why nothing is remembered."""
         self.path = Path(FILE)
         try:
             self.path = (folder or cache_folder()) / FILE

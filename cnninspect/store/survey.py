@@ -215,7 +215,7 @@ class Measuring:
 
     Raises:
         UnknownChoice: there is no such mode or convention.
-        BadOption: the number of processes is of no use.
+        BadOption: the number of processes cannot be used.
     """
 
     arguments: Sequence[Any] | None = None

@@ -14,7 +14,7 @@ class Variant:
     """A named member of a family."""
 
     name: str
-    """What a person types."""
+    """What a user types."""
     arguments: Mapping[str, SettingValue]
     """What the builder is called with.  An argument that is also a setting may be overridden."""
     parameters: int
@@ -32,7 +32,7 @@ class Family:
     name: str
     """Module of the zoo that holds it, or a name within it."""
     title: str
-    """As a person would call it."""
+    """As a user would call it."""
     paper: str
     """Authors, title, where to find it."""
     year: int

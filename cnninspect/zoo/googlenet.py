@@ -6,7 +6,7 @@
         └─ max-pool 3×3 ─ 1×1 ─┘
 
 A module looks at its input at four scales and puts the maps side by side; 1×1 convolutions before
-the dear 3×3 and 5×5 ones cut the cost.  Module names follow torchvision's, so that its state dict
+the costly 3×3 and 5×5 ones cut the cost.  Module names follow torchvision's, so that its state dict
 loads.  Torchvision's network is not the paper's: it has batch normalisation, and a kernel of 3 in
 the branch called 5×5 (pytorch/vision issue 906).  `googlenet_paper` has neither.  The modules by
 themselves are in `inception`.

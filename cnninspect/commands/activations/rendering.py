@@ -26,7 +26,7 @@ class ActivationsView(View):
     """What to show of activations.
 
     Raises:
-        BadOption: the number of rows is of no use.
+        BadOption: the number of rows cannot be used.
     """
 
     rows: int | None = 40

@@ -277,7 +277,7 @@ PLAIN = {"hardtanh": "relu6", "_prelu_kernel": "prelu", "mkldnn_rnn_layer": "rec
 
 
 def kind_of(operation: Operation, layer: Layer | None = None) -> str:
-    """What a person calls it: `batch norm`, `max pooling`, …, else the operator's own name."""
+    """What a user calls it: `batch norm`, `max pooling`, …, else the operator's own name."""
     if layer is not None and layer.type.startswith("InstanceNorm"):
         return "instance norm"
     if is_adaptive_average(operation):

@@ -26,7 +26,7 @@ class AuditView(View):
     """What to show of an audit's layers, and how.
 
     Raises:
-        BadOption: the level or the number of rows is of no use.
+        BadOption: the level or the number of rows cannot be used.
     """
 
     level: int | None = None

@@ -38,7 +38,7 @@ def check(
     Raises:
         NothingToCheck: there is no limit, since a gate that checks nothing must not pass.
         PatternMatchesNothing: a pattern for layers fits none.
-        UnknownKey, BadBudget, BadQuantity, Contradiction: a rule is of no use.
+        UnknownKey, BadBudget, BadQuantity, Contradiction: a rule cannot be used.
     """
     gate = _gate(budget, inputs, kwargs, rules, locked=locked)
     return gate.check(None if model is None else as_subject(model))

@@ -221,7 +221,7 @@ class Values:
         return None
 
     def wrong(self, keys: Place, value: object, wanted: str) -> BadBudget | BadOption:
-        """The error for a value that is of no use."""
+        """The error for a value that cannot be used."""
         if not self.path:
             return BadOption(self.place(keys), value, wanted)
         return BadBudget(self.place(keys), f"{keys[-1]} = {value!r}", f"{keys[-1]} is {wanted}")

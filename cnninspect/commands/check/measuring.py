@@ -52,7 +52,7 @@ class Gate:
         Raises:
             NothingToCheck: there is no model, or no limit.
             PatternMatchesNothing: a pattern for layers fits none.
-            FileMissing, FileUnreadable, UnknownKey, BadBudget, BadQuantity: a file is of no use.
+            FileMissing, FileUnreadable, UnknownKey, BadBudget, BadQuantity: a file cannot be used.
         """
         locked = read_lock(self.lock) if self.lock is not None else None
         collected = _Collected(str(self.file) if self.file else None)

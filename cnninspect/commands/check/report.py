@@ -96,7 +96,7 @@ class CheckedLimit:
     name: str
     """As in a budget file: `max_macs`, `forbid`, `min_coverage`, `max_growth`; `locked`."""
     subject: str
-    """What is limited, as a person reads it: `MACs`, `layers of type Dropout`."""
+    """What is limited, as a user reads it: `MACs`, `layers of type Dropout`."""
     layers: str
     """The pattern for the layers that it is about; empty: the whole network."""
     limit: float

@@ -31,7 +31,7 @@ class TensorDifferenceView(View):
     """What to show of the difference between tensors, and how.
 
     Raises:
-        BadOption: the number of rows is of no use.
+        BadOption: the number of rows cannot be used.
     """
 
     every: bool = False

@@ -53,7 +53,7 @@ def evaluation_of(
     """All measures of these predictions.
 
     Raises:
-        BadOption: beta or k is of no use.
+        BadOption: beta or k cannot be used.
         UnusableData: there are no predictions.
     """
     if not 0 < beta < float("inf"):

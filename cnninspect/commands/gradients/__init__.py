@@ -164,7 +164,7 @@ def _gradients_of(
 
 
 def _holds_batch(model: Model, inputs: Any, kwargs: Mapping[str, Any] | None) -> bool:
-    """Whether the inputs that a person gave have the batch in them, at least one of them."""
+    """Whether the inputs that a user gave have the batch in them, at least one of them."""
     from cnninspect.records.models import GivenValue, InputRequest
 
     if inputs is None and not kwargs:

@@ -74,7 +74,7 @@ def gradients(
         show(found, quiet=quiet, human=human, **looks)
         return
     looks |= {"measure": measure, "rows": _rows(rows)}
-    GradientView(measure=measure, rows=looks["rows"])  # refuses early what is of no use
+    GradientView(measure=measure, rows=looks["rows"])  # refuses early what cannot be used
     picture_format = _picture_format(plot, force=force)
     with progress_bar(models[0], quiet=quiet) as progress:
         report = gradients(

@@ -44,7 +44,7 @@ class GradientView(View):
 
     Raises:
         UnknownChoice: there is no such measure.
-        BadOption: the number of rows is of no use.
+        BadOption: the number of rows cannot be used.
     """
 
     measure: str = "activation-gradient-rms"

@@ -47,7 +47,7 @@ def scale_of(values: Iterable[float | None]) -> LogScale:
     """The powers of ten around all numbers that have a logarithm."""
     known = [math.log10(v) for v in values if v is not None and 0 < v < math.inf]
     low = math.floor(min(known, default=0.0))
-    # The smallest number shall have a bar too, if a short one.
+    # The smallest number has a bar too, if a short one.
     low -= bool(known) and min(known) - low < 0.05
     return LogScale(low, max(math.ceil(max(known, default=0.0)), low + 1))
 

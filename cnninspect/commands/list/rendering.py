@@ -28,7 +28,7 @@ def page(report: Listing, view: View) -> Page:
 
 
 def typed_name(entry: ModelEntry) -> str:
-    """What a person types to name it: `resnet34`, `timm:convnext_tiny`."""
+    """What a user types to name it: `resnet34`, `timm:convnext_tiny`."""
     return entry.name if entry.source == "zoo" else f"{entry.source}:{entry.name}"
 
 

@@ -33,7 +33,7 @@ class CompoundGridView(View):
     """What to show of a grid, and how.
 
     Raises:
-        BadOption: the number of rows is of no use.
+        BadOption: the number of rows cannot be used.
     """
 
     top: int = SHOWN

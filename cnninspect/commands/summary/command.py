@@ -184,7 +184,7 @@ def _check_view(view: dict[str, Any]) -> None:
     """Refuse at once what neither the table of a network takes nor that of a file of weights.
 
     Raises:
-        UnknownChoice, BadOption: there is no such column or order, or a number is of no use.
+        UnknownChoice, BadOption: there is no such column or order, or a number cannot be used.
     """
     from cnninspect.commands.summary.rendering import SummaryView
     from cnninspect.commands.summary.weights_rendering import CheckpointView

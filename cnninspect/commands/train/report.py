@@ -22,7 +22,7 @@ class TrainingSettings:
 
     Raises:
         UnknownChoice: a word is not among those allowed.
-        BadOption: a number is of no use.
+        BadOption: a number cannot be used.
     """
 
     data: str = "digits"

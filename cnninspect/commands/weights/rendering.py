@@ -33,7 +33,7 @@ class WeightsView(View):
     """What to show of weights.
 
     Raises:
-        BadOption: the number of rows is of no use.
+        BadOption: the number of rows cannot be used.
     """
 
     rows: int | None = 40

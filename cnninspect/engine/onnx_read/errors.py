@@ -27,4 +27,4 @@ class NodeFails(Malformed):
         self.op = op
         """What it is."""
         self.got = got
-        """The shapes of its inputs, as a person reads them."""
+        """The shapes of its inputs, as a user reads them."""

@@ -47,7 +47,7 @@ class Formal:
     """Sizes and names; None for what is no tensor or has no shape."""
 
     def text(self, axes: Sequence[Axis] | None = None) -> str:
-        """Its shape as a person reads it."""
+        """Its shape as a user reads it."""
         return "×".join(str(a) or "?" for a in (self.axes if axes is None else axes) or ())
 
     def batch_axis(self) -> int | None:
@@ -131,7 +131,7 @@ def choose(
 ) -> tuple[list[Value], Sizes]:
     """Each input with all its sizes.
 
-    `inputs` are those that a person asked for: requests, or whatever has a shape and a dtype.
+    `inputs` are those that a user asked for: requests, or whatever has a shape and a dtype.
 
     Raises:
         BadInput: there is none of that name or shape, or nothing tells the size of an axis.

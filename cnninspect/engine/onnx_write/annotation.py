@@ -1,4 +1,4 @@
-"""What a graph viewer shall show of each node, and what gives the author's machine away.
+"""What a graph viewer is to show of each node, and what gives the author's machine away.
 
 Each node gets the path and class of its layer, its MACs and the parameters that it takes; the file
 gets the reference, the settings, the versions and the totals.  The stack traces that torch's

@@ -1,4 +1,4 @@
-"""What a model is fed: random numbers, real images, or what a person gave."""
+"""What a model is fed: random numbers, real images, or what a user gave."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cnninspect.records.tensors import TensorSpec
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What a person gave to run a model with, and what is known of that from its trace."""
+    """What a user gave to run a model with, and what is known of that from its trace."""
 
     inputs: Sequence[Any] | None = None
     """As for a trace: tensors, requests for tensors, other values."""
@@ -77,7 +77,7 @@ class Batches:
         self._given = given_as(feed, model, loaded, batch=settings.batch)
         own = tensors_in((feed.inputs, dict(feed.kwargs or {}), dict(loaded.keywords)))
         self._kept = {id(tensor) for tensor in (*own, *self._given.fixed)}
-        """Tensors that a person gave, which stay as they are."""
+        """Tensors that a user gave, which stay as they are."""
         self._stream = Stream(images, seed) if images else None
         like = next(iter(parameters_of(model)), torch.zeros(()))
         self._dtype, self._device = like.dtype, like.device
