@@ -11,7 +11,7 @@ import cnninspect
 from cnninspect.engine.weights import load_weights
 from cnninspect.errors import MissingLibrary, WeightsMismatch
 from cnninspect.sources.registry import load
-from cnninspect.sources.torchvision_operators import import_torchvision
+from cnninspect.sources.torchvision_schemas import import_torchvision
 from cnninspect.zoo import catalogue
 
 ROWS = json.loads((Path(__file__).parent / "data" / "torchvision.json").read_text())["torchvision"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from itertools import product
 from math import prod
@@ -131,7 +131,10 @@ def requests_in(value: Any) -> Iterator[InputRequest]:
 
 
 def converted(value: Any, convert: Callable[[Tensor], Tensor]) -> Any:
-    """The same nested lists, tuples and dictionaries with every tensor converted."""
+    """The same nested lists, tuples, dictionaries and dataclasses with every tensor converted.
+
+    A dataclass that holds tensors is copied: the one that was given stays as it is.
+    """
     if isinstance(value, Tensor):
         return convert(value)
     if type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "__array__"):
@@ -147,7 +150,23 @@ def converted(value: Any, convert: Callable[[Tensor], Tensor]) -> Any:
             return type(value)({k: converted(v, convert) for k, v in value.items()})  # type: ignore[call-arg]
         except TypeError:
             return {k: converted(v, convert) for k, v in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return _converted_fields(value, convert)
     return value
+
+
+def _converted_fields(value: Any, convert: Callable[[Tensor], Tensor]) -> Any:
+    """A copy of a dataclass with its fields converted; itself where none holds a tensor."""
+    held = {field.name: getattr(value, field.name, None) for field in fields(value)}
+    made = {name: converted(item, convert) for name, item in held.items()}
+    if all(made[name] is held[name] for name in held):
+        return value
+    other = object.__new__(type(value))
+    if hasattr(value, "__dict__"):
+        vars(other).update(vars(value))
+    for name, item in made.items():
+        object.__setattr__(other, name, item)  # frozen ones, too
+    return other
 
 
 def named(prefix: str, value: Any) -> Iterable[NamedTensor]:

@@ -30,7 +30,7 @@ from cnninspect.sources.construction import construct, other_peoples_code
 from cnninspect.sources.hf_inputs import TOKENS, default_inputs
 from cnninspect.sources.libraries import library
 from cnninspect.sources.literals import literal
-from cnninspect.sources.torchvision_operators import import_torchvision
+from cnninspect.sources.torchvision_schemas import import_torchvision
 
 FILE = "config.json"
 LENGTH = "length"

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from cnninspect.errors import CnnInspectError, LibraryBroken, MissingLibrary, first_line
-from cnninspect.sources.torchvision_operators import with_operators_defined
+from cnninspect.sources.torchvision_schemas import with_operators_defined
 
 EXTRAS = {"torchvision": "vision", "timm": "vision", "transformers": "transformers"}
 """The extra of this package that installs each."""

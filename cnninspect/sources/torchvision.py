@@ -13,7 +13,7 @@ from cnninspect.records.models import Accuracy, InputRequest, LoadedModel, Model
 from cnninspect.sources.construction import construct
 from cnninspect.sources.keywords import keyword_arguments
 from cnninspect.sources.libraries import library
-from cnninspect.sources.torchvision_operators import operator_notes
+from cnninspect.sources.torchvision_schemas import operator_notes
 
 WEIGHTLESS = {"weights": None, "weights_backbone": None, "progress": False, "quantize": False}
 """Arguments that keep a builder from downloading weights, or from converting what has none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cnninspect.sources.torchvision_operators import import_torchvision
+from cnninspect.sources.torchvision_schemas import import_torchvision
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from counters import COUNTERS
 from processes import call_in_process, peak_bytes
 from tables import table
 
-from cnninspect.sources.torchvision_operators import import_torchvision
+from cnninspect.sources.torchvision_schemas import import_torchvision
 
 MEMORY_TARGET = 30e6
 """Bytes over those of the imports that cnninspect may take for any model."""

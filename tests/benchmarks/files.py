@@ -21,7 +21,7 @@ def save_weights(folder: str) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from cnninspect.sources.torchvision_operators import import_torchvision
+    from cnninspect.sources.torchvision_schemas import import_torchvision
 
     torchvision, _ = import_torchvision()
     state = torchvision.models.vit_l_16(weights=None).state_dict()

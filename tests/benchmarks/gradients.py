@@ -11,7 +11,7 @@ from typing import Any
 from processes import call_in_process, peak_bytes
 from tables import table
 
-from cnninspect.sources.torchvision_operators import import_torchvision
+from cnninspect.sources.torchvision_schemas import import_torchvision
 
 SHAPE = (8, 3, 224, 224)
 TIME_TARGET, MEMORY_TARGET = 1.15, 1.0

@@ -14,7 +14,7 @@ from pathlib import Path
 from processes import call_in_process, peak_bytes
 from tables import table
 
-from cnninspect.sources.torchvision_operators import import_torchvision
+from cnninspect.sources.torchvision_schemas import import_torchvision
 
 LLAMA_405B = {
     "architectures": ["LlamaForCausalLM"],

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from processes import call_in_process
 from tables import table
 
-from cnninspect.sources.torchvision_operators import import_torchvision
+from cnninspect.sources.torchvision_schemas import import_torchvision
 
 SLOWEST = 10
 # The middle one, by name, of every module of timm 1.0.31, and two that people ask for.

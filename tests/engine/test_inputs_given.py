@@ -1,5 +1,6 @@
 """What a network is called with: given, named, nested, or worked out."""
 
+import dataclasses
 from collections import OrderedDict
 
 import numpy as np
@@ -551,3 +552,30 @@ def test_a_table_of_classes_is_not_asked_for_instances():
     assert cnninspect.summarize(Uses(), (1, 3, 8, 8)).totals.macs == 36 * 108
     assert Makes.asked == 0
     assert list(OrderedDict.items(TABLE)) == [("relu", nn.ReLU)]
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("slots", [False, True])
+def test_a_dataclass_that_is_given_keeps_its_tensors(frozen, slots):
+    kind = dataclasses.make_dataclass(
+        "Graph", [("x", torch.Tensor), ("label", str)], frozen=frozen, slots=slots
+    )
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(4, 8)
+
+        def forward(self, data):
+            return self.linear(data.x)
+
+    x = torch.randn(7, 4)
+    graph = GLOBAL["graph"] = kind(x, "seven")
+    assert cnninspect.summarize(Net(), inputs=(graph,)).totals.macs == 7 * 4 * 8
+    assert graph.x is x
+    assert graph.label == "seven"
+    assert "_cnninspect" not in vars(x)
+
+
+GLOBAL: dict = {}
+"""A place that lives on, in which a run's tensors would be looked for."""

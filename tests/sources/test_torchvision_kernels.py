@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnninspect.sources.torchvision_operators import import_torchvision, nms, roi_align
+from cnninspect.sources.torchvision_schemas import import_torchvision, nms, roi_align
 
 
 def overlap(a, b):

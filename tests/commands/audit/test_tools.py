@@ -19,7 +19,7 @@ from cnninspect.commands.audit.measuring.tools import TOOLS, look_alikes, own_pa
 from cnninspect.commands.audit.report import ToolPart, ToolRun
 from cnninspect.costs.conventions import CONVENTIONS
 from cnninspect.sources import open as api
-from cnninspect.sources.torchvision_operators import with_operators_defined
+from cnninspect.sources.torchvision_schemas import with_operators_defined
 
 
 class Net(nn.Module):

@@ -45,7 +45,7 @@ TOOLS = {
 @pytest.fixture(params=TOOLS)
 def tool(request):
     """A tool's name and how to ask it; skipped where it is not installed or fails to import."""
-    from cnninspect.sources.torchvision_operators import import_torchvision
+    from cnninspect.sources.torchvision_schemas import import_torchvision
 
     package, ask = TOOLS[request.param]
     logging.disable(logging.CRITICAL)

@@ -39,7 +39,7 @@ EXTRA = {"googlenet": {"init_weights": False, "aux_logits": False}}
 def traced(name):
     import torch
 
-    from cnninspect.sources.torchvision_operators import import_torchvision
+    from cnninspect.sources.torchvision_schemas import import_torchvision
 
     import_torchvision()
     from torchvision.models import get_model_builder

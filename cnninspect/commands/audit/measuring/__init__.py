@@ -56,7 +56,7 @@ def tool_runs(
         yield from (ToolRun(name, "", "", None, NO_MODULES) for name in wanted)
         return
     from cnninspect.commands.audit.measuring.subjects import Subjects
-    from cnninspect.sources.torchvision_operators import with_operators_defined
+    from cnninspect.sources.torchvision_schemas import with_operators_defined
 
     macs = CONVENTIONS["macs"].total(traced)
     is_stepwise = steps_of(traced) > MOST_STEPS
