@@ -11,7 +11,8 @@ from typing import Any
 
 FOREIGN = frozenset(
     ("torch", "torchgen", "functorch", "numpy", "scipy", "triton", "sympy", "onnx", "onnxruntime",
-     "onnxscript", "pytest", "_pytest", "hypothesis", "cnninspect", "builtins", "IPython")
+     "onnxscript", "pytest", "_pytest", "hypothesis", "cnninspect", "builtins", "IPython",
+     "tqdm")
 )  # fmt: skip
 """Packages, beside Python's own, whose code is not followed: what they keep is theirs."""
 

@@ -21,13 +21,13 @@ import torch.nn.functional as F
 from torch.nn.modules import module as hooks
 from torch.overrides import handle_torch_function
 
-from cnninspect.engine import torch_private as dispatch
 from cnninspect.engine import torch_private as private
 from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.torch_private import (
     _len_torch_function_stack,
     _pop_torch_function_stack,
     _push_on_torch_function_stack,
+    python_dispatch,
 )
 
 RUNS = threading.RLock()
@@ -135,23 +135,27 @@ def _popped_function_modes() -> list[Any]:
 
 
 def _leave_dispatch_modes(ledger: Ledger) -> None:
-    before = dispatch._get_current_dispatch_mode_stack()
-    flags = {name: getattr(dispatch, name) for name in DISPATCH_FLAGS if hasattr(dispatch, name)}
+    before = private._get_current_dispatch_mode_stack()
+    flags = {
+        name: getattr(python_dispatch, name)
+        for name in DISPATCH_FLAGS
+        if hasattr(python_dispatch, name)
+    }
 
     def restore() -> None:
-        now = dispatch._get_current_dispatch_mode_stack()
+        now = private._get_current_dispatch_mode_stack()
         if len(now) == len(before) and all(a is b for a, b in zip(now, before)):
             return
         for _ in now:
-            dispatch._pop_mode()
+            private._pop_mode()
         for mode in before:
-            dispatch._push_mode(mode)
+            private._push_mode(mode)
         if now:  # a mode was left without its own way out, which would have seen to these
-            vars(dispatch).update(flags)
+            vars(python_dispatch).update(flags)
 
     ledger.undo(restore)
     for _ in before:
-        dispatch._pop_mode()
+        private._pop_mode()
 
 
 def _leave_autocast(ledger: Ledger) -> None:

@@ -13,10 +13,9 @@ from threading import get_ident
 from typing import Any
 
 import torch
-from torch.overrides import _get_current_function_mode_stack, _push_mode
 
-from cnninspect.engine import torch_private as dispatch
 from cnninspect.engine import torch_private as private
+from cnninspect.engine.code_state import is_foreign
 from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.process_state import set_apart_modes
 
@@ -40,7 +39,8 @@ class RunThreads:
         start, submit = threading.Thread.start, ThreadPoolExecutor.submit
 
         def started(thread: threading.Thread) -> None:
-            if get_ident() in self._members:
+            is_own = type(thread) is threading.Thread or not is_foreign(type(thread).__module__)
+            if get_ident() in self._members and is_own:
                 thread.run = self.followed(thread.run)  # type: ignore[method-assign]
                 self._started.append(thread)
             start(thread)
@@ -61,8 +61,8 @@ class RunThreads:
     def followed(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function that does the same in whatever thread it is called, and is recorded."""
         parent = get_ident()
-        functions = _get_current_function_mode_stack()
-        operators = dispatch._get_current_dispatch_mode_stack()
+        functions = private._get_current_function_mode_stack()
+        operators = private._get_current_dispatch_mode_stack()
         has_gradients = torch.is_grad_enabled()
 
         def follow(*args: Any, **kwargs: Any) -> Any:
@@ -77,9 +77,9 @@ class RunThreads:
                 self._join(me, parent)
                 private._set_grad_enabled(has_gradients)
                 for mode in functions:
-                    _push_mode(mode)
+                    private._push_on_torch_function_stack(mode)
                 for mode in operators:
-                    dispatch._push_mode(mode)
+                    private._push_mode(mode)
                 return function(*args, **kwargs)
 
         return follow

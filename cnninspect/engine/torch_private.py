@@ -33,6 +33,8 @@ from torch._higher_order_ops.map import map_impl
 from torch._higher_order_ops.scan import scan_op
 from torch._higher_order_ops.while_loop import while_loop_op
 from torch._ops import HigherOrderOperator
+from torch.overrides import _get_current_function_mode_stack
+from torch.utils import _python_dispatch as python_dispatch
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import (
     TorchDispatchMode,
@@ -55,6 +57,7 @@ USES = {
     "_get_current_dispatch_mode_stack": "sets a caller's own dispatch modes aside",
     "_TorchDispatchModeKey": "names the mode of PyTorch's own fake tensors",
     "_get_dispatch_mode": "tells whether PyTorch's own fake tensors are at work, as for DTensor",
+    "_get_current_function_mode_stack": "lets a network's own threads run under the modes of a run",
     "_is_any_autocast_enabled": "asks whether a network runs under autocast",
     "_len_torch_function_stack": "sets a caller's own function modes aside",
     "_meta_in_tls_dispatch_include": "tells whether a function has switched to the meta device",
@@ -69,6 +72,7 @@ USES = {
     "flex_attention": "counts flex attention as one call",
     "is_traceable_wrapper_subclass_type": "looks into tensors that are made of other tensors",
     "map_impl": "counts the body of `map` as often as it runs",
+    "python_dispatch": "holds flags of its own that an unusual way out of a mode leaves set",
     "pytree": "takes nested arguments apart, and puts them together again",
     "scan_op": "counts the body of `scan` as often as it runs",
     "temporarily_clear_interpreter_stack": "traces inside `torch.func` transforms",
@@ -103,6 +107,7 @@ __all__ = [
     "_disable_current_modes",
     "_dispatch_has_kernel_for_dispatch_key",
     "_get_current_dispatch_mode_stack",
+    "_get_current_function_mode_stack",
     "_get_dispatch_mode",
     "_is_any_autocast_enabled",
     "_len_torch_function_stack",
@@ -117,6 +122,7 @@ __all__ = [
     "is_traceable_wrapper_subclass_type",
     "map_impl",
     "program_serialization",
+    "python_dispatch",
     "pytree",
     "scan_op",
     "temporarily_clear_interpreter_stack",

@@ -14,7 +14,7 @@ FILES = {
     for path in PACKAGE.rglob("*.py")
     if path.name != "torch_private.py" and "checkpoints" not in path.parts
 }
-PRIVATE = re.compile(r"\bfrom torch\.(\w+\.)*_|\bfrom torch\.utils import _|\btorch\._C\b")
+PRIVATE = re.compile(r"\bfrom torch\.(\w+\.)*_|\bfrom torch[\w.]* import _|\btorch\._C\b")
 
 
 @pytest.mark.parametrize("name", torch_private.USES)
