@@ -154,6 +154,24 @@ def _requested(value: Any, *, batch_dim: int | None) -> Any:
     return value
 
 
+def holds_batch(model: Model, inputs: Any, kwargs: Mapping[str, Any] | None) -> bool:
+    """Whether the inputs that a user gave have the batch in them, at least one of them."""
+    from cnninspect.records.models import GivenValue, InputRequest
+
+    if inputs is None and not kwargs:
+        return False
+    arguments = as_arguments(inputs) or ()
+    given = [item for item in arguments if not isinstance(item, GivenValue)]
+    typed = [item for item in given if isinstance(item, InputRequest)]
+    if len(typed) < len(given) or not typed:
+        return True
+    # A shape without the batch gets it in front, so the traced input has one size more.
+    traced = trace(model, inputs, kwargs=kwargs)
+    return any(
+        len(item.shape) == len(tensor.spec.shape) for item, tensor in zip(typed, traced.inputs)
+    )
+
+
 def is_shape(value: Any) -> bool:
     """Whether this is a tensor's shape: a tuple or list of whole numbers."""
     return isinstance(value, (tuple, list)) and len(value) > 0 and all(map(is_size, value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
-from cnninspect.sources.open import Model, as_arguments, network, several, trace
+from cnninspect.sources.open import Model, as_arguments, holds_batch, network, several, trace
 
 if TYPE_CHECKING:
     from cnninspect.commands.activations.report import Activations
@@ -39,8 +39,10 @@ def activations(
     from cnninspect.metrics.freezing import frozen, frozen_names
     from cnninspect.records.passes import GradientSettings
 
-    chosen = GradientSettings(**settings)
     every, done = several(models), 0
+    if "batch" not in settings and holds_batch(every[0], inputs, kwargs):
+        settings["batch"] = 1
+    chosen = GradientSettings(**settings)
     found = []
     for model in every:
         loaded = network(model, "its activations")

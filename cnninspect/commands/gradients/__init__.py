@@ -9,6 +9,7 @@ from cnninspect.errors import RunFailed
 from cnninspect.sources.open import (
     Model,
     as_arguments,
+    holds_batch,
     kept_offline,
     network,
     several,
@@ -81,10 +82,10 @@ def gradients(
     every = tuple(with_head(model, head) for model in several(models))
     feed = Feed(as_arguments(inputs), kwargs, targets)
     if batch is None:
-        batch = 1 if _holds_batch(every[0], inputs, kwargs) else None
+        batch = 1 if holds_batch(every[0], inputs, kwargs) else None
     given: dict[str, Any] = {**settings} if batch is None else {"batch": batch, **settings}
     chosen = GradientSettings(**given)
-    holds_batch = batch == 1 and chosen.batch == 1 and inputs is not None
+    is_given = batch == 1 and chosen.batch == 1 and inputs is not None
     done = 0
 
     def report(what: str) -> None:
@@ -94,7 +95,7 @@ def gradients(
             progress(done, len(every) * passes_of(chosen), what)
 
     found = tuple(_gradients_of(model, chosen, feed, report) for model in every)
-    if holds_batch and found[0].inputs and found[0].inputs[0].spec.shape:
+    if is_given and found[0].inputs and found[0].inputs[0].spec.shape:
         chosen = replace(chosen, batch=found[0].inputs[0].spec.shape[0])
     return GradientProfile(chosen, found)
 
@@ -120,7 +121,7 @@ def gradient_paths(
     found = []
     every = several(models)
     if batch is None:
-        batch = 1 if _holds_batch(every[0], inputs, kwargs) else 2
+        batch = 1 if holds_batch(every[0], inputs, kwargs) else 2
     for model in every:
         traced, layers = _weighted(model, inputs, kwargs, mode=mode, batch=batch)
         paths = paths_of(traced, layers)
@@ -160,24 +161,6 @@ def _gradients_of(
     notes = traced.how.notes
     return profile_of(
         traced, layers, measured.passes, loss=measured.loss, data=measured.data, notes=notes
-    )
-
-
-def _holds_batch(model: Model, inputs: Any, kwargs: Mapping[str, Any] | None) -> bool:
-    """Whether the inputs that a user gave have the batch in them, at least one of them."""
-    from cnninspect.records.models import GivenValue, InputRequest
-
-    if inputs is None and not kwargs:
-        return False
-    arguments = as_arguments(inputs) or ()
-    given = [item for item in arguments if not isinstance(item, GivenValue)]
-    typed = [item for item in given if isinstance(item, InputRequest)]
-    if len(typed) < len(given) or not typed:
-        return True
-    # A shape without the batch gets it in front, so the traced input has one size more.
-    traced = trace(model, inputs, kwargs=kwargs)
-    return any(
-        len(item.shape) == len(tensor.spec.shape) for item, tensor in zip(typed, traced.inputs)
     )
 
 

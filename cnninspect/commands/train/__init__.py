@@ -47,6 +47,7 @@ def train(
     from cnninspect.metrics.depth import weighted_layers
     from cnninspect.metrics.example_shape import example_shape
     from cnninspect.metrics.freezing import frozen, frozen_names
+    from cnninspect.records.models import growing
     from cnninspect.records.passes import DataUsed
 
     chosen = TrainingSettings(**settings)
@@ -59,7 +60,7 @@ def train(
     trained: list[TrainedModel] = []
     for number, model in enumerate(every):
         loaded = network(model, "training")
-        traced = trace(loaded, as_arguments(inputs), mode="eval", batch=2)
+        traced = trace(loaded, growing(as_arguments(inputs)), mode="eval", batch=2)
         shape = example_shape(traced, chosen.data)
         if shape not in known:
             data = load_data(chosen.data, shape)

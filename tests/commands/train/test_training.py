@@ -248,7 +248,7 @@ def test_a_checkpoint_is_of_one_training(data: str, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no checkpoint")
     with pytest.raises(FileUnreadable, match="no checkpoint of train"):
         trained(Net(), data, checkpoint=tmp_path / "text", resume=True)
-    with pytest.raises(BadOption, match="--checkpoint"):
+    with pytest.raises(BadOption, match="checkpoint="):
         train([Net(), Net()], data, checkpoint=file)
 
 
