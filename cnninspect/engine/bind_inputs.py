@@ -142,7 +142,7 @@ def converted(value: Any, convert: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, nn.utils.rnn.PackedSequence):
         # Views of the rest, so that marks of a run never stand on tensors that were given.
         rest = {name: getattr(value, name) for name in value._fields if name != "data"}
-        views = {name: kept if kept is None else kept.detach() for name, kept in rest.items()}
+        views: Any = {name: None if kept is None else kept.detach() for name, kept in rest.items()}
         return value._replace(data=convert(value.data), **views)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(converted(item, convert) for item in value))
