@@ -309,7 +309,8 @@ class HeldState:
         """Note the values of small tensors that are not trained as well, to be put back."""
         for tensor in self.tensors:
             is_plain = type(tensor) in (Tensor, nn.Buffer) and tensor.layout is torch.strided
-            if is_plain and not tensor.is_meta and 0 < tensor.nbytes <= MOST_ARRAY_BYTES:
+            is_plain = is_plain and not tensor.is_meta and not tensor.is_nested
+            if is_plain and 0 < tensor.nbytes <= MOST_ARRAY_BYTES:
                 kept = tensor.detach().clone()
                 self._restorers.append(functools.partial(_copy_back, tensor, kept))
 
