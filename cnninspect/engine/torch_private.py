@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import _VF
 from torch._C import (
     DisableTorchFunctionSubclass,
     TensorBase,
@@ -48,6 +49,7 @@ from torch.utils._python_dispatch import (
 USES = {
     "DisableTorchFunctionSubclass": "looks at a tensor subclass without running its own code",
     "TensorBase": "reads a tensor's attributes past those that a subclass hides",
+    "_VF": "exports a recurrent layer as one node",
     "_InferenceMode": "leaves a caller's inference mode for the time of a run",
     "_autocast_supported_devices": "switches off a caller's autocast on every device",
     "_autograd": "puts version counters back, numbers nodes, sets saved tensors' hooks aside",
@@ -95,6 +97,7 @@ def program_serialization() -> tuple[Any, Any]:
 __all__ = [
     "SKIPS_DYNAMO",
     "USES",
+    "_VF",
     "DisableTorchFunctionSubclass",
     "HigherOrderOperator",
     "TensorBase",

@@ -146,7 +146,8 @@ def test_a_model_of_each_kind_is_traced_without_computing(configuration, name, c
     reference = configuration({"architectures": [name], "model_type": model_type, **content})
     trace = cnninspect.trace(reference)
     assert {(t.name, t.spec.shape) for t in trace.inputs} == set(inputs)
-    assert (trace.how.build, trace.how.run, trace.how.notes) == ("meta", "abstract", ())
+    assert (trace.how.build, trace.how.run) == ("meta", "abstract")
+    assert all(note.startswith("not called: ") for note in trace.how.notes)
     assert trace.layers[0].type == name
     report = cnninspect.summarize(trace)
     assert report.totals.macs > 0

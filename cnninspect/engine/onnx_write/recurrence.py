@@ -18,7 +18,9 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import _VF, Tensor, nn
+from torch import Tensor, nn
+
+from cnninspect.engine.torch_private import _VF
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,14 +118,14 @@ def test_projections_are_refused(export):
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"dynamic": ("sequence",)}, BadOption, "--dynamic sequence"),
-        ({"dynamic": ("depth",)}, BadOption, "--dynamic depth"),
-        ({"dynamic": ("x:9",)}, BadOption, "--dynamic x:9"),
-        ({"dynamic": ("x:1=a b",)}, BadOption, "--dynamic x:1=a b"),
-        ({"dynamic": ("y:1",)}, BadOption, "--dynamic y:1"),
-        ({"dtype": "int8"}, UnknownChoice, "--dtype 'int8'"),
-        ({"exporter": "magic"}, UnknownChoice, "--exporter 'magic'"),
-        ({"opset": 2}, BadOption, "--opset 2"),
+        ({"dynamic": ("sequence",)}, BadOption, "dynamic= sequence"),
+        ({"dynamic": ("depth",)}, BadOption, "dynamic= depth"),
+        ({"dynamic": ("x:9",)}, BadOption, "dynamic= x:9"),
+        ({"dynamic": ("x:1=a b",)}, BadOption, "dynamic= x:1=a b"),
+        ({"dynamic": ("y:1",)}, BadOption, "dynamic= y:1"),
+        ({"dtype": "int8"}, UnknownChoice, "dtype='int8'"),
+        ({"exporter": "magic"}, UnknownChoice, "exporter='magic'"),
+        ({"opset": 2}, BadOption, "opset=2"),
     ],
     ids=str,
 )

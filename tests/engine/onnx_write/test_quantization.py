@@ -137,10 +137,10 @@ def test_nodes_of_the_new_file_belong_to_the_layers_of_the_old(export):
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"quantize": "int3"}, UnknownChoice, "--quantize 'int3'"),
-        ({"calibrate": "digits"}, BadOption, "--calibrate digits"),
-        ({"data": "digits"}, BadOption, "--data digits"),
-        ({"quantize": "int8", "dtype": "float16"}, BadOption, "--quantize int8"),
+        ({"quantize": "int3"}, UnknownChoice, "quantize='int3'"),
+        ({"calibrate": "digits"}, BadOption, "calibrate= digits"),
+        ({"data": "digits"}, BadOption, "data= digits"),
+        ({"quantize": "int8", "dtype": "float16"}, BadOption, "quantize= int8"),
     ],
     ids=str,
 )

@@ -95,7 +95,7 @@ def test_the_weight_of_auxiliary_losses_is_that_of_googlenet_unless_given():
     assert values[0.0] == pytest.approx(
         float(F.cross_entropy(model(torch.ones(4, 3))["out"], targets).detach())
     )
-    with pytest.raises(BadOption, match="--aux-weight"):
+    with pytest.raises(BadOption, match="aux_weight"):
         taken("lenet5", None, aux_weight=-1.0)
 
 
@@ -103,7 +103,7 @@ def test_the_weight_of_auxiliary_losses_is_that_of_googlenet_unless_given():
 def test_what_is_judged_over_time_is_asked_over_time_only(word):
     with pytest.raises(BadOption) as caught:
         taken("lenet5", None, loss=word)
-    assert "used with --over time" in caught.value.hint
+    assert "used with over= time" in caught.value.hint
 
 
 def test_every_precision_sees_the_same_data():

@@ -319,7 +319,7 @@ def test_an_absent_gpu_is_refused():
 def test_batch_norm_of_a_single_value_is_told_with_what_to_do():
     with pytest.raises(RunFailed) as caught:
         gradients(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), [(1, 3)])
-    assert "--batch" in caught.value.hint
+    assert "batch=" in caught.value.hint
 
 
 def test_what_is_not_finite_is_reported_with_the_layer_it_began_at():
