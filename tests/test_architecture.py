@@ -184,7 +184,7 @@ def test_the_gate_runs_the_commands_of_the_readme():
     assert f"{install} && {test}" in readme
     assert f'step user "{main_job}"\n' in gate
     assert f'step developer "{install}"\n' in gate
-    assert f'step developer "{test}"\n' in gate
+    assert f'step developer "{test} -n 2"\n' in gate  # the same, in two processes
 
 
 @pytest.mark.parametrize("name", [n for n in cnninspect.__all__ if not n.startswith("_")])
