@@ -58,9 +58,10 @@ def _markdown(renderer: Renderer[Any, Any], report: Report, view: View) -> str:
 
 
 def _html(renderer: Renderer[Any, Any], report: Report, view: View) -> str:
+    from cnninspect.page.ascii_fallback import spelled_page
     from cnninspect.page.webpage import write_html
 
-    return write_html(renderer.page(report, view))
+    return write_html(spelled_page(renderer.page(report, view), view.encoding))
 
 
 FORMATS = {
