@@ -15,6 +15,7 @@ from torch.nn import Parameter
 from cnninspect.costs import cost_of
 from cnninspect.engine.layouts import MADE, MARK, layout_of
 from cnninspect.engine.operators import Operator
+from cnninspect.engine.walking import tensors_in
 from cnninspect.records.operations import Call, Operation
 from cnninspect.records.traces import Routing
 
@@ -177,23 +178,6 @@ class Recorder:
                 if SHARED in target.__dict__ and target.layout is torch.strided:
                     self._written.append(target.untyped_storage())
                     self._writers[storage_of(target)] = index
-
-
-def tensors_in(value: Any) -> Iterable[Tensor]:
-    """Every tensor in nested tuples, lists, dictionaries and dataclasses."""
-    return (value,) if isinstance(value, Tensor) else _tensors_within(value)
-
-
-def _tensors_within(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, (tuple, list, set, frozenset)):
-        for item in value:
-            yield from tensors_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from tensors_in(item)
-    elif hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
-        for name in value.__dataclass_fields__:
-            yield from tensors_in(getattr(value, name, None))
 
 
 def storage_of(tensor: Tensor) -> int:

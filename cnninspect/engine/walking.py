@@ -22,7 +22,16 @@ MOST_DEEP = 20
 
 def tensors_in(value: Any) -> Iterable[Tensor]:
     """Every tensor in a nested value, in order."""
-    return (value,) if isinstance(value, Tensor) else (t for _, t in walked("", value))
+    return (value,) if isinstance(value, Tensor) else _within(value, frozenset(), 0)
+
+
+def _within(value: Any, above: frozenset[int], depth: int) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif not isinstance(value, PLAIN) and id(value) not in above and depth < MOST_DEEP:
+        above = above | {id(value)}
+        for _, item in parts_of(value):
+            yield from _within(item, above, depth + 1)
 
 
 def walked(prefix: str, value: Any) -> Iterator[tuple[str, Tensor]]:
