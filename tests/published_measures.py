@@ -11,9 +11,8 @@ from math import prod
 
 import cnninspect
 from cnninspect.metrics.summary import Summary
-from cnninspect.records.layers import Parameter
 from cnninspect.records.operations import Call
-from cnninspect.records.traces import Trace
+from cnninspect.records.traces import Parameter, Trace
 
 Measure = Callable[[Trace, str], int]
 

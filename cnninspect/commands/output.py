@@ -1,4 +1,4 @@
-"""Where a report goes: the terminal, a pipe or a file."""
+"""Where answers go: standard output or a file, pictures, and a progress bar on stderr."""
 
 from __future__ import annotations
 
@@ -9,15 +9,89 @@ import re
 import shutil
 import sys
 import warnings
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
 
 from cnninspect.files import check_output, write_whole
 from cnninspect.page.escaping import visible
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from cnninspect.commands.compare.report import Comparison
+    from cnninspect.commands.find.report import Finding
     from cnninspect.records.reports import Report
+
+PATIENCE = 1.0
+"""Seconds after which a bar is shown."""
+
+
+class Bar:
+    """A bar that appears once work has taken a while, and leaves nothing behind."""
+
+    def __init__(self, what: str, *, patience: float = PATIENCE) -> None:
+        self.state = (0, 0, what)
+        """Work done, work to do, and what it is."""
+        self._progress: Progress | None = None
+        self._is_closed = False
+        self._lock = Lock()
+        self._timer = Timer(patience, self._show)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def update(self, done: int, total: int, what: str) -> None:
+        """Show that so many of `total` are done."""
+        with self._lock:
+            self.state = done, total, what
+            if self._progress is not None:
+                self._progress.update(
+                    self._progress.task_ids[0], completed=done, total=total, description=what
+                )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._timer.cancel()
+        with self._lock:
+            self._is_closed = True
+            if self._progress is not None:
+                self._progress.stop()
+
+    def _show(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeRemainingColumn as Remaining
+
+        with self._lock:
+            if self._is_closed:
+                return
+            done, total, what = self.state
+            self._progress = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                Remaining(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._progress.add_task(what, completed=done, total=total or None)
+            self._progress.start()
+
+
+@contextmanager
+def progress_bar(what: str, *, quiet: bool) -> Iterator[Callable[[int, int, str], None] | None]:
+    """What to call with work done, work to do, and what it is; None where nobody watches."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    bar = Bar(what)
+    try:
+        yield bar.update
+    finally:
+        bar.close()
+
 
 __all__ = ["check_output", "drop_output", "prepare_streams", "say_written", "show", "write_whole"]
 
@@ -121,7 +195,7 @@ def say_written(path: Path, *, quiet: bool) -> None:
 
 
 def _spell(problem: UnicodeError) -> tuple[str | bytes, int]:
-    from cnninspect.page.ascii_fallback import spelled
+    from cnninspect.page.escaping import spelled
 
     if not isinstance(problem, UnicodeEncodeError):
         raise problem
@@ -145,3 +219,32 @@ def has_color() -> bool:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
+
+
+def check_picture(path: Path | None, *, force: bool) -> None:
+    """Refuse early what could not be drawn or written in the end.
+
+    Raises:
+        BadOption: there is no such kind of picture.
+        MissingLibrary: matplotlib is not installed.
+        FileExists, FileUnwritable: it cannot be written there.
+    """
+    if path is None:
+        return
+    from cnninspect.page.plots import format_of, require_matplotlib
+
+    format_of(path)
+    require_matplotlib()
+    check_output(path, force=force)
+
+
+def draw(report: Comparison | Finding, path: Path | None, *, force: bool, quiet: bool) -> None:
+    """Draw the models of a report into a file, if one was asked for."""
+    if path is None or not report.models:
+        return
+    from cnninspect.page.plots import format_of, picture
+
+    on = [m.model.reference for m in report.models if getattr(m, "frontier", False)]
+    content = picture(report.models, format_of(path), limits=report.limits, frontier=on)
+    write_whole(path, content, force=force)
+    say_written(path, quiet=quiet)

@@ -18,6 +18,7 @@ written down, or *unknown*, which is reported and never taken for zero.  In read
 from cnninspect.costs import aten, microsoft, onnx, onnx_ml
 from cnninspect.costs.free import FREE
 from cnninspect.costs.registry import (
+    UNKNOWN,
     Formula,
     cost_of,
     register,
@@ -25,7 +26,6 @@ from cnninspect.costs.registry import (
     register_unknown,
     registered,
 )
-from cnninspect.costs.unknown import UNKNOWN
 
 for _name, _formula in {
     **aten.COUNTED,

@@ -11,8 +11,7 @@ from math import prod
 
 from cnninspect.costs import laws
 from cnninspect.costs.laws import Terms
-from cnninspect.records.operations import Operation
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import Operation, TensorSpec
 
 
 def convolution(operation: Operation) -> Terms:

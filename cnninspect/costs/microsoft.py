@@ -17,8 +17,7 @@ from cnninspect.costs.laws import Terms
 from cnninspect.costs.onnx import steps_of
 from cnninspect.costs.products import Formula, multiply, product_of
 from cnninspect.costs.recurrent import layer_of
-from cnninspect.records.operations import Operation
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import Operation, TensorSpec
 
 
 def packed_product(operation: Operation) -> Terms:

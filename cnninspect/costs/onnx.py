@@ -16,8 +16,7 @@ from cnninspect.costs.laws import NotCounted, Terms
 from cnninspect.costs.products import affine_grid, einsum_of, multiply, product_of
 from cnninspect.costs.recurrent import layer_of
 from cnninspect.costs.registry import Formula
-from cnninspect.records.costs import Cost
-from cnninspect.records.operations import Operation, ShapeNotKnown
+from cnninspect.records.operations import Cost, Operation, ShapeNotKnown
 
 
 def convolution(given: str, weight: str) -> Formula:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from cnninspect.costs import laws
 from cnninspect.costs.laws import NotCounted, Terms
 from cnninspect.costs.products import Formula
-from cnninspect.records.operations import Operation
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import Operation, TensorSpec
 
 
 def linear(operation: Operation) -> Terms:

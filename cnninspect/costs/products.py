@@ -9,8 +9,7 @@ from math import prod
 
 from cnninspect.costs import laws
 from cnninspect.costs.laws import Term, Terms
-from cnninspect.records.operations import Argument, Operation
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import Argument, Operation, TensorSpec
 
 Shape = tuple[int, ...]
 Formula = Callable[[Operation], Terms]

@@ -14,8 +14,7 @@ from math import prod
 from cnninspect.costs import laws
 from cnninspect.costs.laws import Terms
 from cnninspect.costs.products import Formula
-from cnninspect.records.operations import Argument, Operation
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import Argument, Operation, TensorSpec
 
 CUDNN_GATES = (1, 1, 4, 3)
 """Gates by the number that cuDNN gives a mode: ReLU, tanh, LSTM, GRU."""

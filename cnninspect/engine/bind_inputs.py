@@ -13,14 +13,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnninspect.engine.infer_inputs import Signature, other_sizes, worked_out
-from cnninspect.engine.integers import PADDING, has_meaning, integers
+from cnninspect.engine.infer_inputs import (
+    PADDING,
+    Signature,
+    has_meaning,
+    integers,
+    other_sizes,
+    worked_out,
+)
 from cnninspect.engine.layouts import DTYPE_NAMES, spec_of
 from cnninspect.engine.module_tree import Structure, type_name
 from cnninspect.engine.recording import tensors_in
 from cnninspect.errors import BadInput, RunFailed, did_you_mean
 from cnninspect.records.models import GivenValue, InputRequest, LoadedModel, TensorValues
-from cnninspect.records.tensors import NamedTensor
+from cnninspect.records.operations import NamedTensor
 
 MOST_ELEMENTS = 2**63 // 16
 """Elements whose bytes PyTorch can count in 64 bits, whatever the dtype."""

@@ -15,7 +15,7 @@ from cnninspect.engine.module_stack import Watch
 from cnninspect.engine.module_tree import type_name
 from cnninspect.engine.recording import Recorder, ValueNeeded
 from cnninspect.errors import RunFailed, ShapeMismatch, first_line
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import TensorSpec
 from cnninspect.records.traces import Trace
 
 OF_PYTHON = (

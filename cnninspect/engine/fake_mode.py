@@ -20,8 +20,7 @@ from cnninspect.engine.fake_tensors import (
     fits,
     key_of,
 )
-from cnninspect.engine.kinds import NUMBERS, TENSOR
-from cnninspect.engine.layouts import LAYOUTS, MARK, META, layout_of
+from cnninspect.engine.layouts import LAYOUTS, MARK, META, NUMBERS, TENSOR, layout_of
 from cnninspect.engine.legality import CHECKS
 from cnninspect.engine.operators import (
     OPERATORS,

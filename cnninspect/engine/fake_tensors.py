@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnninspect.engine.kinds import NUMBERS, UNINITIALISED
-from cnninspect.engine.layouts import MARK, META, layout_of
+from cnninspect.engine.layouts import MARK, META, NUMBERS, UNINITIALISED, layout_of
 from cnninspect.engine.operators import Operator
 from cnninspect.engine.recording import Recorder, storage_of
 from cnninspect.engine.torch_private import is_traceable_wrapper_subclass_type

@@ -17,13 +17,21 @@ import torch.nn.functional as F
 from torch import Tensor, is_grad_enabled
 from torch.overrides import TorchFunctionMode, handle_torch_function
 
-from cnninspect.engine import composites, control_flow, devices, differentiation, questions
+from cnninspect.engine import composites, devices, questions
+from cnninspect.engine import composites as control_flow
+from cnninspect.engine import composites as differentiation
 from cnninspect.engine.autocasting import NativeAutocast
-from cnninspect.engine.catching import Catcher, Handler
+from cnninspect.engine.composites import Catcher, Handler, Leaves
 from cnninspect.engine.devices import Devices
-from cnninspect.engine.differentiation import Leaves
-from cnninspect.engine.kinds import UNINITIALISED
-from cnninspect.engine.layouts import MARK, abstract, contiguous, layout_of, number_of, spec_of
+from cnninspect.engine.layouts import (
+    MARK,
+    UNINITIALISED,
+    abstract,
+    contiguous,
+    layout_of,
+    number_of,
+    spec_of,
+)
 from cnninspect.engine.operators import plain_argument
 from cnninspect.engine.recording import Recorder, tensors_in
 from cnninspect.engine.torch_private import (

@@ -1,14 +1,51 @@
-"""Layouts of tensors (shape, strides, dtype), numbered, so that comparing them is cheap."""
+"""Layouts of tensors, remembered and compared quickly, and which classes are of a kind."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 from weakref import ref
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.engine.torch_private import _disable_current_modes
+from cnninspect.records.operations import TensorSpec
+from cnninspect.records.traces import Parameter
+
+Answer = TypeVar("Answer")
+
+MOST_CLASSES = 1000
+"""Classes that an answer is kept for.  Some models make new ones all the time."""
+
+
+class ByClass(dict[type, Answer]):
+    """What to answer for each class, asked once: `BY_CLASS[type(value)]`."""
+
+    def __init__(self, ask: Callable[[type], Answer]) -> None:
+        super().__init__()
+        self.ask = ask
+
+    def __missing__(self, kind: type) -> Answer:
+        if len(self) >= MOST_CLASSES:
+            self.clear()
+        answer = self[kind] = self.ask(kind)
+        return answer
+
+
+def _derives_from(*classes: type) -> ByClass[bool]:
+    return ByClass(lambda kind: issubclass(kind, classes))
+
+
+NUMBERS = frozenset((bool, int, float, complex))
+"""They may equal one another, or the number of a layout, where an operator tells them apart."""
+TENSOR = _derives_from(Tensor)
+UNINITIALISED = _derives_from(UninitializedParameter, UninitializedBuffer)
+"""Tensors that a lazy layer has yet to give a shape."""
+SCRIPT = _derives_from(torch.jit.ScriptModule)
+
 
 Layout = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
 """Shape, strides in elements, dtype.  What is not laid out in strides has one negative number in
@@ -122,3 +159,52 @@ def abstract(number: int, made_by: int | None = None, device: torch.device = MET
         tensor.__dict__[MARK] = (made_by, number)
         MADE.append(ref(tensor))
     return tensor
+
+
+MAY_HOLD = ByClass(
+    lambda kind: any(
+        base.__module__.startswith(("torch.ao.", "torch.nn.quant")) for base in kind.__mro__
+    )
+)
+"""Whether modules of a class may hold packed weights: those of PyTorch's quantisation do."""
+
+
+def packed_parameters(module: nn.Module) -> tuple[Parameter, ...]:
+    """What a module keeps packed, as parameters that are not trained."""
+    if not MAY_HOLD[type(module)]:
+        return ()
+    found = [value for value in vars(module).values() if isinstance(value, torch.ScriptObject)]
+    tensors = [item for packed in found for item in unpacked(packed)]
+    names = [name for name, _ in tensors]
+    return tuple(
+        Parameter(name if names.count(name) == 1 else f"{name}_{i}", spec_of(tensor), False)
+        for i, (name, tensor) in enumerate(tensors)
+    )
+
+
+def packed_specs(packed: torch.ScriptObject) -> tuple[TensorSpec, ...]:
+    """Shape and dtype of the weights that an object keeps packed; without the biases."""
+    return tuple(spec_of(tensor) for name, tensor in unpacked(packed) if name == "weight")
+
+
+def unpacked(packed: Any) -> list[tuple[str, Tensor]]:
+    """The tensors of a packed object, each called `weight` or `bias`; none of other objects."""
+    with _disable_current_modes(), torch.no_grad():
+        try:
+            return list(_tensors(packed.unpack()))
+        except (AttributeError, RuntimeError, TypeError):
+            pass
+        try:
+            return list(_tensors(packed.__getstate__()))
+        except (AttributeError, RuntimeError, TypeError):
+            return []
+
+
+def _tensors(state: Any) -> Iterator[tuple[str, Tensor]]:
+    if isinstance(state, Tensor):
+        yield ("weight" if state.dim() > 1 else "bias"), state
+    elif isinstance(state, torch.ScriptObject):
+        yield from unpacked(state)
+    elif isinstance(state, (list, tuple)):
+        for item in state:
+            yield from _tensors(item)

@@ -13,8 +13,8 @@ from torch.nn.modules import module as hooks
 from cnninspect.engine.layouts import MARK, SPECS, spec_of
 from cnninspect.engine.module_tree import Ownership, Structure, Visit
 from cnninspect.engine.recording import Recorder, tensors_in
-from cnninspect.records.layers import Layer, parent_of
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import TensorSpec
+from cnninspect.records.traces import Layer, parent_of
 
 NO_VISIT = Visit(-1)
 

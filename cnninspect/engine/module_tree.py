@@ -9,11 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from cnninspect.engine.fake_tensors import stored_otherwise
-from cnninspect.engine.kinds import SCRIPT, TENSOR, UNINITIALISED
-from cnninspect.engine.layouts import SPECS, layout_of
-from cnninspect.engine.packed import packed_parameters
-from cnninspect.records.layers import Buffer, Layer, Parameter
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.engine.layouts import (
+    SCRIPT,
+    SPECS,
+    TENSOR,
+    UNINITIALISED,
+    layout_of,
+    packed_parameters,
+)
+from cnninspect.records.operations import TensorSpec
+from cnninspect.records.traces import Buffer, Layer, Parameter
 
 
 class Structure:

@@ -11,10 +11,17 @@ from torch import Tensor
 
 from cnninspect.costs import cost_of
 from cnninspect.engine import torch_private as private
-from cnninspect.engine.layouts import DTYPE_NAMES, MADE, MARK, META, abstract, layout_of, spec_of
-from cnninspect.engine.packed import packed_specs
-from cnninspect.records.costs import CostState
-from cnninspect.records.operations import Argument, Operation
+from cnninspect.engine.layouts import (
+    DTYPE_NAMES,
+    MADE,
+    MARK,
+    META,
+    abstract,
+    layout_of,
+    packed_specs,
+    spec_of,
+)
+from cnninspect.records.operations import Argument, CostState, Operation
 
 VALUE_READERS = frozenset({"torchvision.nms", "torchvision.qnms"}) | frozenset(
     "aten." + name

@@ -1,8 +1,7 @@
-"""Keeps a run apart from the process around it: modes, settings, random numbers, what is printed.
+"""What a run changes of the process, each change noted in a ledger before it is made.
 
-The caller may be in any mode (`no_grad`, `inference_mode`, autocast, fake tensors, one of their
-own); a run starts in none of them, and all are as they were when it ends.  Only one run is under
-way at a time: others wait, in whatever thread they are.
+Undoing twice does no harm, and a ledger is closed by two context managers, so that an interrupt at
+any line, also of what puts back, is made up for by the other one.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -22,13 +21,84 @@ from torch.nn.modules import module as hooks
 from torch.overrides import handle_torch_function
 
 from cnninspect.engine import torch_private as private
-from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.torch_private import (
     _len_torch_function_stack,
     _pop_torch_function_stack,
     _push_on_torch_function_stack,
     python_dispatch,
 )
+
+Value = TypeVar("Value")
+MISSING: Any = object()
+"""In place of a value where there is none."""
+
+
+class Ledger:
+    """What is to be undone, last change first.  To be entered twice:
+
+    `with Ledger() as ledger, ledger:`
+    """
+
+    def __init__(self) -> None:
+        self._undo: list[Callable[[], object]] = []
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def undo(self, function: Callable[[], object]) -> None:
+        """Note, before a change, how it is undone; calling that twice must do no harm."""
+        self._undo.append(function)
+
+    def set(self, owner: Any, name: str, value: Any) -> None:
+        """Set an attribute, to be set back."""
+        before = vars(owner).get(name, MISSING)
+        self.undo(lambda: _set_back(owner, name, before))
+        setattr(owner, name, value)
+
+    def switch(self, *, to: Value, now: Callable[[], Value], by: Callable[[Value], Any]) -> None:
+        """Switch a setting that one function reads and another one changes, to be switched back."""
+        before = now()
+        if before != to:
+            self.undo(lambda: by(before))
+            by(to)
+
+    def enter(self, context: Any) -> Any:
+        """Enter a context manager whose `__exit__` may be called twice, or without `__enter__`."""
+        self.undo(lambda: context.__exit__(None, None, None))
+        return context.__enter__()
+
+    def close(self) -> None:
+        """Undo everything; an interruption is raised only when all is done.
+
+        Raises:
+            Exception: the first that undoing something raised, once all the rest is undone.
+        """
+        problem: Exception | None = None
+        interruption: BaseException | None = None
+        while self._undo:
+            try:
+                self._undo[-1]()
+            except Exception as raised:  # the others are to be undone all the same
+                problem = problem or raised
+            except BaseException as raised:  # what was cut short is undone anew
+                interruption = raised
+                continue
+            self._undo.pop()
+        if interruption is not None:
+            raise interruption
+        if problem is not None:
+            raise problem
+
+
+def _set_back(owner: Any, name: str, before: Any) -> None:
+    if before is not MISSING:
+        setattr(owner, name, before)
+    elif name in vars(owner):
+        delattr(owner, name)
+
 
 RUNS = threading.RLock()
 """Held by the one run that is under way."""

@@ -27,8 +27,8 @@ from torch import Tensor, nn
 
 from cnninspect.engine import torch_private as private
 from cnninspect.engine.code_state import is_foreign, names_used_by
-from cnninspect.engine.kinds import SCRIPT, UNINITIALISED, ByClass
-from cnninspect.engine.ledger import MISSING
+from cnninspect.engine.layouts import SCRIPT, UNINITIALISED, ByClass
+from cnninspect.engine.process_state import MISSING
 
 MOST_ARRAY_BYTES = 2**20
 """Arrays of NumPy up to this size are put back; larger ones are data rather than state."""

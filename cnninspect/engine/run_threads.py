@@ -16,8 +16,7 @@ import torch
 
 from cnninspect.engine import torch_private as private
 from cnninspect.engine.code_state import is_foreign
-from cnninspect.engine.ledger import Ledger
-from cnninspect.engine.process_state import set_apart_modes
+from cnninspect.engine.process_state import Ledger, set_apart_modes
 
 PATIENCE_SECONDS = 10.0
 """How long a run waits for threads that its network started and did not wait for."""

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cnninspect.records.layers import Layer, parent_of
 from cnninspect.records.operations import Call
-from cnninspect.records.traces import Trace
+from cnninspect.records.traces import Layer, Trace, parent_of
 
 NOTE = "TorchScript runs by itself: a call belongs to the layer whose weights it uses"
 

@@ -24,20 +24,18 @@ from cnninspect.engine.fake_mode import Abstraction
 from cnninspect.engine.fake_tensors import abstract_twin
 from cnninspect.engine.fusion import Fusion, whole_modules
 from cnninspect.engine.layouts import MADE, MARK, META, layout_of, shape_of, spec_of
-from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.module_stack import Watch
 from cnninspect.engine.module_tree import Structure, parameters_of
-from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
+from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, seed_generators, set_apart
 from cnninspect.engine.real_mode import Computation
-from cnninspect.engine.recording import Recorder, ValueNeeded
+from cnninspect.engine.recording import Recorder, ValueNeeded, finished, walked
 from cnninspect.engine.run_threads import RunThreads
 from cnninspect.engine.scripted import by_weights
 from cnninspect.engine.torch_private import TorchDispatchMode
-from cnninspect.engine.walking import finished, walked
 from cnninspect.engine.weights import check_weights, load_weights
 from cnninspect.errors import CnnInspectError, RunFailed, ShapeMismatch, first_line
 from cnninspect.records.models import LoadedModel
-from cnninspect.records.tensors import NamedTensor
+from cnninspect.records.operations import NamedTensor
 from cnninspect.records.traces import HowTraced, Trace
 
 

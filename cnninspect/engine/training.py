@@ -20,18 +20,27 @@ from cnninspect.engine.devices import Devices, pretended
 from cnninspect.engine.diagnosis import explain_failure
 from cnninspect.engine.fake_tensors import abstract_twin, stored_bytes
 from cnninspect.engine.fusion import Fusion, whole_modules
-from cnninspect.engine.kinds import UNINITIALISED
-from cnninspect.engine.ledger import Ledger
-from cnninspect.engine.liveness import Liveness, WatchedAbstraction, WatchedComputation
+from cnninspect.engine.layouts import UNINITIALISED
+from cnninspect.engine.liveness import (
+    Liveness,
+    WatchedAbstraction,
+    WatchedComputation,
+    lstm_saved_bytes,
+)
 from cnninspect.engine.module_tree import Structure
 from cnninspect.engine.operators import Operator
-from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
-from cnninspect.engine.recording import Recorder, ValueNeeded, storage_of, tensors_in
-from cnninspect.engine.recurrent_workspace import lstm_saved_bytes
+from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, seed_generators, set_apart
+from cnninspect.engine.recording import (
+    Recorder,
+    ValueNeeded,
+    finished,
+    storage_of,
+    tensors_in,
+    walked,
+)
 from cnninspect.engine.run_threads import RunThreads
 from cnninspect.engine.torch_private import _disable_current_modes
 from cnninspect.engine.tracing import Run, devices_of, reason_for_real_run
-from cnninspect.engine.walking import finished, walked
 from cnninspect.errors import BadOption, CannotTrain, CnnInspectError, UnknownChoice, first_line
 from cnninspect.records.models import MODES, LoadedModel
 from cnninspect.records.operations import Operation

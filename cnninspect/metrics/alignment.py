@@ -10,8 +10,8 @@ from functools import cached_property
 
 from cnninspect.metrics.difference import Change, Difference, LayerFacts, WholeNetwork
 from cnninspect.metrics.summary import Uncounted
-from cnninspect.records.layers import parent_of
 from cnninspect.records.models import ModelInfo
+from cnninspect.records.traces import parent_of
 
 MOST_PAIRS = 10**6
 """Beyond so many pairs of siblings, only equal ones are matched."""

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from cnninspect.costs import cost_of
-from cnninspect.records.costs import CostState
-from cnninspect.records.layers import Layer, parent_of
-from cnninspect.records.operations import Call
+from cnninspect.records.operations import Call, CostState
 from cnninspect.records.passes import WeightedLayer
-from cnninspect.records.traces import Trace
+from cnninspect.records.traces import Layer, Trace, parent_of
 
 
 def depth_of(trace: Trace, weighted: Iterable[str]) -> int:

@@ -29,8 +29,7 @@ from cnninspect.metrics.reach import (
     some_of,
     taken,
 )
-from cnninspect.records.operations import Operation
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import Operation, TensorSpec
 
 
 class NotChannelsFirst(Exception):

@@ -7,8 +7,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from cnninspect.errors import PatternMatchesNothing
-from cnninspect.records.layers import Layer, Parameter
-from cnninspect.records.traces import Trace
+from cnninspect.records.traces import Layer, Parameter, Trace
 
 
 def frozen(trace: Trace, freeze: Sequence[str], unfreeze: Sequence[str] = ()) -> Trace:

@@ -16,11 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnninspect.metrics.depth import is_weighted_work
-from cnninspect.records.layers import parent_of
-from cnninspect.records.operations import Call
+from cnninspect.records.operations import Call, TensorSpec
 from cnninspect.records.passes import WeightedLayer
-from cnninspect.records.tensors import TensorSpec
-from cnninspect.records.traces import Trace
+from cnninspect.records.traces import Trace, parent_of
 
 
 @dataclass(frozen=True, slots=True)

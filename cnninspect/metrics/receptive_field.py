@@ -24,10 +24,8 @@ from cnninspect.metrics.reach import (
     hull,
     is_within,
 )
-from cnninspect.records.layers import Layer, parent_of
-from cnninspect.records.operations import Argument, Call
-from cnninspect.records.tensors import TensorSpec
-from cnninspect.records.traces import Trace
+from cnninspect.records.operations import Argument, Call, TensorSpec
+from cnninspect.records.traces import Layer, Trace, parent_of
 
 Extent = tuple[int, ...]
 

@@ -8,10 +8,8 @@ from dataclasses import dataclass, replace
 from cnninspect.costs import cost_of
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.metrics.summary import Device, LayerRoofline, Roofline, Summary
-from cnninspect.records.layers import parent_of
-from cnninspect.records.operations import Operation
-from cnninspect.records.tensors import TensorSpec
-from cnninspect.records.traces import Trace
+from cnninspect.records.operations import Operation, TensorSpec
+from cnninspect.records.traces import Trace, parent_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,29 +1,67 @@
-"""From a trace to the summary of its layers."""
+"""From a trace to its summary: each distinct operation costed once and added up by layer."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from cnninspect.costs import cost_of
 from cnninspect.costs.conventions import find
-from cnninspect.costs.conventions.operators import MACS
-from cnninspect.metrics.costing import costed_calls, coverage_of, uncounted_in
+from cnninspect.costs.conventions.convention import MACS
 from cnninspect.metrics.published import published_for
 from cnninspect.metrics.receptive_field import receptive_fields
 from cnninspect.metrics.summary import (
     ConventionTotal,
     Counts,
+    Coverage,
     EngineInfo,
     LayerSummary,
     MatrixForm,
     Summary,
     Totals,
+    Uncounted,
 )
-from cnninspect.records.costs import Costed
-from cnninspect.records.layers import Layer, parent_of
-from cnninspect.records.operations import Call, Operation
-from cnninspect.records.tensors import BITS, TensorSpec
-from cnninspect.records.traces import Trace
+from cnninspect.records.operations import BITS, Call, Costed, CostState, Operation, TensorSpec
+from cnninspect.records.traces import Layer, Trace, parent_of
+
+
+def costed_calls(trace: Trace) -> Iterator[tuple[Call, Costed]]:
+    """Each call with its cost, in order."""
+    known: dict[int, Costed] = {}
+    for call in trace.calls:
+        key = id(call.operation)
+        if key not in known:
+            known[key] = cost_of(call.operation)
+        yield call, known[key]
+
+
+def coverage_of(costed: Iterable[tuple[Call, Costed]]) -> Coverage:
+    """How many calls are counted, free and unknown."""
+    calls = dict.fromkeys(CostState, 0)
+    for _, cost in costed:
+        calls[cost.state] += 1
+    return Coverage(
+        calls=sum(calls.values()),
+        counted=calls[CostState.COUNTED],
+        free=calls[CostState.FREE],
+        unknown=calls[CostState.UNKNOWN],
+    )
+
+
+def uncounted_in(costed: Iterable[tuple[Call, Costed]]) -> tuple[Uncounted, ...]:
+    """The operations that nothing is known of, with where they ran."""
+    found: dict[tuple[str, bool], list[str]] = {}
+    reasons: dict[tuple[str, bool], str] = {}
+    for call, cost in costed:
+        if cost.state is CostState.UNKNOWN:
+            key = call.operation.name, cost.lacks_shape
+            found.setdefault(key, []).append(call.layer)
+            reasons.setdefault(key, cost.reason)
+    return tuple(
+        Uncounted(key[0], len(layers), tuple(dict.fromkeys(layers)), key[1], reasons[key])
+        for key, layers in found.items()
+    )
 
 
 def summarize_trace(trace: Trace, convention: str) -> Summary:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from cnninspect.records.layers import level_of
 from cnninspect.records.models import ModelInfo
+from cnninspect.records.operations import NamedTensor
 from cnninspect.records.reports import Report
-from cnninspect.records.tensors import NamedTensor
-from cnninspect.records.traces import Trace
+from cnninspect.records.traces import Trace, level_of
 
 
 @dataclass(frozen=True, slots=True)

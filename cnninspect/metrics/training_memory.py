@@ -9,12 +9,10 @@ from typing import ClassVar
 from cnninspect.costs import cost_of
 from cnninspect.errors import UnknownChoice
 from cnninspect.metrics.summary import BackwardMacs, Summary
-from cnninspect.records.layers import Layer, parent_of
 from cnninspect.records.models import ModelInfo
-from cnninspect.records.operations import Call
+from cnninspect.records.operations import BITS, Call, NamedTensor
 from cnninspect.records.reports import Report
-from cnninspect.records.tensors import BITS, NamedTensor
-from cnninspect.records.traces import TrainingTrace
+from cnninspect.records.traces import Layer, TrainingTrace, parent_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from cnninspect.metrics.figures import DTYPES, WEIGHTS_ONLY, BytesAs, Figures
 from cnninspect.metrics.summary import ConventionTotal, Coverage, EngineInfo, Totals
 from cnninspect.records.checkpoint import Checkpoint, StoredTensor
 from cnninspect.records.models import ModelInfo
-from cnninspect.records.tensors import BITS, TensorSpec
+from cnninspect.records.operations import BITS, TensorSpec
 
 NOTE = "a file of weights: its tensors are counted, and there is no network to run"
 

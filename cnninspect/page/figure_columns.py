@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from cnninspect.metrics.figures import DTYPES
+from cnninspect.metrics.figures import DTYPES, ComparedModel
 from cnninspect.metrics.limits import QUANTITIES
-from cnninspect.metrics.standing import ComparedModel
 from cnninspect.metrics.summary import Totals
+from cnninspect.page.formats import Field
 from cnninspect.page.page import Cell, Kind, Style
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import count, sizes
 
 SIDES = ("max", "min")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from cnninspect.metrics.summary import Published, Summary, Uncounted
 from cnninspect.page.page import Fact, Facts, Notice, Style
 from cnninspect.page.quantities import bytes_text, count, plural, scaled, scaled_time, sizes
-from cnninspect.records.tensors import NamedTensor
+from cnninspect.records.operations import NamedTensor
 
 BUILDS = {
     "meta": "built without memory for weights",

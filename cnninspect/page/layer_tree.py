@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Literal, Union
 
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.metrics.summary import Counts, LayerSummary
-from cnninspect.page.renderers import View
-from cnninspect.records.layers import parent_of
+from cnninspect.page.formats import View
+from cnninspect.records.traces import parent_of
 
 TABLE_LEVEL = 3
 """Levels that a table shows unless told otherwise."""

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cnninspect.errors import BadOption, UnknownChoice
-from cnninspect.metrics.figures import Unmeasured
+from cnninspect.metrics.figures import ComparedModel, LimitText, Unmeasured
 from cnninspect.metrics.limits import QUANTITIES
-from cnninspect.metrics.standing import ComparedModel, LimitText
 from cnninspect.page.figure_columns import COLUMNS, CSV_FIELDS, SACRIFICES, csv_values, telling
 from cnninspect.page.footers import lower_bounds
+from cnninspect.page.formats import Field, View
 from cnninspect.page.page import Cell, Column, Fact, Kind, Notice, Style, Table, chooser
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import count, plural
-from cnninspect.page.renderers import View
 
 OTHERS = 20
 """Models beside the frontier that a table shows unless told otherwise."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from cnninspect.records.operations import TensorSpec
 from cnninspect.records.reports import Report
-from cnninspect.records.tensors import TensorSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, Literal, Union
 
-from cnninspect.records.tensors import NamedTensor, TensorSpec
+from cnninspect.records.operations import NamedTensor, TensorSpec
 
 
 class Report:

@@ -68,7 +68,7 @@ def with_head(model: Model, classes: int | None) -> Model:
     """
     if classes is None:
         return model
-    from cnninspect.sources import rewriting
+    from cnninspect.sources import registry as rewriting
 
     if not isinstance(model, str):
         raise BadOption("head", classes, "left out for a live module: give it a head of its own")

@@ -1,10 +1,4 @@
-"""The sources by scheme, as text: each is imported when it is asked for something.
-
-A source is a module with `load(reference) -> LoadedModel`, or `GraphFile` for what is not built of
-modules, and, if its names can be listed, `entries() -> tuple[ModelEntry, ...]`.  To add one here,
-name it in `SOURCES`; other packages add theirs by an entry point of the group `cnninspect.sources`,
-whose name is the scheme and whose value is the module.
-"""
+"""The sources, by scheme and by file suffix, and references written anew with other settings."""
 
 from __future__ import annotations
 
@@ -14,10 +8,9 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from cnninspect.errors import SourceBroken, UnknownChoice
-from cnninspect.records.entries import ModelEntry
-from cnninspect.records.models import GraphFile, LoadedModel, Reference
-from cnninspect.sources.references import parse_reference
+from cnninspect.errors import BadOption, BadReference, SourceBroken, UnknownChoice
+from cnninspect.records.models import GraphFile, LoadedModel, ModelEntry, Reference
+from cnninspect.sources.references import SETTINGS, parse_reference
 
 SOURCES = {
     "zoo": "cnninspect.sources.zoo",
@@ -125,3 +118,32 @@ def _entries_of(scheme: str) -> Iterable[ModelEntry]:
     if not hasattr(found, "entries"):
         raise UnknownChoice("--source", scheme, LISTABLE)
     return tuple(found.entries())
+
+
+HEADS = {"hf": "num_labels"}
+"""What a source calls the number of classes, where it is not `num_classes`."""
+
+
+def with_setting(text: str, key: str, value: object) -> str:
+    """The reference with `key=value`, in place of what it says of that key."""
+    reference = reference_of(text)
+    settings = {**dict(reference.settings), key: str(value)}
+    body = SETTINGS.split(text, maxsplit=1)[0] if reference.settings else text
+    return f"{body}@{','.join(f'{name}={old}' for name, old in settings.items())}"
+
+
+def with_head(text: str, classes: int) -> str:
+    """The reference of the same network with a last layer for so many classes.
+
+    Raises:
+        BadOption: there cannot be so many.
+        BadReference: the reference says already how many.
+    """
+    if classes < 1:
+        raise BadOption("--set-head", classes, "1 or more")
+    reference = reference_of(text)
+    key = HEADS.get(reference.source, "num_classes")
+    for name, value in reference.settings:
+        if name == key:
+            raise BadReference(text, f"it sets {key}={value}, and --set-head {classes} another")
+    return with_setting(text, key, classes)

@@ -6,8 +6,7 @@ from functools import partial
 from typing import Any
 
 from cnninspect.errors import BadReference, UnknownModel
-from cnninspect.records.entries import ModelEntry
-from cnninspect.records.models import InputRequest, LoadedModel, ModelInfo, Reference
+from cnninspect.records.models import InputRequest, LoadedModel, ModelEntry, ModelInfo, Reference
 from cnninspect.sources.construction import construct
 from cnninspect.sources.libraries import library
 from cnninspect.sources.literals import literal

@@ -8,10 +8,15 @@ from functools import partial
 from typing import Any
 
 from cnninspect.errors import BadReference, UnknownModel
-from cnninspect.records.entries import ModelEntry
-from cnninspect.records.models import Accuracy, InputRequest, LoadedModel, ModelInfo, Reference
-from cnninspect.sources.construction import construct
-from cnninspect.sources.keywords import keyword_arguments
+from cnninspect.records.models import (
+    Accuracy,
+    InputRequest,
+    LoadedModel,
+    ModelEntry,
+    ModelInfo,
+    Reference,
+)
+from cnninspect.sources.construction import construct, keyword_arguments
 from cnninspect.sources.libraries import library
 from cnninspect.sources.torchvision_schemas import operator_notes
 

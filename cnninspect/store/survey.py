@@ -12,13 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Union
 
 from cnninspect.costs.conventions import find as find_convention
-from cnninspect.errors import (
-    BadOption,
-    CnnInspectError,
-    Failure,
-    UnknownArgument,
-    UnknownChoice,
-)
+from cnninspect.errors import BadOption, CnnInspectError, Failure, UnknownArgument, UnknownChoice
 from cnninspect.metrics.figures import Figures, Unmeasured, check_dtype, stored_as
 from cnninspect.metrics.limits import QUANTITIES, Limit, LimitOptions, limits_of
 from cnninspect.records.models import (

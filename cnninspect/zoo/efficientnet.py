@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cnninspect.records.entries import SettingValue
+from cnninspect.records.models import SettingValue
 
 Norm = Callable[[int], nn.Module]
 

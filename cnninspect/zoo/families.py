@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 
-from cnninspect.records.entries import Setting, SettingValue
+from cnninspect.records.models import Setting, SettingValue
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cnninspect.records.operations import Operation
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import Operation, TensorSpec
 
 
 def record(function: Callable[[], Any]) -> list[Operation]:

@@ -4,9 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnninspect.costs import cost_of
-from cnninspect.records.costs import CostState
-from cnninspect.records.operations import Operation
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import CostState, Operation, TensorSpec
 
 sizes = st.integers(0, 6)
 

@@ -5,9 +5,7 @@
 import pytest
 
 from cnninspect.costs import cost_of, registered
-from cnninspect.records.costs import CostState
-from cnninspect.records.operations import Operation
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import CostState, Operation, TensorSpec
 
 
 def op(name, output, **arguments):

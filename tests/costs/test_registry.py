@@ -6,9 +6,7 @@ import pytest
 
 from cnninspect.costs import cost_of, register, register_free, register_unknown, registry
 from cnninspect.costs import registry as plugins
-from cnninspect.records.costs import Cost, CostState
-from cnninspect.records.operations import Operation
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import Cost, CostState, Operation, TensorSpec
 
 SCAN = Operation("mylib.scan", (("x", TensorSpec((2, 3))),), (TensorSpec((2, 3)),))
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnninspect.costs import cost_of
-from cnninspect.records.costs import CostState
+from cnninspect.records.operations import CostState
 
 torch.set_num_threads(1)
 

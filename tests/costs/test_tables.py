@@ -7,8 +7,7 @@ from torch import nn
 
 from cnninspect.costs import cost_of, registered
 from cnninspect.costs.registry import names_of
-from cnninspect.records.costs import CostState
-from cnninspect.records.operations import Operation
+from cnninspect.records.operations import CostState, Operation
 
 SCHEMAS = torch._C._jit_get_all_schemas()
 EXISTING = {schema.name.replace("::", ".", 1) for schema in SCHEMAS}

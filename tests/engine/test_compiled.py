@@ -8,8 +8,7 @@ import torch
 from torch import nn
 
 import cnninspect
-from cnninspect.engine.ledger import Ledger
-from cnninspect.engine.process_state import set_apart
+from cnninspect.engine.process_state import Ledger, set_apart
 
 # of PyTorch itself, when its compiler is imported
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -12,7 +12,7 @@ from torch.nn.attention.flex_attention import flex_attention
 
 import cnninspect
 from cnninspect.costs import cost_of
-from cnninspect.records.costs import CostState
+from cnninspect.records.operations import CostState
 
 
 class Calls(nn.Module):

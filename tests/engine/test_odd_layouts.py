@@ -8,7 +8,7 @@ import torch
 from cnninspect.costs import cost_of
 from cnninspect.engine.layouts import packed_shape, spec_of
 from cnninspect.engine.operators import odd_layout, operation_of, operator_of
-from cnninspect.records.costs import CostState
+from cnninspect.records.operations import CostState
 
 
 def nested(*shapes):

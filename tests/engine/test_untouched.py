@@ -18,7 +18,7 @@ from problems import PROBLEMS, Problem
 from torch import Tensor, nn
 
 import cnninspect
-from cnninspect.engine import kinds
+from cnninspect.engine import layouts as kinds
 
 
 def digest(tensor: Tensor) -> str:

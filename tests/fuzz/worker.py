@@ -50,7 +50,7 @@ def attempt(kind: str) -> None:
     elif kind == "lock":
         cnninspect.check("lenet5", locked=name)
     elif kind == "image":
-        from cnninspect.engine.real_passes.images import Folder, Stream
+        from cnninspect.engine.real_passes.batches import Folder, Stream
 
         Stream(Folder(Path("images")), 0).batch(2, 3, (8, 8))
     else:

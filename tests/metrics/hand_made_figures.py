@@ -3,7 +3,7 @@
 from cnninspect.metrics.figures import BytesAs, Figures
 from cnninspect.metrics.summary import ConventionTotal, Coverage, EngineInfo, Totals
 from cnninspect.records.models import ModelInfo
-from cnninspect.records.tensors import NamedTensor, TensorSpec
+from cnninspect.records.operations import NamedTensor, TensorSpec
 
 
 def figures(name, parameters, macs, **changes):

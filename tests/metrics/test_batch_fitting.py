@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnninspect.commands.memory.analysis import largest_batch
+from cnninspect.commands.memory.report import largest_batch
 
 MOMENTS = st.lists(st.tuples(st.integers(0, 10_000), st.integers(1, 500)), min_size=1, max_size=4)
 

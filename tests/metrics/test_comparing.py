@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from hand_made_figures import figures
 
-from cnninspect.commands.compare.analysis import compare
-from cnninspect.commands.find.analysis import select
+from cnninspect.commands.compare.report import comparison_of
+from cnninspect.commands.find.report import select
 from cnninspect.errors import BadQuantity
 from cnninspect.metrics.limits import limits_of
 from cnninspect.metrics.summary import Uncounted
@@ -24,7 +24,7 @@ def found(models, baseline=None, axes=("parameters", "macs", "accuracy"), **limi
 
 
 def test_ratios_are_to_the_baseline():
-    report = compare([SMALL, LARGE], [], baseline=SMALL)
+    report = comparison_of([SMALL, LARGE], [], baseline=SMALL)
     assert report.models[0].ratios.macs == 1
     assert report.models[1].ratios.macs == 4
     assert report.models[1].ratios.parameters == 3
@@ -32,26 +32,26 @@ def test_ratios_are_to_the_baseline():
 
 def test_limits_mark_what_fits_and_name_what_is_exceeded():
     limits = limits_of([("max_params", "200"), ("min_macs", "2000")])
-    report = compare([SMALL, LARGE], [], baseline=None, limits=limits)
+    report = comparison_of([SMALL, LARGE], [], baseline=None, limits=limits)
     assert [model.fits for model in report.models] == [False, False]
     assert [model.exceeded for model in report.models] == [("min_macs",), ("max_params",)]
 
 
 def test_a_share_is_one_of_the_baseline():
     limits = limits_of([("max_macs", "50%")])
-    report = compare([SMALL, LARGE], [], baseline=LARGE, limits=limits)
+    report = comparison_of([SMALL, LARGE], [], baseline=LARGE, limits=limits)
     assert [model.fits for model in report.models] == [True, False]
     assert report.limits[0].limit == 2000
     with pytest.raises(BadQuantity, match=r"max.macs"):
-        compare([SMALL], [], baseline=None, limits=limits)
+        comparison_of([SMALL], [], baseline=None, limits=limits)
 
 
 def test_what_has_no_formula_leaves_a_limit_on_work_open():
-    report = compare([VAGUE], [], baseline=None, limits=limits_of([("max_macs", "600")]))
+    report = comparison_of([VAGUE], [], baseline=None, limits=limits_of([("max_macs", "600")]))
     assert report.models[0].fits is None
-    over = compare([VAGUE], [], baseline=None, limits=limits_of([("max_macs", "400")]))
+    over = comparison_of([VAGUE], [], baseline=None, limits=limits_of([("max_macs", "400")]))
     assert over.models[0].fits is False
-    by_size = compare([VAGUE], [], baseline=None, limits=limits_of([("max_params", "60")]))
+    by_size = comparison_of([VAGUE], [], baseline=None, limits=limits_of([("max_params", "60")]))
     assert by_size.models[0].fits is True
 
 

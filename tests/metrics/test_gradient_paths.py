@@ -15,12 +15,10 @@ from torch import Tensor, nn
 import cnninspect
 from cnninspect.metrics.depth import weighted_layers
 from cnninspect.metrics.gradient_paths import gradient_paths
-from cnninspect.records.layers import Layer, Parameter
 from cnninspect.records.models import ModelInfo
-from cnninspect.records.operations import Call, Operation
+from cnninspect.records.operations import Call, NamedTensor, Operation, TensorSpec
 from cnninspect.records.passes import WeightedLayer
-from cnninspect.records.tensors import NamedTensor, TensorSpec
-from cnninspect.records.traces import HowTraced, Trace
+from cnninspect.records.traces import HowTraced, Layer, Parameter, Trace
 
 
 def paths_of(model, *inputs, mode="eval"):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 import cnninspect
 from cnninspect.metrics.summary import Counts, Summary, limit_level
-from cnninspect.records.layers import parent_of
+from cnninspect.records.traces import parent_of
 
 
 class Residual(nn.Module):

@@ -5,7 +5,7 @@ import pytest
 import cnninspect
 from cnninspect.commands.diff.analysis import match_files, match_network
 from cnninspect.records.checkpoint import Checkpoint, StoredTensor
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import TensorSpec
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cnninspect.commands.explain.report import ExplainedOperation, ExplainedTensor, Explanation
-from cnninspect.commands.list.report import Listing
+from cnninspect.commands.list import Listing
 from cnninspect.metrics.summary import (
     ConventionTotal,
     Counts,
@@ -18,11 +18,9 @@ from cnninspect.metrics.summary import (
     Totals,
     Uncounted,
 )
-from cnninspect.records.costs import CostState
-from cnninspect.records.entries import ModelEntry, Setting
-from cnninspect.records.layers import level_of, parent_of
-from cnninspect.records.models import ModelInfo
-from cnninspect.records.tensors import NamedTensor, TensorSpec
+from cnninspect.records.models import ModelEntry, ModelInfo, Setting
+from cnninspect.records.operations import CostState, NamedTensor, TensorSpec
+from cnninspect.records.traces import level_of, parent_of
 
 
 def image(*shape: int) -> tuple[NamedTensor, ...]:

@@ -29,8 +29,14 @@ from cnninspect.metrics.difference import (
     TensorDifference,
     WholeNetwork,
 )
-from cnninspect.metrics.figures import BytesAs, StageFigures, Unmeasured
-from cnninspect.metrics.standing import ComparedModel, LimitText, Ratios
+from cnninspect.metrics.figures import (
+    BytesAs,
+    ComparedModel,
+    LimitText,
+    Ratios,
+    StageFigures,
+    Unmeasured,
+)
 from cnninspect.metrics.summary import (
     ConventionTotal,
     Counts,
@@ -40,7 +46,7 @@ from cnninspect.metrics.summary import (
     Uncounted,
 )
 from cnninspect.records.models import Accuracy, ModelInfo
-from cnninspect.records.tensors import NamedTensor, TensorSpec
+from cnninspect.records.operations import NamedTensor, TensorSpec
 
 SIDE = 224
 

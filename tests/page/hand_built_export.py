@@ -7,7 +7,7 @@ from dataclasses import replace
 from cnninspect.commands.export.report import Discrepancy, ExportReport, Reconciled
 from cnninspect.records.exports import LayerMismatch, OpenSize, Verification
 from cnninspect.records.models import ModelInfo
-from cnninspect.records.tensors import NamedTensor, TensorSpec
+from cnninspect.records.operations import NamedTensor, TensorSpec
 
 
 def resnet_file() -> ExportReport:

@@ -19,8 +19,8 @@ from cnninspect.commands.gradients.report import (
 )
 from cnninspect.metrics.gradient_paths import PathLength
 from cnninspect.records.models import ModelInfo
+from cnninspect.records.operations import NamedTensor, TensorSpec
 from cnninspect.records.passes import DataUsed, GradientSettings, Norms
-from cnninspect.records.tensors import NamedTensor, TensorSpec
 
 IMAGE = (NamedTensor("x", TensorSpec((8, 3, 32, 32))),)
 NAMES = tuple(field.name for field in fields(Norms))

@@ -20,7 +20,7 @@ from hand_built_budgets import (
 from rich.cells import cell_len
 
 import cnninspect
-from cnninspect.commands.check.wording import rule_of
+from cnninspect.commands.check.ci_formats import rule_of
 from cnninspect.commands.scale.report import LayerShare, Rational, Term
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.page.formats import render

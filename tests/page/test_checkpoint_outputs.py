@@ -10,7 +10,7 @@ from cnninspect.commands.summary.weights_rendering import ITSELF, tree_of
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.page.formats import render
 from cnninspect.records.checkpoint import Checkpoint, PickledGlobal, StoredTensor
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import TensorSpec
 
 
 def stored(name: str, *shape: int, dtype: str = "float32", shares: str | None = None):

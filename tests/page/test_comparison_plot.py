@@ -7,7 +7,7 @@ from hand_built_budgets import compared, three_models
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnninspect.page import model_plot as comparison_plot
+from cnninspect.page import plots as comparison_plot
 from cnninspect.page.plots import Label, place
 
 FRAME = (0.0, 0.0, 800.0, 500.0)

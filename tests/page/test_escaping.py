@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from random_reports import any_names, summaries
 
 from cnninspect.commands.explain.report import ExplainedOperation, ExplainedTensor, Explanation
-from cnninspect.commands.list.report import Listing
+from cnninspect.commands.list import Listing
 from cnninspect.metrics.summary import Coverage, EngineInfo, Uncounted
 from cnninspect.page.escaping import (
     csv_text,
@@ -28,9 +28,8 @@ from cnninspect.page.escaping import (
 from cnninspect.page.formats import render
 from cnninspect.page.page import Notice, Page
 from cnninspect.page.terminal import write_terminal
-from cnninspect.records.costs import CostState
-from cnninspect.records.entries import ModelEntry, Setting
-from cnninspect.records.models import ModelInfo
+from cnninspect.records.models import ModelEntry, ModelInfo, Setting
+from cnninspect.records.operations import CostState
 
 UNSEEN = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180f\u2800\u3164\ufe0f\uffa0\U000e0100"
 """Blank letters and marks, which their category does not tell."""

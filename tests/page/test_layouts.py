@@ -12,13 +12,13 @@ from rich.cells import cell_len
 
 from cnninspect.commands.summary.rendering import SummaryView, table_of
 from cnninspect.metrics.summary import Counts
-from cnninspect.page import fitting
-from cnninspect.page.fitting import cut_end, cut_front, fit, flowed, wrapped
+from cnninspect.page import terminal as fitting
 from cnninspect.page.formats import render
 from cnninspect.page.layer_columns import COLUMNS
 from cnninspect.page.layer_tree import SORT_KEYS
 from cnninspect.page.page import Cell, Column, Kind, Table
 from cnninspect.page.quantities import ZERO
+from cnninspect.page.terminal import cut_end, cut_front, fit, flowed, wrapped
 
 columns = st.lists(st.sampled_from(list(COLUMNS)), unique=True, max_size=8).map(tuple)
 views = st.one_of(

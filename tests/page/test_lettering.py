@@ -7,7 +7,7 @@ from hand_built import resnet10
 from hand_built_budgets import quadratic_law
 from rich.cells import cell_len
 
-from cnninspect.page.ascii_fallback import SPELLINGS, drawn, spelled
+from cnninspect.page.escaping import SPELLINGS, drawn, spelled
 from cnninspect.page.formats import render
 
 

@@ -17,9 +17,15 @@ from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.metrics.summary import Counts, Published, Uncounted, limit_level
 from cnninspect.page import layer_tree as folding
 from cnninspect.page import quantities
-from cnninspect.page.formats import FORMATS, Format, render
-from cnninspect.page.plain_data import write_csv, write_json
-from cnninspect.page.renderers import Renderer, renderer_of
+from cnninspect.page.formats import (
+    FORMATS,
+    Format,
+    Renderer,
+    render,
+    renderer_of,
+    write_csv,
+    write_json,
+)
 from cnninspect.records.reports import Report
 
 
@@ -153,8 +159,8 @@ def test_notebooks_show_the_html_form():
 
 
 def test_another_report_needs_one_module(monkeypatch):
+    from cnninspect.page.formats import View
     from cnninspect.page.page import Fact, Facts, Page
-    from cnninspect.page.renderers import View
 
     @dataclass(frozen=True, slots=True)
     class Weather(Report):

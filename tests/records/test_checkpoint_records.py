@@ -1,5 +1,5 @@
 from cnninspect.records.checkpoint import Checkpoint, Misshaped, StoredTensor, WeightsReport
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import TensorSpec
 
 
 def tensor(name, shape, *, shares_with=None):

@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 import cnninspect
-from cnninspect.commands.scale import compound
+from cnninspect.commands.scale import sizes as compound
 from cnninspect.errors import BadOption, CannotScale
 
 

@@ -9,8 +9,7 @@ import typer
 
 from cnninspect.commands import options
 from cnninspect.commands.options import parse_inputs
-from cnninspect.commands.output import check_output, show
-from cnninspect.commands.progress import progress_bar
+from cnninspect.commands.output import check_output, progress_bar, show
 from cnninspect.errors import BadOption
 
 STARTS, TRAINING = "What it starts from", "Training steps"

@@ -15,9 +15,8 @@ from cnninspect.commands.activations.report import (
     GateMeans,
     LayerActivations,
 )
-from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.module_tree import parameters_of, walk
-from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
+from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, seed_generators, set_apart
 from cnninspect.engine.real_passes.batches import Batch, Batches, Feed, images_for
 from cnninspect.engine.real_passes.losses import chosen_loss, loss_of, trained_outputs
 from cnninspect.engine.real_passes.preparation import ready_model

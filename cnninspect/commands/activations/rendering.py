@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
-from cnninspect.commands.activations.report import (
-    Activations,
-    LayerActivations,
-    ModelActivations,
-)
+from cnninspect.commands.activations.report import Activations, LayerActivations, ModelActivations
 from cnninspect.errors import BadOption
+from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Kind, Notice, Page, Style, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import plural, sizes
-from cnninspect.page.renderers import Renderer, View
 
 ROUNDING = 1e-6
 """A mean below so many deviations is shown as 0."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cnninspect.records.models import ModelInfo
+from cnninspect.records.operations import NamedTensor
 from cnninspect.records.passes import DataUsed, GradientSettings
 from cnninspect.records.reports import Report
-from cnninspect.records.tensors import NamedTensor
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from cnninspect.commands.audit.report import (
     ToolRun,
 )
 from cnninspect.costs.conventions import CONVENTIONS
-from cnninspect.metrics.costing import costed_calls, uncounted_in
 from cnninspect.metrics.published import Printed, in_print
+from cnninspect.metrics.summarizing import costed_calls, uncounted_in
 from cnninspect.metrics.summary import Counts, EngineInfo
 from cnninspect.records.traces import Trace
 

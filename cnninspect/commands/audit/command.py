@@ -91,7 +91,7 @@ def audit(
 ) -> None:
     """The MACs beside the counts of other tools, rules and papers, and why those differ."""
     from cnninspect.commands.audit import audit
-    from cnninspect.commands.progress import progress_bar
+    from cnninspect.commands.output import progress_bar
 
     check_output(output, force=force)
     with progress_bar("audit", quiet=quiet) as progress:

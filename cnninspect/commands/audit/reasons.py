@@ -25,9 +25,8 @@ from cnninspect.costs.conventions.convention import (
 )
 from cnninspect.costs.conventions.ptflops import STACKS, of_functions
 from cnninspect.costs.conventions.recurrence import Network, network_of
-from cnninspect.records.layers import Layer, parent_of
 from cnninspect.records.operations import Call, Operation
-from cnninspect.records.traces import Trace
+from cnninspect.records.traces import Layer, Trace, parent_of
 
 
 def reasons_of(

@@ -15,10 +15,9 @@ from cnninspect.commands.audit.report import (
 )
 from cnninspect.errors import BadOption
 from cnninspect.page.footers import tensors_text
+from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Notice, Page, Style, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import ZERO, count, plural
-from cnninspect.page.renderers import Renderer, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from cnninspect.metrics.summary import EngineInfo, Uncounted
 from cnninspect.records.models import ModelInfo
+from cnninspect.records.operations import NamedTensor
 from cnninspect.records.reports import Report
-from cnninspect.records.tensors import NamedTensor
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from cnninspect.errors import BadQuantity, NothingToCheck, PatternMatchesNothing
 from cnninspect.metrics.figures import Figures, bytes_of, figure, figures_of, stored_as
 from cnninspect.metrics.limits import QUANTITIES, Limit
 from cnninspect.metrics.summary import Summary
-from cnninspect.records.layers import Layer, parent_of
-from cnninspect.records.traces import Trace
+from cnninspect.records.traces import Layer, Trace, parent_of
 
 NAMED = 3
 """Layers named in a reason."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cnninspect.commands.check import ci_formats
+from cnninspect.commands.check.ci_formats import limit_text, subject_text, used_text, value_text
 from cnninspect.commands.check.report import BudgetCheck, CheckedLimit
-from cnninspect.commands.check.wording import limit_text, subject_text, used_text, value_text
 from cnninspect.page.footers import tensors_text
+from cnninspect.page.formats import Field, Renderer, View, renderer_of
 from cnninspect.page.model_table import failures
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Page, Style, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import plural
-from cnninspect.page.renderers import Renderer, View, renderer_of
 
 COLUMNS = (
     Column("", Kind.SHAPE, "kept"),

@@ -10,8 +10,8 @@ from cnninspect.metrics.figures import Unmeasured
 from cnninspect.metrics.limits import Bound, Limit
 from cnninspect.metrics.summary import Totals
 from cnninspect.records.models import ModelInfo
+from cnninspect.records.operations import NamedTensor
 from cnninspect.records.reports import Report
-from cnninspect.records.tensors import NamedTensor
 
 
 @dataclass(frozen=True, slots=True)

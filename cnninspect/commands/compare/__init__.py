@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
+from cnninspect.commands.compare.report import Comparison, comparison_of
+from cnninspect.errors import BadOption
+from cnninspect.metrics.figures import Figures, Unmeasured
 from cnninspect.records.models import LoadedModel
-from cnninspect.sources.open import (
-    Model,
-    as_arguments,
-    as_subject,
-    called,
-    is_model,
-    several,
-)
+from cnninspect.sources.open import Model, as_arguments, as_subject, called, is_model, several
+from cnninspect.store.cache import Memory
+from cnninspect.store.survey import BaselineFailed, Subject, measuring_and_limits, outcomes_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from cnninspect.commands.compare.report import Comparison
     from cnninspect.store.survey import MeasuringOptions
 
 
@@ -42,8 +39,6 @@ def compare(
     Raises:
         BadQuantity, Contradiction: a limit cannot be read, or nothing can keep them all.
     """
-    from cnninspect.commands.compare.measuring import compare_models
-
     if more and inputs is None and not is_model(more[-1]):
         *more, inputs = more  # type: ignore[assignment]
     listed = (*several(models), *more)
@@ -64,3 +59,39 @@ def _told_apart(subjects: list[Any]) -> list[Any]:
             subject = called(subject, f"{name} ({seen[name]})") if seen[name] > 1 else subject
         named.append(subject)
     return named
+
+
+def compare_models(
+    subjects: Sequence[Subject],
+    baseline: Subject | None,
+    *,
+    remember: bool,
+    **options: Any,
+) -> Comparison:
+    """The models side by side; see `cnninspect.compare`."""
+    measuring, limits = measuring_and_limits(options)
+    listed = list(subjects)
+    if not listed:
+        raise BadOption("comparison_of", "of nothing", "given one model or more")
+    position = 0 if baseline is None else _position(baseline, listed)
+    memory = Memory() if remember else None
+    outcomes = outcomes_of(listed, measuring, memory)
+    first = outcomes[position]
+    if isinstance(first, Unmeasured) and any(limit.bound.is_share for limit in limits):
+        raise BaselineFailed(first)
+    return comparison_of(
+        [outcome for outcome in outcomes if isinstance(outcome, Figures)],
+        [outcome for outcome in outcomes if isinstance(outcome, Unmeasured)],
+        baseline=first if isinstance(first, Figures) else None,
+        limits=limits,
+        notes=memory.notes if memory else (),
+    )
+
+
+def _position(baseline: Subject, listed: list[Subject]) -> int:
+    """Where the baseline is; it is put first where it is not among the models."""
+    for i, subject in enumerate(listed):
+        if subject is baseline or (isinstance(subject, str) and subject == baseline):
+            return i
+    listed.insert(0, baseline)
+    return 0

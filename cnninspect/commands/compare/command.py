@@ -11,8 +11,7 @@ import typer
 from cnninspect.commands import options
 from cnninspect.commands import options as limits
 from cnninspect.commands.options import parse_columns, parse_inputs
-from cnninspect.commands.output import check_output, show
-from cnninspect.commands.progress import progress_bar
+from cnninspect.commands.output import check_output, progress_bar, show
 from cnninspect.errors import SomeModelsFailed, UnknownOperations
 
 
@@ -85,7 +84,7 @@ def compare(
 ) -> None:  # fmt: skip
     """Models side by side: parameters, MACs, activations, depth, bytes, ratios, what fits."""
     from cnninspect.commands.compare import compare
-    from cnninspect.commands.pictures import check_picture, draw
+    from cnninspect.commands.output import check_picture, draw
     from cnninspect.page.model_table import ComparisonView
 
     check_output(output, force=force)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from cnninspect.commands.compare.report import Comparison
-from cnninspect.metrics.figures import StageFigures
-from cnninspect.metrics.standing import ComparedModel
+from cnninspect.metrics.figures import ComparedModel, StageFigures
 from cnninspect.page.figure_columns import tensor_shapes
 from cnninspect.page.footers import tensors_text
+from cnninspect.page.formats import Field, Renderer
 from cnninspect.page.model_table import (
     ComparisonView,
     chosen,
@@ -22,9 +22,7 @@ from cnninspect.page.model_table import (
     note_facts,
 )
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Page, Style, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import ZERO, count, plural, share
-from cnninspect.page.renderers import Renderer
 
 STAGE_COLUMNS = (
     Column("stage", Kind.WORD),

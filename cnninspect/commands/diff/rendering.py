@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from cnninspect.metrics.difference import Change, Difference, LayerFacts
 from cnninspect.page.footers import lower_bounds
+from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Notice, Page, Style, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import ZERO, count, plural, shapes_text, share, sizes
-from cnninspect.page.renderers import Renderer, View
-from cnninspect.records.layers import parent_of
+from cnninspect.records.traces import parent_of
 
 COLUMNS = (
     Column("", Kind.SHAPE, "sign"),

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from cnninspect.errors import BadOption
 from cnninspect.metrics.difference import OddTensor, TensorDifference
+from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Notice, Page, Style, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import plural, sizes
-from cnninspect.page.renderers import Renderer, View
 
 GROUP = 3
 """Tensors that make a group."""

@@ -9,9 +9,7 @@ import typer
 
 from cnninspect.commands import options
 from cnninspect.commands.options import parse_columns, parse_inputs
-from cnninspect.commands.output import check_output, show, write_whole
-from cnninspect.commands.pictures import check_picture
-from cnninspect.commands.progress import progress_bar
+from cnninspect.commands.output import check_output, check_picture, progress_bar, show, write_whole
 from cnninspect.errors import BadOption, BelowTarget, UnknownChoice
 
 if TYPE_CHECKING:
@@ -173,7 +171,7 @@ def evaluate(
         )
     show(report, format=format, output=output, force=force, quiet=quiet, shares=shares)
     if plot is not None:
-        from cnninspect.commands.evaluate.plot import picture
+        from cnninspect.commands.evaluate.rendering import picture
         from cnninspect.page.plots import format_of
 
         write_whole(plot, picture(report, format_of(plot)), force=force)

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from cnninspect.commands.evaluate.report import Predictions
-from cnninspect.engine.ledger import Ledger
-from cnninspect.engine.process_state import RUNS, RandomStates, set_apart
+from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, set_apart
 from cnninspect.engine.real_passes.batches import Feed
 from cnninspect.engine.real_passes.data_sets import DataSet, load_data, split
 from cnninspect.engine.real_passes.preparation import ready_model

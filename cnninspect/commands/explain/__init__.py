@@ -30,7 +30,7 @@ def explain(
     Raises:
         UnknownLayer: the model has no layer of that path.
     """
-    from cnninspect.commands.explain.analysis import explain_layer
+    from cnninspect.commands.explain.report import explain_layer
     from cnninspect.metrics.summarizing import summarize_trace, with_receptive_fields
 
     traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cnninspect.commands.explain.report import ExplainedOperation, ExplainedTensor, Explanation
+from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.layer_columns import matrix_text
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Page, Style, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import bytes_text, count, share, sizes
-from cnninspect.page.renderers import Renderer, View
-from cnninspect.records.costs import CostState
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import CostState, TensorSpec
 
 CSV_FIELDS = ("op", "layer", "calls", "state", "macs", "reason", "formula")
 TIMES = {0: "never called", 1: "called once", 2: "called twice"}

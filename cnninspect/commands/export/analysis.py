@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnninspect.commands.export.report import Discrepancy, ExportReport, Reconciled
-from cnninspect.metrics.costing import costed_calls
-from cnninspect.records.costs import CostState
+from cnninspect.metrics.summarizing import costed_calls
 from cnninspect.records.exports import ExportSettings, Kinship, MadeFile
-from cnninspect.records.layers import Layer
-from cnninspect.records.traces import Trace
+from cnninspect.records.operations import CostState
+from cnninspect.records.traces import Layer, Trace
 
 FOLDED = "batch norm folded into the layer before it"
 BIAS = "biases that take in what batch norm adds"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cnninspect.commands.export.report import Discrepancy, ExportReport, Reconciled
+from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Notice, Page, Style, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import bytes_text, count, plural
-from cnninspect.page.renderers import Renderer, View
 from cnninspect.records.exports import Quantization, QuantizedLayer, Verification
-from cnninspect.records.tensors import NamedTensor
+from cnninspect.records.operations import NamedTensor
 
 CSV_FIELDS = ("batch", "sizes", "max_abs_error", "max_rel_error", "tolerance", "ok")
 LAYERS_NAMED = 3

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from cnninspect.records.exports import LayerMismatch, OpenSize, Quantization, Verification
 from cnninspect.records.models import ModelInfo
+from cnninspect.records.operations import NamedTensor
 from cnninspect.records.reports import Report
-from cnninspect.records.tensors import NamedTensor
 
 
 @dataclass(frozen=True, slots=True)

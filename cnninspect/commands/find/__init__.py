@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from cnninspect.commands.find.report import Finding, select
+from cnninspect.errors import UnknownChoice, UnknownModel
+from cnninspect.metrics.figures import Figures, Unmeasured, limit_texts
+from cnninspect.metrics.frontier import AXES
+from cnninspect.sources import registry
 from cnninspect.sources.open import as_arguments
+from cnninspect.store.cache import LIBRARIES, Memory, versions
+from cnninspect.store.survey import BaselineFailed, measuring_and_limits, outcomes_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from cnninspect.commands.find.report import Finding
     from cnninspect.store.survey import MeasuringOptions
 
 
@@ -34,8 +42,6 @@ def find(
         UnknownModel: no name matches.
         BadQuantity, Contradiction: a limit cannot be read, or nothing can keep them all.
     """
-    from cnninspect.commands.find.measuring import find_models
-
     return find_models(
         pattern,
         sources=sources,
@@ -45,3 +51,86 @@ def find(
         arguments=as_arguments(inputs),
         **options,
     )
+
+
+def find_models(
+    pattern: str,
+    *,
+    sources: Sequence[str],
+    axes: Sequence[str],
+    baseline: str | None,
+    remember: bool,
+    **options: Any,
+) -> Finding:
+    """What fits; see `cnninspect.find`."""
+    for axis in axes:
+        if axis not in AXES:
+            raise UnknownChoice("--axes", axis, AXES)
+    measuring, limits = measuring_and_limits({"jobs": None, **options})
+    if baseline is None:
+        limit_texts(limits, None)  # says at once that a share needs one
+    memory = Memory() if remember else None
+    references = references_in(sources, pattern, memory)
+    outcomes = outcomes_of([*references, *filter(None, [baseline])], measuring, memory)
+    first = outcomes[-1] if baseline else None
+    if isinstance(first, Unmeasured):
+        raise BaselineFailed(first)
+    found = outcomes[: len(references)]
+    return select(
+        [outcome for outcome in found if isinstance(outcome, Figures)],
+        [outcome for outcome in found if isinstance(outcome, Unmeasured)],
+        baseline=first,
+        limits=limits,
+        axes=axes,
+        sources=sources,
+        pattern=pattern,
+        notes=memory.notes if memory else (),
+    )
+
+
+def references_in(sources: Sequence[str], pattern: str, memory: Memory | None) -> tuple[str, ...]:
+    """What to type for every architecture of these sources whose name matches.
+
+    Names of libraries are remembered, since listing them is slow.
+
+    Raises:
+        UnknownChoice: there is no such source.
+        UnknownModel: nothing matches.
+        MissingLibrary: a source's library is not installed.
+    """
+    names = {source: _names_in(source, memory) for source in dict.fromkeys(sources)}
+    found = tuple(
+        name if source == "zoo" else f"{source}:{name}"
+        for source, known in names.items()
+        for name in known
+        if registry.is_match(name, pattern)
+    )
+    if not found:
+        raise UnknownModel(pattern, (name for known in names.values() for name in known))
+    return found
+
+
+def _names_in(source: str, memory: Memory | None) -> tuple[str, ...]:
+    if source not in registry.listable():
+        raise UnknownChoice("--source", source, registry.listable())
+    if memory is None or source not in LIBRARIES:
+        return tuple(entry.name for entry in registry.entries((source,)))
+    text = json.dumps(["names", source, versions(source)])
+    key = hashlib.sha256(text.encode()).hexdigest()
+    kept = memory.recall([key]).get(key)
+    if kept is not None and (remembered := _names_of(kept)) is not None:
+        return remembered
+    names = tuple(entry.name for entry in registry.entries((source,)))
+    memory.keep({key: json.dumps(names)})
+    return names
+
+
+def _names_of(text: str) -> tuple[str, ...] | None:
+    """The names in what was remembered; None: it is something else."""
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return None
+    return tuple(names)

@@ -10,8 +10,7 @@ import typer
 from cnninspect.commands import options
 from cnninspect.commands import options as limits
 from cnninspect.commands.options import parse_columns, parse_inputs
-from cnninspect.commands.output import check_output, show
-from cnninspect.commands.progress import progress_bar
+from cnninspect.commands.output import check_output, progress_bar, show
 from cnninspect.errors import BadOption, SomeModelsFailed
 
 
@@ -79,7 +78,7 @@ def find(
 ) -> None:
     """Every architecture that fits, the Pareto frontier first: fewest MACs for its parameters."""
     from cnninspect.commands.find import find
-    from cnninspect.commands.pictures import check_picture, draw
+    from cnninspect.commands.output import check_picture, draw
     from cnninspect.page.model_table import FindingView
 
     check_output(output, force=force)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from cnninspect.commands.find.report import Finding, FoundModel
+from cnninspect.page.formats import Field, Renderer
 from cnninspect.page.model_table import (
     OTHERS,
     FindingView,
@@ -19,9 +20,7 @@ from cnninspect.page.model_table import (
     note_facts,
 )
 from cnninspect.page.page import Block, Fact, Facts, Notice, Page, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import plural
-from cnninspect.page.renderers import Renderer
 
 AXES = {
     "parameters": "few parameters",

@@ -10,8 +10,7 @@ import typer
 from cnninspect.commands import options
 from cnninspect.commands.gradients import options as chosen
 from cnninspect.commands.options import parse_columns, parse_inputs
-from cnninspect.commands.output import check_output, show, write_whole
-from cnninspect.commands.progress import progress_bar
+from cnninspect.commands.output import check_output, progress_bar, show, write_whole
 from cnninspect.errors import BadOption, Unhealthy, UnknownChoice
 
 if TYPE_CHECKING:

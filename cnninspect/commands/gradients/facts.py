@@ -18,9 +18,9 @@ from cnninspect.commands.gradients.report import (
 )
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.metrics.gradient_paths import PathLength
+from cnninspect.page.formats import View
 from cnninspect.page.page import Cell, Column, Kind, Notice, Style, Table
 from cnninspect.page.quantities import plural, sizes
-from cnninspect.page.renderers import View
 
 MEASURES = {
     "activation-gradient-rms": "gradient at each layer's output, root mean square",

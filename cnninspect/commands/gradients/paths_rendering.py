@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from cnninspect.commands.gradients.facts import EXACT, MOST_ROWS, lengths_text, paths_text, rounded
 from cnninspect.commands.gradients.report import ModelPaths, PathProfile
 from cnninspect.metrics.gradient_paths import PathLength
+from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Kind, Page, Style, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import plural
-from cnninspect.page.renderers import Renderer, View
 
 CSV_FIELDS = ("model", "length", "paths")
 COLUMNS = (

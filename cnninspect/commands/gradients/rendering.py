@@ -8,9 +8,8 @@ from dataclasses import fields
 from cnninspect.commands.gradients.facts import GradientView, about, notices, verdicts
 from cnninspect.commands.gradients.report import GradientProfile, LayerGradients, ModelGradients
 from cnninspect.commands.gradients.tables import profile_table, states_table, training_table
+from cnninspect.page.formats import Field, Renderer
 from cnninspect.page.page import Block, Page
-from cnninspect.page.plain_data import Field
-from cnninspect.page.renderers import Renderer
 from cnninspect.records.passes import Norms
 
 NORMS = tuple(field.name for field in fields(Norms))

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from cnninspect.metrics.gradient_paths import PathLength
 from cnninspect.records.models import ModelInfo
+from cnninspect.records.operations import NamedTensor
 from cnninspect.records.passes import DataUsed, GradientSettings, Norms
 from cnninspect.records.reports import Report
-from cnninspect.records.tensors import NamedTensor
 
 HEALTHY, VANISHING, EXPLODING = "healthy", "vanishing", "exploding"
 DEAD, NOT_FINITE, UNTRAINED = "dead", "not-finite", "nothing-measured"

@@ -18,8 +18,8 @@ from cnninspect.commands.gradients.report import (
     TrainingPoint,
 )
 from cnninspect.page.escaping import visible
-from cnninspect.page.fitting import GAP, cut_front, wrapped
 from cnninspect.page.page import Cell, Column, Kind, Style, Table
+from cnninspect.page.terminal import GAP, cut_front, wrapped
 
 NUMBER_WIDTH = 7
 """Characters of `1.0e-02`."""

@@ -1,10 +1,25 @@
-"""What can be named."""
+"""The answer of `cnninspect list`: what can be named."""
 
 from __future__ import annotations
 
-from cnninspect.commands.list.report import Listing
+from dataclasses import dataclass
+from typing import ClassVar
+
 from cnninspect.errors import UnknownChoice, UnknownModel
+from cnninspect.records.models import ModelEntry
+from cnninspect.records.reports import Report
 from cnninspect.sources import registry
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Report):
+    """Models that can be named."""
+
+    schema: ClassVar[str] = "cnninspect.list/1"
+    rendering: ClassVar[str] = "cnninspect.commands.list.rendering"
+
+    entries: tuple[ModelEntry, ...]
+    """By source, then family, in the order in which each lists its own."""
 
 
 def models(pattern: str = "*", *, source: str | None = None, family: str | None = None) -> Listing:

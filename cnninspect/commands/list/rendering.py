@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from cnninspect.commands.list.report import Listing
+from cnninspect.commands.list import Listing
+from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Heading, Kind, Page, Style, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import count, plural
-from cnninspect.page.renderers import Renderer, View
-from cnninspect.records.entries import ModelEntry, Setting, SettingValue
+from cnninspect.records.models import ModelEntry, Setting, SettingValue
 
 CSV_FIELDS = ("name", "source", "family", "parameters", "year", "paper")
 

@@ -93,7 +93,7 @@ def fit_batch(
     Raises:
         DoesNotFit: not even a batch of one does; the hint says what would help.
     """
-    from cnninspect.commands.memory.analysis import fit_of
+    from cnninspect.commands.memory.report import fit_of
     from cnninspect.records.models import growing
 
     step: dict[str, Any] = {**options, "inputs": growing(as_arguments(options.get("inputs")))}

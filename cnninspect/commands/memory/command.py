@@ -9,8 +9,7 @@ import typer
 
 from cnninspect.commands import options
 from cnninspect.commands.options import parse_inputs
-from cnninspect.commands.output import check_output, show, write_whole
-from cnninspect.commands.pictures import check_picture
+from cnninspect.commands.output import check_output, check_picture, show, write_whole
 from cnninspect.errors import BadOption
 from cnninspect.metrics.limits import parse_bound
 from cnninspect.records.reports import Report

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from cnninspect.commands.memory.rendering import inputs_of
 from cnninspect.commands.memory.report import BatchFit
+from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Cell, Column, Fact, Facts, Kind, Page, Style, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import bytes_text, scaled
-from cnninspect.page.renderers import Renderer, View
 
 
 def page(report: BatchFit, view: View) -> Page:

@@ -8,7 +8,7 @@ from cnninspect.metrics.training_memory import Memory, Needs
 from cnninspect.page.escaping import visible
 from cnninspect.page.plots import COLORS, in_style, new_figure, written
 from cnninspect.page.quantities import scaled, sizes
-from cnninspect.records.layers import parent_of
+from cnninspect.records.traces import parent_of
 
 MOST_BARS = 24
 """Layers drawn, the largest ones; the rest is one bar."""

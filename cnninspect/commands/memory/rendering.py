@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from cnninspect.metrics.training_memory import LayerMemory, Memory, Needs
+from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Notice, Page, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import ZERO, bytes_text, count, plural, scaled, sizes
-from cnninspect.page.renderers import Renderer, View
 
 TABLE_LEVEL = 2
 """Levels that a table shows unless told otherwise."""

@@ -58,7 +58,7 @@ def scale_grid(
     Raises:
         CannotScale: the network has no such settings.
     """
-    from cnninspect.commands.scale.compound import compound_grid
+    from cnninspect.commands.scale.sizes import compound_grid
     from cnninspect.store.cache import Memory
 
     memory = Memory() if remember else None

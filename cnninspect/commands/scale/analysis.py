@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from cnninspect.commands.scale.report import Law, LayerShare, Rational, ScalingPoint, Term
-from cnninspect.metrics.costing import costed_calls
+from cnninspect.metrics.summarizing import costed_calls
 from cnninspect.metrics.summary import Counts
 from cnninspect.records.traces import Trace
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, fields
 
 from cnninspect.commands.scale.report import CompoundGrid, GridPoint
 from cnninspect.errors import BadOption
+from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Notice, Page, Style, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import count, plural
-from cnninspect.page.renderers import Renderer, View
 
 SHOWN = 20
 """Rows that a table shows unless told otherwise."""

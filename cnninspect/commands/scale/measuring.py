@@ -10,8 +10,8 @@ from cnninspect.commands.scale.analysis import Sample, laws_of, points_of, ratio
 from cnninspect.commands.scale.report import Law, Scaling
 from cnninspect.commands.scale.sizes import LETTERS, Runner, Way, first_working
 from cnninspect.errors import BadOption, CannotScale, CnnInspectError
-from cnninspect.metrics.costing import costed_calls, uncounted_in
 from cnninspect.metrics.figures import stages_of
+from cnninspect.metrics.summarizing import costed_calls, uncounted_in
 from cnninspect.records.models import GraphFile, LoadedModel
 from cnninspect.records.traces import Trace
 

@@ -8,10 +8,9 @@ from fractions import Fraction
 
 from cnninspect.commands.scale.report import Law, LayerShare, Rational, Scaling, Term
 from cnninspect.page.footers import lower_bounds
+from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Notice, Page, Style, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import count, plural, share
-from cnninspect.page.renderers import Renderer, View
 
 TITLES = {"macs": "MACs", "parameters": "parameters", "activations": "activations"}
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

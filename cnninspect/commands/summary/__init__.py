@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union, overload
 
-from cnninspect.sources.open import (
-    Model,
-    is_place,
-    trace,
-    trace_step,
-    weights_table,
-    with_head,
-)
+from cnninspect.sources.open import Model, is_place, trace, trace_step, weights_table, with_head
 
 if TYPE_CHECKING:
     from os import PathLike

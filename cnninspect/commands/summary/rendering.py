@@ -15,6 +15,7 @@ from cnninspect.metrics.summary import (
     limit_level,
 )
 from cnninspect.page.footers import about, footer, warnings
+from cnninspect.page.formats import Field, Renderer
 from cnninspect.page.layer_columns import (
     COLUMNS,
     SACRIFICES,
@@ -25,10 +26,8 @@ from cnninspect.page.layer_columns import (
 )
 from cnninspect.page.layer_tree import SORT_KEYS, TABLE_LEVEL, Node, TreeView, flat, fold, tree_of
 from cnninspect.page.page import Block, Cell, Column, Kind, Page, Style, Table, chooser
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import ZERO, plural
-from cnninspect.page.renderers import Renderer
-from cnninspect.records.layers import parent_of
+from cnninspect.records.traces import parent_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
+from cnninspect.page.formats import Field, Renderer
 from cnninspect.page.layer_tree import TABLE_LEVEL, TreeView, natural, run_name
 from cnninspect.page.page import (
     Block,
@@ -21,9 +22,7 @@ from cnninspect.page.page import (
     Table,
     chooser,
 )
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import bytes_text, count, plural, share, sizes
-from cnninspect.page.renderers import Renderer
 from cnninspect.records.checkpoint import Checkpoint, StoredTensor
 
 COLUMN_NAMES = ("path", "shape", "dtype", "tensors", "elements", "share", "bytes", "storage",

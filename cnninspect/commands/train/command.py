@@ -9,9 +9,7 @@ import typer
 
 from cnninspect.commands import options
 from cnninspect.commands.options import parse_columns, parse_inputs
-from cnninspect.commands.output import check_output, show, write_whole
-from cnninspect.commands.pictures import check_picture
-from cnninspect.commands.progress import progress_bar
+from cnninspect.commands.output import check_output, check_picture, progress_bar, show, write_whole
 from cnninspect.errors import BadOption, Diverged
 
 LEARNS, STARTS = "How it learns", "What it starts from"
@@ -267,7 +265,7 @@ def train(
         )
     show(report, format=format, output=report_to, force=force, quiet=quiet)
     if plot is not None:
-        from cnninspect.commands.train.plot import picture
+        from cnninspect.commands.train.rendering import picture
         from cnninspect.page.plots import format_of
 
         write_whole(plot, picture(report, format_of(plot)), force=force)

@@ -23,8 +23,7 @@ from cnninspect.commands.train.report import (
     Stop,
     TrainingSettings,
 )
-from cnninspect.engine.ledger import Ledger
-from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
+from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, seed_generators, set_apart
 from cnninspect.engine.real_passes.batches import Feed
 from cnninspect.engine.real_passes.data_sets import DataSet
 from cnninspect.engine.real_passes.losses import classes_of, trained_outputs

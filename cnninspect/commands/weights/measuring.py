@@ -14,8 +14,7 @@ from torch import Tensor
 
 from cnninspect.commands.weights.report import TensorFigures, WeightsFigures
 from cnninspect.engine.building import build_really
-from cnninspect.engine.ledger import Ledger
-from cnninspect.engine.process_state import RUNS, RandomStates, seed_generators, set_apart
+from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, seed_generators, set_apart
 from cnninspect.engine.weights import read_state, table_of, tensors_of
 from cnninspect.errors import FileMissing, FileUnreadable, MissingLibrary
 from cnninspect.records.models import LoadedModel

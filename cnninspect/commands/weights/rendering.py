@@ -7,10 +7,9 @@ from dataclasses import dataclass, fields
 
 from cnninspect.commands.weights.report import TensorFigures, Weights, WeightsFigures
 from cnninspect.errors import BadOption
+from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Notice, Page, Style, Table
-from cnninspect.page.plain_data import Field
 from cnninspect.page.quantities import plural, sizes
-from cnninspect.page.renderers import Renderer, View
 
 BARS = "·▁▂▃▄▅▆▇█"
 CSV_FIELDS = tuple(f.name for f in fields(TensorFigures) if f.name not in ("shape", "histogram"))

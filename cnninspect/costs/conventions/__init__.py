@@ -8,9 +8,14 @@ of them.  In reading order: `convention`, then `operators` and `fvcore`, which g
 
 from __future__ import annotations
 
-from cnninspect.costs.conventions.convention import Convention
+from cnninspect.costs.conventions.convention import (
+    CONNECTIONS,
+    MACS,
+    PYCLS,
+    TORCHVISION,
+    Convention,
+)
 from cnninspect.costs.conventions.fvcore import FVCORE
-from cnninspect.costs.conventions.operators import CONNECTIONS, MACS, PYCLS, TORCHVISION
 from cnninspect.costs.conventions.ptflops import PTFLOPS
 from cnninspect.costs.conventions.thop import THOP
 from cnninspect.costs.conventions.torchinfo import TORCHINFO

@@ -22,8 +22,8 @@ from cnninspect.costs.conventions.convention import (
     read,
     written,
 )
-from cnninspect.records.layers import Layer
 from cnninspect.records.operations import Operation
+from cnninspect.records.traces import Layer
 
 PER_OUTPUT = {
     "aten.upsample_nearest2d": 1,

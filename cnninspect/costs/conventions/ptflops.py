@@ -29,8 +29,8 @@ from cnninspect.costs.conventions.convention import (
     written,
 )
 from cnninspect.costs.conventions.recurrence import Network, cell_of, network_of
-from cnninspect.records.layers import Layer
 from cnninspect.records.operations import Operation
+from cnninspect.records.traces import Layer
 
 CONVOLUTION_CLASSES = frozenset(
     f"Conv{transposed}{d}d" for transposed in ("", "Transpose") for d in (1, 2, 3)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from cnninspect.records.layers import Layer
-from cnninspect.records.operations import Operation
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import Operation, TensorSpec
+from cnninspect.records.traces import Layer
 
 GATES = {"aten.lstm": 4, "aten.gru": 3, "aten.rnn_tanh": 1, "aten.rnn_relu": 1}
 CELLS = {"LSTMCell": 4, "GRUCell": 3, "RNNCell": 1}

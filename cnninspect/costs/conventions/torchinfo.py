@@ -12,10 +12,8 @@ from collections.abc import Sequence
 from math import prod
 
 from cnninspect.costs.conventions.convention import Convention, by_layer
-from cnninspect.records.layers import Layer, parent_of
-from cnninspect.records.operations import Operation
-from cnninspect.records.tensors import TensorSpec
-from cnninspect.records.traces import Trace
+from cnninspect.records.operations import Operation, TensorSpec
+from cnninspect.records.traces import Layer, Trace, parent_of
 
 
 def _torchinfo(trace: Trace) -> dict[str, int]:

@@ -11,13 +11,7 @@ import numpy as np
 from onnx import GraphProto, ModelProto, TypeProto, ValueInfoProto
 
 from cnninspect.engine.onnx_read.protobuf import DTYPES
-from cnninspect.engine.onnx_read.values import (
-    KNOWN_ELEMENTS,
-    NUMPY_TYPES,
-    Value,
-    is_small,
-    of_type,
-)
+from cnninspect.engine.onnx_read.values import KNOWN_ELEMENTS, NUMPY_TYPES, Value, is_small, of_type
 from cnninspect.errors import BadInput
 from cnninspect.records.models import GivenValue, InputRequest
 

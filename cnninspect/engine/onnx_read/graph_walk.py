@@ -23,12 +23,9 @@ from cnninspect.engine.onnx_read.operator_shapes.known_node import attribute_val
 from cnninspect.engine.onnx_read.operator_shapes.microsoft import BLOCKED, channels_in_truth
 from cnninspect.engine.onnx_read.reading import STANDARD
 from cnninspect.engine.onnx_read.scope import Frame
-from cnninspect.engine.onnx_read.stated_shapes import StatedShapes
-from cnninspect.engine.onnx_read.values import Value, of_array, of_tensor
+from cnninspect.engine.onnx_read.values import StatedShapes, Value, of_array, of_tensor
 from cnninspect.engine.onnx_read.weights import WeightUses
-from cnninspect.records.costs import Costed, CostState
-from cnninspect.records.operations import Call
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import Call, Costed, CostState, TensorSpec
 
 Handler = Callable[..., list[Value]]
 """Follows a node that holds graphs: `(walk, node, inputs, frame, layer=…)` gives its outputs."""

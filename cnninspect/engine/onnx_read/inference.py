@@ -23,8 +23,7 @@ from cnninspect.engine.onnx_read.operator_shapes.microsoft import BLOCKED_INPUTS
 from cnninspect.engine.onnx_read.protobuf import DTYPES
 from cnninspect.engine.onnx_read.reading import STANDARD
 from cnninspect.engine.onnx_read.values import Value, of_type
-from cnninspect.records.operations import Argument, Operation
-from cnninspect.records.tensors import TensorSpec, UnknownTensor
+from cnninspect.records.operations import Argument, Operation, TensorSpec, UnknownTensor
 
 Opsets = Mapping[str, int]
 """Version of each domain's operators."""

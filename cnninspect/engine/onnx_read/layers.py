@@ -9,9 +9,9 @@ from onnx import GraphProto
 
 from cnninspect.costs import cost_of
 from cnninspect.engine.onnx_read.graph_walk import Step, Walk
-from cnninspect.engine.onnx_read.ownership import Holdings, holdings_of
-from cnninspect.records.layers import Layer, parent_of
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.engine.onnx_read.node_layers import Holdings, holdings_of
+from cnninspect.records.operations import TensorSpec
+from cnninspect.records.traces import Layer, parent_of
 
 UNTOLD = "Scope"
 """Type of a layer that only holds others, where no class is known."""

@@ -1,21 +1,17 @@
-"""Which layer a node belongs to.
-
-ONNX knows no layers.  What tells of them, in the order in which it is believed:
-
-1. the metadata that `cnninspect export` leaves in every node;
-2. the metadata of torch's exporter: the modules that were running, with their classes;
-3. the names of nodes, where they are paths (`/layer1/layer1.0/conv1/Conv`);
-4. the names of weights (`layer1.0.conv1.weight`);
-5. nothing: each node that has weights is then a layer of its own, named after itself.
-"""
+"""The layers of a graph: from the names of nodes, and which weights belong to which."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from onnx import GraphProto, NodeProto
+
+from cnninspect.engine.onnx_read.protobuf import FLOATS
+from cnninspect.engine.onnx_read.weights import MOVING, SCALING, Weight
+from cnninspect.records.operations import BITS
+from cnninspect.records.traces import Buffer, Parameter
 
 LAYER, TYPE = "cnninspect.layer", "cnninspect.type"
 """Keys of the metadata that an export leaves in a node: its layer's path and class."""
@@ -159,3 +155,143 @@ def _by_name(name: str) -> str:
         names += part.removeprefix(f"{before}.").split(".") if before else part.split(".")
         before = part
     return tidy(names)
+
+
+SIGNATURE = "pkg.torch.export.ExportedProgram.graph_signature"
+LISTED = re.compile(r": (PARAMETER|BUFFER|CONSTANT_TENSOR) target='([^'\n]*)'")
+"""How torch's exporter lists what a program was made of."""
+
+STATISTICS = frozenset((("BatchNormalization", 3), ("BatchNormalization", 4)))
+"""Inputs, by operator and position, that are means and variances."""
+WEIGHTS: Mapping[str, tuple[int, ...]] = {
+    "Conv": (1, 2), "ConvTranspose": (1, 2), "ConvInteger": (1,), "QLinearConv": (3, 8),
+    "DeformConv": (1, 3), "Gemm": (0, 1, 2), "MatMul": (0, 1), "MatMulInteger": (1,),
+    "QLinearMatMul": (3,), "Einsum": tuple(range(8)), "LSTM": (1, 2, 3, 7), "GRU": (1, 2, 3),
+    "RNN": (1, 2, 3), "BatchNormalization": (1, 2), "InstanceNormalization": (1, 2),
+    "LayerNormalization": (1, 2), "GroupNormalization": (1, 2), "RMSNormalization": (1,),
+    "PRelu": (1,), "Gather": (0,), "Add": (0, 1), "DequantizeLinear": (0,),
+    "DequantizeLinear by blocks": (0, 1), "FusedConv": (1, 2), "FusedGemm": (1, 2),
+    "FusedMatMul": (0, 1), "MatMulNBits": (1, 2, 5), "MatMulBnb4": (1, 2), "QGemm": (3, 6),
+    "DynamicQuantizeMatMul": (1, 4), "DynamicQuantizeLSTM": (1, 2, 3, 7),
+    "MatMulIntegerToFloat": (1,), "Attention": (1, 2), "QAttention": (1, 2), "NhwcConv": (1, 2),
+    "NhwcFusedConv": (1, 2), "GatherBlockQuantized": (0, 2), "EmbedLayerNormalization": (2, 3, 4),
+    "MatMulInteger16": (1,), "MatMulFpQ4": (1,), "GemmFastGelu": (1, 2), "QEmbedding": (0,),
+}  # fmt: skip
+"""Positions of weights among the inputs of an operator."""
+SCALES: Mapping[str, tuple[int, ...]] = {
+    "QuantizeLinear": (1, 2), "DequantizeLinear": (1, 2), "DequantizeLinear by blocks": (2,),
+    "QLinearConv": (1, 2, 4, 5, 6, 7), "QLinearMatMul": (1, 2, 4, 5, 6, 7),
+    "ConvInteger": (2, 3), "MatMulInteger": (2, 3), "QLinearAdd": (1, 2, 4, 5, 6, 7),
+    "QLinearMul": (1, 2, 4, 5, 6, 7), "QGemm": (1, 2, 4, 5, 7, 8),
+    "MatMulIntegerToFloat": (2, 3, 4, 5), "DynamicQuantizeMatMul": (2, 3),
+    "DynamicQuantizeLSTM": (8, 9, 10, 11), "QAttention": (3, 4, 6, 7), "Mul by a scale": (0, 1),
+}  # fmt: skip
+"""Positions of scales and zero points, which a float network does not have."""
+SETTINGS: Mapping[str, tuple[int, ...]] = {
+    "Resize": (1, 2, 3), "Upsample": (1,), "Clip": (1, 2), "Pad": (1, 2), "Range": (0, 1, 2),
+    "OneHot": (1, 2), "NonMaxSuppression": (2, 3, 4), "Reshape": (1,), "Expand": (1,),
+    "Tile": (1,), "Slice": (1, 2, 3, 4), "Pow": (1,), "Dropout": (1, 2), "TopK": (1,),
+    "ConstantOfShape": (0,), "CropAndResize": (1, 2, 3), "If": (0,), "Loop": (0, 1),
+    "STFT": (1, 2, 3), "MelWeightMatrix": (0, 1, 2, 3, 4), "Equal": (0, 1), "Greater": (0, 1),
+    "Less": (0, 1), "GreaterOrEqual": (0, 1), "LessOrEqual": (0, 1), "AffineGrid": (1,),
+    "Mod": (0, 1), "Max": (), "Min": (),
+}  # fmt: skip
+"""Positions of what only sets an operator."""
+SMALL_BITS = 8
+"""Whole numbers of so many bits may be quantised weights; wider ones are indices and shapes."""
+
+
+@dataclass(slots=True)
+class Holdings:
+    """What a layer owns."""
+
+    parameters: list[Parameter] = field(default_factory=list)
+    buffers: list[Buffer] = field(default_factory=list)
+
+
+def holdings_of(
+    weights: Iterable[Weight], paths: Mapping[str, int], graph: GraphProto
+) -> dict[str, Holdings]:
+    """What each layer owns; `paths` are all layers.  Settings and shapes belong to nobody."""
+    listed = listed_in(graph)
+    held = {path: Holdings() for path in paths}
+    for weight in weights:
+        layers = dict.fromkeys(layer for _, _, layer in weight.uses)
+        kind = kind_of(weight, listed, paths)
+        if not kind or not (layers or weight.is_made):
+            continue
+        named = owner_of((weight.name,))
+        owner, local = next(iter(layers), ""), weight.name
+        if named is not None and named in paths:
+            owner, local = named, weight.name.rpartition(".")[2]
+        if kind == "parameter":
+            trainable = weight.spec.dtype in FLOATS
+            held[owner].parameters.append(Parameter(local, weight.spec, trainable))
+            for layer in layers:
+                if not f"{layer}.".startswith(f"{owner}.") and owner:
+                    shared = Parameter(local, weight.spec, trainable, shared_with=weight.name)
+                    held[layer].parameters.append(shared)
+        else:
+            held[owner].buffers.append(Buffer(local, weight.spec))
+    return held
+
+
+def listed_in(graph: GraphProto) -> dict[str, str]:
+    """What torch's exporter says of each tensor by name: PARAMETER, BUFFER or CONSTANT_TENSOR."""
+    for entry in graph.metadata_props:
+        if entry.key == SIGNATURE:
+            return {name: kind for kind, name in LISTED.findall(entry.value)}
+    return {}
+
+
+def kind_of(weight: Weight, listed: Mapping[str, str], paths: Mapping[str, int]) -> str:
+    """`parameter`, `buffer`, or `""` for a setting or a shape."""
+    if weight.name in listed:
+        return "parameter" if listed[weight.name] == "PARAMETER" else "buffer"
+    uses = [(op, position) for op, position, _ in weight.uses]
+    if weight.is_made:
+        reached = [(op, position) for op, position, _ in weight.reached]
+        return "parameter" if any(_is_product(use) for use in (*uses, *reached)) else ""
+    if any(use in STATISTICS for use in uses):
+        return "buffer"
+    if all(position in SCALES.get(op, ()) for op, position in uses):
+        return "buffer" if weight.spec.numel > 1 else ""
+    if all(position in SETTINGS.get(op, ()) for op, position in uses):
+        return ""
+    is_float = weight.spec.dtype in FLOATS
+    is_placed = any(position in WEIGHTS.get(op, ()) for op, position in uses)
+    if weight.spec.numel <= 1:
+        is_named = owner_of((weight.name,)) in paths
+        is_plain = is_named and not weight.is_constant and not _is_numbered(weight.name)
+        is_learned = uses[0][1] == -1
+        return "parameter" if is_float and (is_learned or (is_plain and is_placed)) else ""
+    if not is_float:
+        return "parameter" if _is_quantised(weight, is_placed=is_placed) else ""
+    if not listed:
+        return "parameter"
+    is_moved = any(op in MOVING for op, _ in uses)
+    return "parameter" if is_placed or is_moved else "buffer"
+
+
+def _is_product(use: tuple[str, int]) -> bool:
+    op, position = use
+    return op not in ("Add", "Gather") and position in WEIGHTS.get(op, ())
+
+
+def _is_numbered(name: str) -> bool:
+    return name.rpartition(".")[2].isdigit()
+
+
+def _is_quantised(weight: Weight, *, is_placed: bool) -> bool:
+    """Whether whole numbers are weights that were quantised."""
+    uses = [(op, position) for op, position, _ in weight.uses]
+    if is_placed and any(op not in ("Gather", "Add") for op, _ in uses):
+        return True
+    if BITS[weight.spec.dtype] > SMALL_BITS or weight.spec.dtype == "bool":
+        return False
+    if weight.unknown:
+        return True
+    return any(
+        _is_product((op, position)) or (is_float and op in (*SCALING, "Mul by a scale"))
+        for op, position, is_float in weight.reached
+    )

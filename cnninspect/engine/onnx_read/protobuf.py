@@ -14,7 +14,7 @@ from mmap import mmap
 from typing import Union
 
 from cnninspect.engine.onnx_read.errors import Malformed
-from cnninspect.records.tensors import BITS
+from cnninspect.records.operations import BITS
 
 Bytes = Union[bytes, mmap]
 

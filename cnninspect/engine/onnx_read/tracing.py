@@ -13,17 +13,15 @@ from cnninspect.engine.onnx_read.errors import Malformed, NodeFails
 from cnninspect.engine.onnx_read.graph_inputs import Sizes, asked_for, choose, formals_of
 from cnninspect.engine.onnx_read.graph_walk import Walk
 from cnninspect.engine.onnx_read.layers import layers_of
-from cnninspect.engine.onnx_read.node_layers import names_are_paths, place_of
-from cnninspect.engine.onnx_read.ownership import kind_of
+from cnninspect.engine.onnx_read.node_layers import kind_of, names_are_paths, place_of
 from cnninspect.engine.onnx_read.protobuf import FLOATS
 from cnninspect.engine.onnx_read.reading import STANDARD, read
 from cnninspect.engine.onnx_read.scope import Frame
 from cnninspect.engine.onnx_read.values import Value
 from cnninspect.errors import BadOption, FileUnreadable, RunFailed, ShapeMismatch
-from cnninspect.records.layers import Layer
 from cnninspect.records.models import GraphFile
-from cnninspect.records.tensors import NamedTensor, TensorSpec
-from cnninspect.records.traces import HowTraced, Trace
+from cnninspect.records.operations import NamedTensor, TensorSpec
+from cnninspect.records.traces import HowTraced, Layer, Trace
 
 
 def trace(

@@ -14,7 +14,7 @@ from onnx import NodeProto
 from cnninspect.engine.onnx_read.operator_shapes.known_node import attributes_of
 from cnninspect.engine.onnx_read.protobuf import BITS_OF, DTYPES, FLOATS
 from cnninspect.engine.onnx_read.values import Value
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import TensorSpec
 
 MOVING = frozenset(
     ("Cast", "Concat", "Expand", "Flatten", "Identity", "Pad", "Reshape", "Slice", "Split",

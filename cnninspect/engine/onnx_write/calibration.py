@@ -15,8 +15,7 @@ from cnninspect.engine.onnx_write.axes import Feed
 from cnninspect.engine.onnx_write.exporting import readable
 from cnninspect.engine.onnx_write.quantization import Sample
 from cnninspect.engine.onnx_write.verification import Session, errors_between
-from cnninspect.engine.real_passes.batches import picture_in
-from cnninspect.engine.real_passes.images import Digits, Folder, Images
+from cnninspect.engine.real_passes.batches import Digits, Folder, Images, picture_in
 from cnninspect.errors import BadOption, FileUnreadable
 from cnninspect.records.exports import Accuracy
 

@@ -19,25 +19,33 @@ from onnx import ModelProto
 from torch import nn
 
 from cnninspect.costs import cost_of
-from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.onnx_read.tracing import trace as trace_file
 from cnninspect.engine.onnx_write import calibration, quantization
-from cnninspect.engine.onnx_write.annotation import annotate, describe, retell, strip
 from cnninspect.engine.onnx_write.axes import Feed, at_least_two, open_axes
 from cnninspect.engine.onnx_write.bisection import difference_inside, first_difference
 from cnninspect.engine.onnx_write.exporting import EXPORTERS, exported, opset_of, readable
 from cnninspect.engine.onnx_write.kinship import changed, kinships
-from cnninspect.engine.onnx_write.memory import Need, peak_bytes
 from cnninspect.engine.onnx_write.preparing import feed_for, network_for_real, weights_text
-from cnninspect.engine.onnx_write.verification import Runs, check_available, compare, reason_of
+from cnninspect.engine.onnx_write.verification import (
+    Need,
+    Runs,
+    check_available,
+    compare,
+    peak_bytes,
+    reason_of,
+)
 from cnninspect.engine.onnx_write.writing import (
+    annotate,
     check_place,
     data_beside,
+    describe,
     put_into_place,
+    retell,
     sha256_of,
+    strip,
     workshop,
 )
-from cnninspect.engine.process_state import RUNS, RandomStates, set_apart
+from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, set_apart
 from cnninspect.engine.tracing import trace as trace_network
 from cnninspect.errors import (
     BadInput,

@@ -20,9 +20,9 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 from cnninspect.engine.onnx_read.node_layers import LAYER, TYPE
 from cnninspect.engine.onnx_read.protobuf import DTYPES, FLOATS
-from cnninspect.engine.onnx_write.annotation import PREFIX
 from cnninspect.engine.onnx_write.exporting import quiet
 from cnninspect.engine.onnx_write.verification import QUIET, reason_of, runtime
+from cnninspect.engine.onnx_write.writing import PREFIX
 from cnninspect.errors import ExportFailed
 from cnninspect.records.exports import QuantizedLayer
 

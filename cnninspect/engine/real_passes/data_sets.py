@@ -12,8 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cnninspect.engine.real_passes.batches import picture_in
-from cnninspect.engine.real_passes.images import Digits, Folder
+from cnninspect.engine.real_passes.batches import Digits, Folder, picture_in
 from cnninspect.errors import FileMissing, FileUnreadable, MissingLibrary, UnusableData
 
 INPUT_NAMES = ("x", "X", "images", "inputs", "data", "x_train", "X_train", "arr_0")

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from cnninspect.engine.bind_inputs import converted
 from cnninspect.engine.borrowing import Borrowed, fresh_lazy
 from cnninspect.engine.building import build_really
-from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.module_tree import named_parameters, parameters_of, walk
-from cnninspect.engine.process_state import seed_generators
+from cnninspect.engine.process_state import Ledger, seed_generators
 from cnninspect.engine.real_passes.batches import Feed, given_as
 from cnninspect.engine.training import RealCopies
 from cnninspect.engine.weights import load_weights

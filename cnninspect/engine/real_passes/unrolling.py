@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnninspect.engine.module_tree import walk
-from cnninspect.engine.real_passes.norms import norm_of
+from cnninspect.engine.real_passes.gradient_hooks import norm_of
 from cnninspect.errors import CannotTrain
 from cnninspect.records.passes import StatePass
 

@@ -22,7 +22,7 @@ from typing import IO, NamedTuple
 from cnninspect.errors import MissingLibrary
 from cnninspect.files import Malformed, excerpt
 from cnninspect.records.checkpoint import Checkpoint, StoredTensor
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import TensorSpec
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)

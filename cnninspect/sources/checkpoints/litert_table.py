@@ -19,7 +19,7 @@ from typing import IO, Any
 from cnninspect.errors import MissingLibrary
 from cnninspect.files import Malformed, excerpt
 from cnninspect.records.checkpoint import Checkpoint, StoredTensor
-from cnninspect.records.tensors import BITS, TensorSpec
+from cnninspect.records.operations import BITS, TensorSpec
 
 IDENTIFIER = b"TFL3"
 """At the fifth byte of every such file."""

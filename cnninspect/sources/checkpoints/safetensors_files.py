@@ -23,7 +23,7 @@ from typing import IO, Any, NamedTuple, TypeGuard
 
 from cnninspect.files import Malformed, excerpt
 from cnninspect.records.checkpoint import Checkpoint, StoredTensor
-from cnninspect.records.tensors import BITS, TensorSpec
+from cnninspect.records.operations import BITS, TensorSpec
 from cnninspect.sources.checkpoints.contents import check_number
 
 MAX_HEADER = 100_000_000

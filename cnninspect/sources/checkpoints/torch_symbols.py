@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from cnninspect.files import Malformed, excerpt
-from cnninspect.records.tensors import BITS, TensorSpec
+from cnninspect.records.operations import BITS, TensorSpec
 from cnninspect.sources.checkpoints.pickles import Call, Global, Persistent
 
 STORAGE_DTYPES = {

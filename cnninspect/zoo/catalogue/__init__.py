@@ -8,38 +8,43 @@ default settings, and the tests compare each with the network that is built.
 from __future__ import annotations
 
 from cnninspect.errors import UnknownModel
-from cnninspect.records.entries import ModelEntry
-from cnninspect.zoo.catalogue.alexnet_to_googlenet import (
+from cnninspect.records.models import ModelEntry
+from cnninspect.zoo.catalogue.lenet_to_googlenet import (
     ALEXNET,
     GOOGLENET,
     INCEPTION_NAIVE,
     INCEPTION_REDUCED,
+    LENET,
+    LENET_MODERN,
+    MLP,
+    SHALLOW_CNN,
     VGG,
     ZFNET,
 )
-from cnninspect.zoo.catalogue.densenet import CIFAR_DENSENET, DENSENET
-from cnninspect.zoo.catalogue.efficientnet import EFFICIENTNET, EFFICIENTNET_COMPOUND
-from cnninspect.zoo.catalogue.highway_and_fitnet import FITNET, HIGHWAY_CIFAR, HIGHWAY_MNIST
-from cnninspect.zoo.catalogue.mlp_to_lenet import LENET, LENET_MODERN, MLP, SHALLOW_CNN
-from cnninspect.zoo.catalogue.preresnet_and_wide import (
+from cnninspect.zoo.catalogue.recurrent import GRU, LANGUAGE_MODEL, LSTM, RNN, TOKEN_CLASSIFIER
+from cnninspect.zoo.catalogue.residual import (
     BASIC_PRERESNET,
+    BASIC_RESNET,
     BOTTLENECK_PRERESNET,
+    BOTTLENECK_RESNET,
     CIFAR_BASIC_PRERESNET,
     CIFAR_BOTTLENECK_PRERESNET,
-    WIDE_RESNET,
-)
-from cnninspect.zoo.catalogue.recurrent import GRU, LANGUAGE_MODEL, LSTM, RNN, TOKEN_CLASSIFIER
-from cnninspect.zoo.catalogue.resnet import (
-    BASIC_RESNET,
-    BOTTLENECK_RESNET,
     CIFAR_PLAIN,
     CIFAR_RESNET,
+    FITNET,
+    HIGHWAY_CIFAR,
+    HIGHWAY_MNIST,
     PLAIN,
+    WIDE_RESNET,
 )
-from cnninspect.zoo.catalogue.resnext_and_senet import (
+from cnninspect.zoo.catalogue.resnext_to_efficientnet import (
     BASIC_SENET,
     BOTTLENECK_SENET,
+    CIFAR_DENSENET,
     CIFAR_RESNEXT,
+    DENSENET,
+    EFFICIENTNET,
+    EFFICIENTNET_COMPOUND,
     RESNEXT,
 )
 from cnninspect.zoo.families import Family, Variant

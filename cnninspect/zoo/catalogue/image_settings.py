@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnninspect.records.entries import Setting
+from cnninspect.records.models import Setting
 
 NUM_CLASSES = Setting("num_classes", 1000, "outputs of the last layer", minimum=1)
 

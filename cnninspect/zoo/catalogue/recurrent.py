@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnninspect.records.entries import Setting
+from cnninspect.records.models import Setting
 from cnninspect.zoo.families import Family, Variant
 
 NUM_LAYERS = Setting("num_layers", 1, "recurrent layers on top of each other", minimum=1)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from cnninspect.commands.progress import Bar, progress_bar
+from cnninspect.commands.output import Bar, progress_bar
 
 
 class Terminal(io.StringIO):

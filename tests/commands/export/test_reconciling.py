@@ -20,11 +20,9 @@ from cnninspect.commands.export.analysis import (
     reconcile,
 )
 from cnninspect.records.exports import Kinship
-from cnninspect.records.layers import Buffer, Layer, Parameter
 from cnninspect.records.models import ModelInfo
-from cnninspect.records.operations import Call, Operation
-from cnninspect.records.tensors import TensorSpec
-from cnninspect.records.traces import HowTraced, Trace
+from cnninspect.records.operations import Call, Operation, TensorSpec
+from cnninspect.records.traces import Buffer, HowTraced, Layer, Parameter, Trace
 
 
 def layer(path, kind="Linear", *, calls=1, buffers=None, **parameters):

@@ -9,8 +9,8 @@ from backend_models import backend_models
 
 from cnninspect.costs import cost_of
 from cnninspect.engine.onnx_read.tracing import trace
-from cnninspect.records.costs import CostState
 from cnninspect.records.models import GivenValue, GraphFile, ModelInfo
+from cnninspect.records.operations import CostState
 
 SHARDS = 8
 DATA_DEPENDENT = {

@@ -22,8 +22,7 @@ from onnx import AttributeProto, TensorProto, helper
 from cnninspect.costs import cost_of
 from cnninspect.errors import FileUnreadable
 from cnninspect.metrics.summarizing import summarize_trace
-from cnninspect.records.costs import CostState
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import CostState, TensorSpec
 
 
 def macs(trace):

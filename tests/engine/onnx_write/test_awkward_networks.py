@@ -10,12 +10,12 @@ from onnx import TensorProto, helper
 from torch import nn
 
 import cnninspect
-from cnninspect.engine.onnx_write import exporting, making, memory, verification
+from cnninspect.engine.onnx_write import exporting, making, verification
+from cnninspect.engine.onnx_write import verification as memory
 from cnninspect.engine.onnx_write.exporting import name_outputs
-from cnninspect.engine.onnx_write.memory import peak_bytes
+from cnninspect.engine.onnx_write.verification import peak_bytes
 from cnninspect.errors import ExportFailed, ExportUnexplained
-from cnninspect.records.operations import Call, Operation
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import Call, Operation, TensorSpec
 
 # --- names --------------------------------------------------------------------------------------
 

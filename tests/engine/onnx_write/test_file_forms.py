@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cnninspect
-from cnninspect.records.costs import CostState
+from cnninspect.records.operations import CostState
 
 NETWORKS = {
     "lenet": "lenet5_modern",

@@ -10,8 +10,14 @@ from PIL import Image
 from torch import nn
 
 import cnninspect
-from cnninspect.engine.real_passes.batches import Batches, Feed, images_for, picture_in
-from cnninspect.engine.real_passes.images import Folder, Stream
+from cnninspect.engine.real_passes.batches import (
+    Batches,
+    Feed,
+    Folder,
+    Stream,
+    images_for,
+    picture_in,
+)
 from cnninspect.errors import BadOption, FileMissing, FileUnreadable, LabelOutOfRange
 from cnninspect.records.models import InputRequest, LoadedModel, ModelInfo
 from cnninspect.records.passes import GradientSettings

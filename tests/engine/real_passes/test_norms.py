@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from cnninspect.engine.real_passes.norms import norm_of, zeros_in
+from cnninspect.engine.real_passes.gradient_hooks import norm_of, zeros_in
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])

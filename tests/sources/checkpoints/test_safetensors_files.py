@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cnninspect.errors import FileUnreadable
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import TensorSpec
 from cnninspect.sources.checkpoints import read_checkpoint
 
 DTYPES = [

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cnninspect.errors import FileUnreadable
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import TensorSpec
 from cnninspect.sources.checkpoints import read_checkpoint
 
 DTYPES = [

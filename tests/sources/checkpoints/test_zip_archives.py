@@ -10,7 +10,7 @@ import torch
 
 from cnninspect.errors import FileUnreadable
 from cnninspect.files import Malformed
-from cnninspect.records.tensors import TensorSpec
+from cnninspect.records.operations import TensorSpec
 from cnninspect.sources.checkpoints import kind_of, read_checkpoint
 from cnninspect.sources.checkpoints.zip_archive import Archive
 

@@ -17,8 +17,7 @@ from cnninspect.commands.audit.measuring.tools import TOOLS, Answer, Tool
 from cnninspect.commands.audit.report import ToolRun
 from cnninspect.costs.conventions import CONVENTIONS
 from cnninspect.costs.conventions.recurrence import network_of
-from cnninspect.engine.ledger import Ledger
-from cnninspect.engine.process_state import RUNS, RandomStates, set_apart
+from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, set_apart
 from cnninspect.errors import CnnInspectError, first_line
 from cnninspect.records.exports import ExportSettings
 from cnninspect.records.models import GraphFile, LoadedModel

@@ -16,11 +16,9 @@ from torch import Tensor, nn
 from cnninspect.engine.bind_inputs import Given, converted, given_for
 from cnninspect.engine.borrowing import Borrowed
 from cnninspect.engine.building import Unfilled, build, build_really, check_memory
-from cnninspect.engine.kinds import UNINITIALISED
-from cnninspect.engine.layouts import META, spec_of
-from cnninspect.engine.ledger import Ledger
+from cnninspect.engine.layouts import META, UNINITIALISED, spec_of
 from cnninspect.engine.module_tree import Structure, without_wrappers
-from cnninspect.engine.process_state import seed_generators
+from cnninspect.engine.process_state import Ledger, seed_generators
 from cnninspect.engine.recording import tensors_in
 from cnninspect.engine.torch_private import pytree
 from cnninspect.engine.training import RealCopies, as_held
