@@ -26,7 +26,7 @@ from cnninspect.engine.module_tree import Structure, type_name
 from cnninspect.engine.recording import tensors_in
 from cnninspect.errors import BadInput, RunFailed, did_you_mean
 from cnninspect.records.models import GivenValue, InputRequest, LoadedModel, TensorValues
-from cnninspect.records.operations import NamedTensor
+from cnninspect.records.operations import NamedTensor, typed_shape
 
 MOST_ELEMENTS = 2**63 // 16
 """Elements whose bytes PyTorch can count in 64 bits, whatever the dtype."""
@@ -47,7 +47,7 @@ def completed(
         a batch and another one is asked for.
     """
     shape = request.shape
-    text = "x".join(map(str, shape))
+    text = typed_shape(shape)
     if any(size < 0 for size in shape):
         raise BadInput(text, "sizes cannot be negative")
     at = expected.batch_dim if expected is not None else request.batch_dim
@@ -61,7 +61,7 @@ def completed(
         at = None
     if at is not None and is_full and len(shape) > at:
         if batch != 1 and request is not expected and not request.grows:
-            without = "x".join(map(str, (*shape[:at], *shape[at + 1 :])))
+            without = typed_shape((*shape[:at], *shape[at + 1 :]))
             raise BadInput(
                 text,
                 f"it has a batch of {shape[at]}, and --batch {batch} asks for another",
@@ -559,7 +559,7 @@ class Arguments:
             self.order,
             notes + _changes(asked, guesses, dtypes),
             guesses=tuple(
-                f"{item.name}:{guess if guess != 'float' else 'float32'}:{_text(whole.shape)}"
+                f"{item.name}:{guess if guess != 'float' else 'float32'}:{typed_shape(whole.shape)}"
                 for item, guess, whole in zip(asked, guesses, wholes)
                 if guess
             ),
@@ -591,7 +591,7 @@ class Arguments:
             for name, default in self.defaults.items()
             if name not in self.given and name not in self.keywords
         ]
-        shapes = " and ".join(_text(request.shape) for request in used)
+        shapes = " and ".join(typed_shape(request.shape) for request in used)
         return (f"input {shapes} worked out from the first layers",) if used else ()
 
 
@@ -688,10 +688,6 @@ def _changes(
         for item, guess, chosen in zip(asked, guesses, dtypes or guesses)
         if chosen != guess
     )
-
-
-def _text(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))
 
 
 def _itself(tensor: Tensor) -> Tensor:

@@ -16,7 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnninspect.engine.layouts import MADE, MARK, META, SCRIPT, UNINITIALISED
+from cnninspect.engine.layouts import (
+    MADE,
+    MARK,
+    META,
+    SCRIPT,
+    UNINITIALISED,
+    forget_layouts,
+)
 from cnninspect.engine.module_tree import Structure
 from cnninspect.engine.process_state import Ledger
 from cnninspect.engine.restore_state import COPIED_AS, HeldState, code_state, put_back
@@ -33,6 +40,7 @@ class Leftovers:
     """The tensors that a run makes from now on."""
 
     def __init__(self) -> None:
+        forget_layouts()
         self._start = len(MADE)
 
     def alive(self) -> list[Tensor]:

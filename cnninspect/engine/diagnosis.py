@@ -15,7 +15,7 @@ from cnninspect.engine.module_stack import Watch
 from cnninspect.engine.module_tree import type_name
 from cnninspect.engine.recording import Recorder, ValueNeeded
 from cnninspect.errors import RunFailed, ShapeMismatch, first_line
-from cnninspect.records.operations import TensorSpec
+from cnninspect.records.operations import TensorSpec, shape_text
 from cnninspect.records.traces import Trace
 
 OF_PYTHON = (
@@ -38,7 +38,7 @@ def explain_failure(
     kind = type_name(module)
     wanted = wanted_by(module, inputs[0]) if inputs else None
     if wanted is not None:
-        got = ", ".join(shown(spec.shape) for spec in inputs[:1])
+        got = ", ".join(shape_text(spec.shape) for spec in inputs[:1])
         return ShapeMismatch(
             layer=path, layer_type=kind, got=got, wanted=wanted, trace=trace_so_far()
         )
@@ -117,7 +117,7 @@ def wanted_by(module: nn.Module, got: TensorSpec) -> str | None:
         return None if fits else f"N×{module.num_features}×…"
     if isinstance(module, nn.LayerNorm):
         normalised = tuple(module.normalized_shape)
-        return None if shape[-len(normalised) :] == normalised else f"…×{shown(normalised)}"
+        return None if shape[-len(normalised) :] == normalised else f"…×{shape_text(normalised)}"
     if isinstance(module, nn.RNNBase):
         fits = len(shape) in (2, 3) and shape[-1] == module.input_size
         steps = "N×steps" if module.batch_first else "steps×N"
@@ -126,7 +126,11 @@ def wanted_by(module: nn.Module, got: TensorSpec) -> str | None:
         kernel = module.kernel_size
         sizes = kernel if isinstance(kernel, tuple) else (kernel,)
         fits = all(size >= 1 for size in shape) and min(shape[-len(sizes) :]) >= max(sizes) // 2
-        return None if fits else f"at least {shown(sizes * (1 if len(sizes) > 1 else 2))} positions"
+        return (
+            None
+            if fits
+            else f"at least {shape_text(sizes * (1 if len(sizes) > 1 else 2))} positions"
+        )
     return None
 
 
@@ -141,10 +145,5 @@ def _wanted_by_convolution(module: nn.modules.conv._ConvNd, shape: tuple[int, ..
     spans = [d * (k - 1) + 1 for k, d in zip(module.kernel_size, module.dilation)]
     if any(s + 2 * p < span for s, p, span in zip(shape[-rank:], module.padding, spans)):
         smallest = tuple(max(span - 2 * p, 1) for p, span in zip(module.padding, spans))
-        return f"at least {shown(smallest)} positions"
+        return f"at least {shape_text(smallest)} positions"
     return None
-
-
-def shown(shape: tuple[int, ...]) -> str:
-    """A shape as a user reads it: `1×3×224×224`."""
-    return "×".join(map(str, shape)) if shape else "a scalar"

@@ -88,16 +88,30 @@ LAYOUTS: list[Layout] = []
 SPECS: list[TensorSpec] = []
 """What a record says of each, by number."""
 _numbers: dict[Layout, int] = {}
+MOST_LAYOUTS = 20_000
+"""Layouts that a process keeps.  ResNet-152 has 49 at one input size."""
+FORGETTING: list[Callable[[], object]] = []
+"""What else forgets when layouts get new numbers: whatever remembers a number."""
 
 
 def number_of(layout: Layout) -> int:
-    """The number of a layout; equal layouts have the same one as long as the process lives."""
+    """The number of a layout; equal layouts have the same one until `forget_layouts`."""
     number = _numbers.get(layout)
     if number is None:
         number = _numbers[layout] = len(LAYOUTS)
         LAYOUTS.append(layout)
         SPECS.append(TensorSpec(tuple(layout[0]), DTYPE_NAMES[layout[2]]))
     return number
+
+
+def forget_layouts() -> None:
+    """Number layouts from 0 again, if there are many and no tensor of a run names one."""
+    if len(LAYOUTS) >= MOST_LAYOUTS and not MADE:
+        for forget in FORGETTING:
+            forget()
+        LAYOUTS.clear()
+        SPECS.clear()
+        _numbers.clear()
 
 
 def layout_of(tensor: Tensor) -> int:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cnninspect.engine.fake_tensors import stored_otherwise
 from cnninspect.engine.layouts import (
+    FORGETTING,
     SCRIPT,
     SPECS,
     TENSOR,
@@ -216,3 +217,6 @@ def type_name(module: nn.Module) -> str:
     is_script = SCRIPT[module.__class__]
     original = module.original_name if is_script else module.__dict__.get("original_name")
     return original if isinstance(original, str) else type(module).__name__
+
+
+FORGETTING.extend((_parameter.cache_clear, _buffer.cache_clear))

@@ -13,6 +13,7 @@ from cnninspect.costs import cost_of
 from cnninspect.engine import torch_private as private
 from cnninspect.engine.layouts import (
     DTYPE_NAMES,
+    FORGETTING,
     MADE,
     MARK,
     META,
@@ -214,20 +215,27 @@ def remember(operator: Operator, key: Any, outcome: Outcome) -> None:
     """Keep an outcome for the next call with the same key."""
     global _remembered
     if _remembered >= MOST_REMEMBERED:
-        for known in OPERATORS.values():
-            known.memory.clear()
-        _remembered = 0
+        _forget()
     operator.memory[key] = outcome
     _remembered += 1
 
 
+def _forget() -> None:
+    global _remembered
+    for known in OPERATORS.values():
+        known.memory.clear()
+    _remembered = 0
+
+
+FORGETTING.append(_forget)
+
+
 def forget_other_defaults() -> None:
     """Forget all outcomes where another dtype is now what whole numbers turn into."""
-    global _default_dtype, _remembered
+    global _default_dtype
     if torch.get_default_dtype() != _default_dtype:
-        for known in OPERATORS.values():
-            known.memory.clear()
-        _default_dtype, _remembered = torch.get_default_dtype(), 0
+        _forget()
+        _default_dtype = torch.get_default_dtype()
 
 
 def operation_of(operator: Operator, args: Any, kwargs: Any, result: Any) -> Operation:

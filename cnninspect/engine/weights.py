@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from cnninspect.errors import FileUnreadable, MissingLibrary, WeightsMismatch
 from cnninspect.files import opened
 from cnninspect.records.checkpoint import Misshaped, WeightsReport
+from cnninspect.records.operations import typed_shape
 
 STATE_KEYS = (
     "state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params",
@@ -206,7 +207,7 @@ def compared(
 
 def describe(item: Misshaped) -> str:
     """`fc.weight: 10x512, not 1000x512`."""
-    stored, wanted = ("x".join(map(str, s)) or "scalar" for s in (item.stored, item.wanted))
+    stored, wanted = (typed_shape(s) or "scalar" for s in (item.stored, item.wanted))
     return f"{item.name}: {stored}, not {wanted}"
 
 

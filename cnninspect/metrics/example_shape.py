@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnninspect.errors import UnusableData
+from cnninspect.records.operations import shape_text
 from cnninspect.records.traces import Trace
 
 
@@ -15,5 +16,5 @@ def example_shape(trace: Trace, data: object) -> tuple[int, ...]:
     specs = [tensor.spec for tensor in trace.inputs]
     if len(specs) == 1 and len(specs[0].shape) > 1 and specs[0].dtype.startswith(("float", "bf")):
         return tuple(specs[0].shape[1:])
-    kinds = " and ".join(f"{'×'.join(map(str, s.shape))} {s.dtype}" for s in specs)
+    kinds = " and ".join(f"{shape_text(s.shape)} {s.dtype}" for s in specs)
     raise UnusableData(data, f"{trace.model.reference} takes {kinds or 'nothing'}, and no images")

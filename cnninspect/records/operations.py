@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Union
@@ -23,6 +23,16 @@ BITS = {
 
 Those of a number of bits that is no power of two, 4-bit floats by themselves, and text, whose
 length its shape does not tell, are ONNX's."""
+
+
+def shape_text(sizes: Iterable[object]) -> str:
+    """Sizes as read by people: `3×224×224`; `?` for one that is not known, `a scalar` for none."""
+    return "×".join("?" if size in (None, "") else str(size) for size in sizes) or "a scalar"
+
+
+def typed_shape(sizes: Iterable[object]) -> str:
+    """Sizes as one types them after `--input`: `3x224x224`."""
+    return "x".join(map(str, sizes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from cnninspect.errors import (
     first_line,
 )
 from cnninspect.records.models import LoadedModel
+from cnninspect.records.operations import shape_text
 from cnninspect.records.passes import GradientSettings
 
 BATCH = 256
@@ -177,7 +178,7 @@ def _predictions(
     for number, batch in enumerate(chosen.split(BATCH), start=1):
         scores = run(data.inputs[batch]).float().cpu()
         if scores.dim() != 2 or scores.shape[1] < 2:
-            given = "×".join(map(str, scores.shape))
+            given = shape_text(scores.shape)
             raise UnusableData(data.name, f"the model gives {given}, not a score for each class")
         known = len(data.classes)
         if scores.shape[1] < known:

@@ -42,6 +42,7 @@ from cnninspect.errors import (
     first_line,
 )
 from cnninspect.records.models import LoadedModel
+from cnninspect.records.operations import shape_text
 from cnninspect.records.passes import GradientSettings, WeightedLayer
 
 Progress = Callable[[Epoch], None]
@@ -232,7 +233,7 @@ class Loop:
             scores = main_output(outputs)
         known = len(self.plan.data.classes)
         if scores.dim() != 2 or classes_of(scores) < 2:
-            shape = "×".join(map(str, scores.shape))
+            shape = shape_text(scores.shape)
             raise UnusableData(
                 self.plan.data.name, f"the model gives {shape}, not a score for each of its classes"
             )

@@ -14,6 +14,7 @@ from cnninspect.engine.onnx_read.protobuf import DTYPES
 from cnninspect.engine.onnx_read.values import KNOWN_ELEMENTS, NUMPY_TYPES, Value, is_small, of_type
 from cnninspect.errors import BadInput
 from cnninspect.records.models import GivenValue, InputRequest
+from cnninspect.records.operations import typed_shape
 
 Axis = Union[int, str]
 """A size, or the name of one that is open; `""` where it has no name."""
@@ -266,7 +267,7 @@ def _full(formal: Formal, request: Asked, batch: int) -> tuple[int, ...]:
     Raises:
         BadInput: it is not of the input's rank or dtype.
     """
-    text = "x".join(map(str, request.shape))
+    text = typed_shape(request.shape)
     if formal.value.other and not _element_inside(formal.value.other):
         raise BadInput(text, f"{formal.name} is no tensor in the file")
     shape, axes = request.shape, formal.axes
@@ -304,7 +305,7 @@ def _bind(formal: Formal, shape: tuple[int, ...], sizes: Sizes) -> None:
     Raises:
         BadInput: it says something else than the file, or than another shape.
     """
-    text = "x".join(map(str, shape))
+    text = typed_shape(shape)
     if any(size < 0 for size in shape):
         raise BadInput(text, "sizes cannot be negative")
     for axis, size in zip(formal.axes or (), shape):

@@ -25,7 +25,7 @@ from cnninspect.engine.onnx_read.reading import STANDARD
 from cnninspect.engine.onnx_read.scope import Frame
 from cnninspect.engine.onnx_read.values import StatedShapes, Value, of_array, of_tensor
 from cnninspect.engine.onnx_read.weights import WeightUses
-from cnninspect.records.operations import Call, Costed, CostState, TensorSpec
+from cnninspect.records.operations import Call, Costed, CostState, TensorSpec, shape_text
 
 Handler = Callable[..., list[Value]]
 """Follows a node that holds graphs: `(walk, node, inputs, frame, layer=…)` gives its outputs."""
@@ -323,7 +323,7 @@ def _failed(
 ) -> NodeFails:
     name = f"{node.name!r} ({node.op_type})" if node.name else f"{node.op_type}"
     specs = [value.spec for value in inputs[:8] if value is not None]
-    got = ", ".join("×".join(map(str, s.shape)) or "a scalar" for s in specs if s is not None)
+    got = ", ".join(shape_text(s.shape) for s in specs if s is not None)
     return NodeFails(
         f"the node {name} does not fit: {problem}", layer=layer, op=node.op_type, got=got
     )

@@ -14,7 +14,7 @@ from mmap import mmap
 from typing import Union
 
 from cnninspect.engine.onnx_read.errors import Malformed
-from cnninspect.records.operations import BITS
+from cnninspect.records.operations import BITS, shape_text
 
 Bytes = Union[bytes, mmap]
 
@@ -199,7 +199,7 @@ def _check(tensor: Tensor) -> None:
     }
     for number, found in tensor.values.items():
         if bits and found != needed.get(number, found):
-            shape = "×".join(map(str, tensor.dims)) or "a scalar"
+            shape = shape_text(tensor.dims)
             raise Malformed(
                 f"the tensor {name!r} of {shape} needs {needed[number]:,} bytes and has {found:,}"
             )

@@ -26,6 +26,7 @@ from cnninspect.engine.onnx_read.protobuf import (
 )
 from cnninspect.errors import FileUnreadable
 from cnninspect.files import opened
+from cnninspect.records.operations import shape_text
 
 LFS = b"version https://git-lfs"
 UPGRADE = "pip install --upgrade onnx may know it"
@@ -160,7 +161,7 @@ def _check_tensor(tensor: TensorProto, neighbours: Neighbours) -> None:
         return
     found = len(tensor.raw_data) if tensor.HasField("raw_data") else None
     if (found if found is not None else _values_of(tensor, numel, needed)) != needed:
-        shape = "×".join(map(str, tensor.dims)) or "a scalar"
+        shape = shape_text(tensor.dims)
         raise Malformed(
             f"the tensor {tensor.name!r} of {shape} needs {needed:,} bytes of values, "
             "and has another number"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from cnninspect.engine.bind_inputs import Given, converted
 from cnninspect.errors import BadOption
+from cnninspect.records.operations import shape_text
 
 NAMED = ("batch", "height", "width", "sequence")
 """Axes that have a name of their own; others are written `INPUT:AXIS` or `INPUT:AXIS=NAME`."""
@@ -114,7 +115,7 @@ def open_axes(feed: Feed, wanted: Sequence[str], model: nn.Module) -> tuple[Open
         axes = _named(feed, text, model) if text in NAMED else [_numbered(feed, text)]
         if not axes:
             shapes = ", ".join(
-                f"{name} {'×'.join(map(str, tensor.shape))}"
+                f"{name} {shape_text(tensor.shape)}"
                 for name, tensor in zip(feed.names, feed.given.tensors())
             )
             raise BadOption(

@@ -18,6 +18,7 @@ from cnninspect.engine.onnx_write.verification import Session, errors_between
 from cnninspect.engine.real_passes.batches import Digits, Folder, Images, picture_in
 from cnninspect.errors import BadOption, FileUnreadable
 from cnninspect.records.exports import Accuracy
+from cnninspect.records.operations import shape_text
 
 CALIBRATED = 128
 """Images that ranges are found with, and at most half of those that there are."""
@@ -94,7 +95,7 @@ class Pictures:
         found = picture_in(shape)
         tensors = self.feed.given.tensors()
         if found is None or len(tensors) != 1 or not tensors[0].dtype.is_floating_point:
-            shapes = " and ".join("×".join(map(str, t.shape)) for t in tensors)
+            shapes = " and ".join(shape_text(t.shape) for t in tensors)
             raise BadOption(self.option, self.name, f"left out: {shapes} is no batch of images")
         return found
 

@@ -23,7 +23,7 @@ from cnninspect.engine.onnx_write.exporting import DATA_SUFFIX, readable
 from cnninspect.errors import BadOption, FileExists, FileUnwritable
 from cnninspect.files import NAME_KEPT, check_output, move_into_place, target_of
 from cnninspect.records.exports import ExportSettings
-from cnninspect.records.operations import Call
+from cnninspect.records.operations import Call, typed_shape
 from cnninspect.records.reports import installed_version
 from cnninspect.records.traces import Trace
 
@@ -216,7 +216,7 @@ def describe(
 ) -> None:  # fmt: skip
     """Write into the file what it is, how it was made and with which versions."""
     shapes = " ".join(
-        f"{readable(name)}:{str(t.dtype).removeprefix('torch.')}:{'x'.join(map(str, t.shape))}"
+        f"{readable(name)}:{str(t.dtype).removeprefix('torch.')}:{typed_shape(t.shape)}"
         for name, t in zip(feed.names, feed.given.tensors())
     )
     notes = {

@@ -23,7 +23,7 @@ from cnninspect.engine.recording import tensors_in
 from cnninspect.errors import BadOption, FileMissing, FileUnreadable, MissingLibrary
 from cnninspect.files import exists, is_folder, opened, reason_of
 from cnninspect.records.models import LoadedModel
-from cnninspect.records.operations import TensorSpec
+from cnninspect.records.operations import TensorSpec, shape_text
 from cnninspect.records.passes import DataUsed, GradientSettings
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
@@ -302,7 +302,7 @@ class Batches:
         shape = tuple(tensors[0].shape) if len(tensors) == 1 else ()
         picture = picture_in(shape)
         if picture is None or not tensors[0].dtype.is_floating_point:
-            shapes = " and ".join("×".join(map(str, tensor.shape)) for tensor in tensors)
+            shapes = " and ".join(shape_text(tensor.shape) for tensor in tensors)
             raise BadOption(
                 "--data", self._settings.data, f"random: {shapes} is no batch of images"
             )

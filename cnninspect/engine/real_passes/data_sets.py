@@ -14,6 +14,7 @@ from torch import Tensor
 
 from cnninspect.engine.real_passes.batches import Digits, Folder, picture_in
 from cnninspect.errors import FileMissing, FileUnreadable, MissingLibrary, UnusableData
+from cnninspect.records.operations import shape_text
 
 INPUT_NAMES = ("x", "X", "images", "inputs", "data", "x_train", "X_train", "arr_0")
 LABEL_NAMES = ("y", "Y", "labels", "targets", "target", "y_train", "arr_1")
@@ -104,7 +105,7 @@ def _picture(name: str, shape: tuple[int, ...]) -> tuple[int, tuple[int, int]]:
     """
     picture = picture_in((1, *shape))
     if picture is None:
-        written = "×".join(map(str, shape))
+        written = shape_text(shape)
         raise UnusableData(name, f"the model takes {written}, which is no image")
     return picture
 
@@ -172,7 +173,9 @@ def _arrays(path: Path, shape: tuple[int, ...]) -> DataSet:
         raise FileUnreadable(path, str(problem)) from problem
     if x.dtype.kind not in "buif" or y.ndim != 1 or len(y) != len(x) or not len(x):
         raise UnusableData(
-            path, f"inputs of {_shape(x)} {x.dtype} and labels of {_shape(y)} do not go together"
+            path,
+            f"inputs of {shape_text(x.shape)} {x.dtype} and labels of {shape_text(y.shape)} "
+            "do not go together",
         )
     names, labels = numpy.unique(y, return_inverse=True)
     is_counted = y.dtype.kind in "iu"
@@ -202,10 +205,6 @@ def _named(path: Path, file: Any, names: tuple[str, ...]) -> Any:
     )
 
 
-def _shape(array: Any) -> str:
-    return "×".join(map(str, array.shape)) or "a scalar"
-
-
 def _fitted(path: Path, inputs: Tensor, shape: tuple[int, ...]) -> Tensor:
     """The inputs in the model's shape: as they are, or as images that are resized."""
     if tuple(inputs.shape[1:]) == shape:
@@ -217,7 +216,7 @@ def _fitted(path: Path, inputs: Tensor, shape: tuple[int, ...]) -> Tensor:
     elif inputs.dim() != 4:
         raise UnusableData(
             path,
-            f"an example is {_shape(inputs[0])}, and the model takes {'×'.join(map(str, shape))}",
+            f"an example is {shape_text(inputs[0].shape)}, and the model takes {shape_text(shape)}",
         )
     channels, size = _picture(str(path), shape)
     if inputs.shape[1] != channels and inputs.shape[1] != 1:

@@ -12,6 +12,7 @@ from torch import Tensor
 from cnninspect.engine.bind_inputs import named
 from cnninspect.engine.recording import tensors_in
 from cnninspect.errors import BadOption, CannotTrain, LabelOutOfRange
+from cnninspect.records.operations import shape_text
 
 MAIN = ("logits", "out", "last_hidden_state")
 """Names under which models give their main output among others."""
@@ -113,7 +114,7 @@ def classes_of(output: Tensor) -> int:
 def _cross_entropy(output: Tensor, labels: Tensor | None, noise: torch.Generator) -> Tensor:
     classes = classes_of(output) if output.dim() > 1 else 0
     if classes < 2:
-        shape = "×".join(map(str, output.shape))
+        shape = shape_text(output.shape)
         raise BadOption(
             "--loss", "cross-entropy", f"mse or sum: an output of {shape} tells no classes apart"
         )
@@ -167,6 +168,6 @@ def _spread(labels: Tensor, output: Tensor, count: int) -> Tensor:
         return flat
     if count % len(flat) or len(flat) != output.shape[0]:
         raise BadOption(
-            "targets", "×".join(map(str, labels.shape)), f"one for each of {count} rows of scores"
+            "targets", shape_text(labels.shape), f"one for each of {count} rows of scores"
         )
     return flat.repeat_interleave(count // len(flat))

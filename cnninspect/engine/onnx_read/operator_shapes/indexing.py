@@ -15,6 +15,7 @@ from cnninspect.engine.onnx_read.operator_shapes.known_node import (
     tensor,
 )
 from cnninspect.engine.onnx_read.values import Value
+from cnninspect.records.operations import shape_text
 
 Rule = Callable[[KnownNode], list[Value]]
 FLOAT, INT64 = 1, 7
@@ -136,7 +137,7 @@ def constant_of_shape(node: KnownNode) -> list[Value]:
         return [tensor(element, [None] * rank)]
     sizes = node.wholes_in(0)
     if min(sizes, default=0) < 0:
-        raise Malformed(f"it makes a tensor of {'×'.join(map(str, sizes))}")
+        raise Malformed(f"it makes a tensor of {shape_text(sizes)}")
     return [tensor(element, sizes)]
 
 

@@ -11,6 +11,7 @@ from onnx import AttributeProto, NodeProto
 
 from cnninspect.engine.onnx_read.errors import Malformed
 from cnninspect.engine.onnx_read.values import Dims, Value
+from cnninspect.records.operations import shape_text
 
 Attribute = Union[int, float, str, tuple[int, ...], tuple[float, ...], tuple[str, ...]]
 
@@ -197,7 +198,7 @@ def broadcast(*several: Dims) -> Dims:
         sizes = [dims[i] for dims in several if len(dims) >= -i]
         known = {size for size in sizes if size is not None and size != 1}
         if len(known) > 1:
-            shown = " and ".join("×".join(str(s or "?") for s in dims) for dims in several)
+            shown = " and ".join(shape_text(dims) for dims in several)
             raise Malformed(f"{shown} do not fit together")
         found.append(known.pop() if known else None if None in sizes else 1)
     return tuple(found)

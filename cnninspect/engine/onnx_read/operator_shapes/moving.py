@@ -17,6 +17,7 @@ from cnninspect.engine.onnx_read.operator_shapes.known_node import (
     tensor,
 )
 from cnninspect.engine.onnx_read.values import Dims, Value
+from cnninspect.records.operations import shape_text
 
 Rule = Callable[[KnownNode], list[Value]]
 
@@ -27,7 +28,7 @@ def reshape(node: KnownNode) -> list[Value]:
     if wanted is None:
         wanted = []
     if min(wanted, default=0) < -1 or wanted.count(-1) > 1:
-        raise Malformed(f"it cannot have the shape {'×'.join(map(str, wanted))}")
+        raise Malformed(f"it cannot have the shape {shape_text(wanted)}")
     keeps = not node.whole("allowzero", 0)
     given = node.value(0).dims
     if given is None and (-1 in wanted or (keeps and 0 in wanted)):
@@ -59,7 +60,7 @@ def reshape(node: KnownNode) -> list[Value]:
 
 
 def _does_not_fill(total: int, wanted: list[int]) -> str:
-    return f"{total:,} elements do not make {'×'.join(map(str, wanted)) or 'a scalar'}"
+    return f"{total:,} elements do not make {shape_text(wanted)}"
 
 
 def transpose(node: KnownNode) -> list[Value]:
@@ -99,7 +100,7 @@ def joined(several: list[Dims], axis: int) -> Dims:
         if i == at:
             found.append(sum(known) if len(known) == len(sizes) else None)
         elif len(set(known)) > 1:
-            shown = " and ".join("×".join(str(s or "?") for s in dims) for dims in several[:3])
+            shown = " and ".join(shape_text(dims) for dims in several[:3])
             raise Malformed(f"{shown} cannot be joined along axis {axis}")
         else:
             found.append(known[0] if known else None)
@@ -181,7 +182,7 @@ def squeeze(node: KnownNode) -> list[Value]:
         return [tensor(node.element(0), [size for size in dims if size != 1])]
     gone = {axis_in(axis, len(dims)) for axis in axes}
     if any(dims[axis] not in (1, None) for axis in gone):
-        raise Malformed(f"it takes out an axis that is not 1 of {'×'.join(map(str, dims))}")
+        raise Malformed(f"it takes out an axis that is not 1 of {shape_text(dims)}")
     return [tensor(node.element(0), [size for i, size in enumerate(dims) if i not in gone])]
 
 

@@ -13,6 +13,7 @@ from cnninspect.engine.onnx_read.operator_shapes.known_node import (
     tensor,
 )
 from cnninspect.engine.onnx_read.values import Dims, Value
+from cnninspect.records.operations import shape_text
 
 Rule = Callable[[KnownNode], list[Value]]
 FLOAT, INT32 = 1, 6
@@ -39,7 +40,7 @@ def multiplied(left: Dims, right: Dims) -> Dims:
     columns = right[-1:] if len(right) > 1 else ()
     inner = left[-1], right[-2] if len(right) > 1 else right[0]
     if None not in inner and inner[0] != inner[1]:
-        shown = " and ".join("×".join(str(s or "?") for s in dims) for dims in (left, right))
+        shown = " and ".join(shape_text(dims) for dims in (left, right))
         raise Malformed(f"{shown} have no product: {inner[0]} is not {inner[1]}")
     batch = broadcast(left[:-2], right[:-2]) if len(left) > 2 or len(right) > 2 else ()
     return (*batch, *rows, *columns)
