@@ -36,15 +36,37 @@ def fused_convolution(given: str, weight: str, *, last: bool = False) -> Formula
     """
 
     def formula(operation: Operation) -> Terms:
-        x, w = operation.tensor(given), operation.tensor(weight)
-        output, channels = operation.output, operation.argument("channels")
-        if isinstance(channels, int):  # fewer than the blocks have room for
-            w = TensorSpec((channels, *w.shape[1:]), w.dtype)
+        x, w, output = operation.tensor(given), operation.tensor(weight), operation.output
         if last or operation.argument("channels_last"):
             x, output = _channels_first(x), _channels_first(output)
         return convolution_of(x, w, output)
 
     return formula
+
+
+def blocked_convolution(operation: Operation) -> Terms:
+    """A convolution of blocks of channels, without those that only fill up a block.
+
+    A batch norm that became one multiplies and adds element by element, and counts nothing.
+    """
+    if operation.argument("normalizes"):
+        return ()
+    x, channels = operation.tensor("X"), operation.argument("channels")
+    w = unfilled(operation.tensor("W"), x, channels=channels, groups=operation.argument("group"))
+    return convolution_of(x, w, operation.output)
+
+
+def unfilled(spec: TensorSpec, x: TensorSpec, *, channels: object, groups: object) -> TensorSpec:
+    """The weight or bias of a blocked convolution without what only fills up a block.
+
+    `channels` is how many it gives in truth, where that is known; `x` has as many as it takes.
+    """
+    shape = list(spec.shape)
+    if isinstance(channels, int) and 0 < channels < shape[0]:
+        shape[0] = channels
+    if len(shape) > 1 and groups in (None, 1) and 0 < x.shape[1] < shape[1]:
+        shape[1] = x.shape[1]
+    return TensorSpec(tuple(shape), spec.dtype)
 
 
 def _channels_first(spec: TensorSpec) -> TensorSpec:
@@ -190,7 +212,7 @@ COUNTED: dict[str, Formula] = {
     "com.microsoft.QGemm": fused_product,
     "com.microsoft.QLinearConv": fused_convolution("x", "w"),
     "com.microsoft.TransposeMatMul": fused_product,
-    "com.microsoft.nchwc.Conv": fused_convolution("X", "W"),
+    "com.microsoft.nchwc.Conv": blocked_convolution,
 }
 
 REASONS: dict[str, str] = {

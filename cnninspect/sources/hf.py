@@ -7,6 +7,7 @@ repository brings along (`auto_map`) is never run.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -44,6 +45,8 @@ COUNTS = re.compile(
     r"(^|_)(layers?|depths?|blocks?|stages?|stacks?|hidden_layers|repeats?|levels?)$|^n_layers?$"
 )
 """Keys that say how many parts of the network there are."""
+COUNTED = re.compile(r"^(num|n)_|^(layers|depths?|blocks|stages)$")
+"""Those of them that cannot mean a place, which may be counted from the end: `feature_layer`."""
 ENDLESS = f"at most {MOST_LAYERS:,} are built"
 SPECIAL = "__float__"
 CHOOSING = ("architectures", "model_type")
@@ -135,10 +138,10 @@ def _special_float(data: dict[str, Any]) -> Any:
 
 
 def check_counts(path: object, content: Any, key: str = "", *, most: int = MOST_LAYERS) -> None:
-    """See that a configuration does not ask for more layers than any network has.
+    """See that a configuration asks for no more layers than any network has, and none below 0.
 
     Raises:
-        FileUnreadable: it does; building them would go on without end.
+        FileUnreadable: it does; building too many would go on without end.
     """
     if isinstance(content, dict):
         for name, value in content.items():
@@ -147,11 +150,20 @@ def check_counts(path: object, content: Any, key: str = "", *, most: int = MOST_
         numbers = [item for item in content if type(item) is int]
         is_count = COUNTS.search(key)
         if is_count and numbers and sum(numbers) > most:
-            raise FileUnreadable(path, f"{key} asks for {sum(numbers):,} layers", ENDLESS)
+            raise FileUnreadable(path, f"{key} asks for {_spelt(sum(numbers))} layers", ENDLESS)
         for item in content:
             check_counts(path, item, key, most=most)
-    elif type(content) is int and COUNTS.search(key) and content > most:
-        raise FileUnreadable(path, f"{key} asks for {content:,} of them", ENDLESS)
+    elif type(content) is int and COUNTS.search(key) and _is_odd(content, key, most):
+        raise FileUnreadable(path, f"{key} asks for {_spelt(content)} of them", ENDLESS)
+
+
+def _is_odd(count: int, key: str, most: int) -> bool:
+    return count > most or (count < 0 and bool(COUNTED.search(key)))
+
+
+def _spelt(count: int) -> str:
+    """The count, or its order of magnitude where the digits would fill a screen."""
+    return f"{count:,}" if abs(count) < 10**30 else f"over 10^{math.floor(math.log10(abs(count)))}"
 
 
 def _words(text: str) -> Any:
@@ -248,7 +260,7 @@ def _override(model: str, config: Any, typed: Iterable[tuple[str, str]]) -> None
         try:
             check_counts(model, value, name)
         except FileUnreadable as problem:
-            raise BadSetting(model, key, text, f"no more than {MOST_LAYERS:,}") from problem
+            raise BadSetting(model, key, text, f"0 to {MOST_LAYERS:,}") from problem
         try:
             setattr(holder, name, list(value) if isinstance(old, list) else value)
         except Exception as problem:  # configurations check what is set

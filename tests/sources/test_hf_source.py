@@ -344,6 +344,8 @@ def test_the_class_is_chosen_by_settings(configuration):
     [
         {"num_hidden_layers": 2**40},
         {"num_hidden_layers": 10_001},
+        {"num_hidden_layers": -1},
+        {"num_hidden_layers": 10**4000},
         {"model_type": [1]},
         {"model_type": {"a": 1}},
         {"text_config": {"num_hidden_layers": 2**40}},
@@ -356,6 +358,11 @@ def test_counts_have_a_bound_and_types_are_checked(configuration, change):
     with pytest.raises(FileUnreadable) as caught:
         cnninspect.summarize(configuration(BERT | change))
     assert caught.value.hint
+
+
+def test_a_layer_that_is_counted_from_the_end_is_no_count(configuration):
+    before = cnninspect.summarize(configuration(BERT)).totals
+    assert cnninspect.summarize(configuration(BERT | {"feature_layer": -2})).totals == before
 
 
 def test_counts_that_are_typed_have_one_too(configuration):

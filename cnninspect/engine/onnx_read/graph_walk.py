@@ -20,9 +20,14 @@ from cnninspect.engine.onnx_read import node_layers
 from cnninspect.engine.onnx_read.errors import Malformed, NodeFails, TooMuch
 from cnninspect.engine.onnx_read.inference import Inference, Outcome
 from cnninspect.engine.onnx_read.operator_shapes.known_node import attribute_value
-from cnninspect.engine.onnx_read.operator_shapes.microsoft import BLOCKED, channels_in_truth
+from cnninspect.engine.onnx_read.operator_shapes.microsoft import (
+    BLOCKED,
+    channels_in_truth,
+    is_normalisation,
+)
 from cnninspect.engine.onnx_read.reading import STANDARD
 from cnninspect.engine.onnx_read.scope import Frame
+from cnninspect.engine.onnx_read.stored_values import StoredValues
 from cnninspect.engine.onnx_read.values import StatedShapes, Value, of_array, of_tensor
 from cnninspect.engine.onnx_read.weights import WeightUses
 from cnninspect.records.operations import Call, Costed, CostState, TensorSpec, shape_text
@@ -68,11 +73,16 @@ class Walk:
     """What was met on the way through a model.
 
     `handlers` follow the operators that hold graphs, by name; `enter_function` follows a node that
-    calls a function of the model.
+    calls a function of the model; `stored` looks at the values of large tensors.
     """
 
     def __init__(
-        self, model: ModelProto, handlers: Mapping[str, Handler], *, enter_function: Handler
+        self,
+        model: ModelProto,
+        handlers: Mapping[str, Handler],
+        *,
+        enter_function: Handler,
+        stored: StoredValues,
     ) -> None:
         self.inference = Inference(model.ir_version)
         self.functions: dict[tuple[str, str, str], FunctionProto] = {
@@ -81,7 +91,7 @@ class Walk:
         self.steps: list[Step] = []
         self.types: dict[str, str] = {}
         """Class of a layer, by path, as far as it is known."""
-        self.weights = WeightUses()
+        self.weights = WeightUses(stored)
         """The stored tensors, and what takes them."""
         self.stated = StatedShapes()
         """What the file itself says of shapes."""
@@ -96,6 +106,7 @@ class Walk:
         """Each graph with its stored tensors: that of a loop is walked many times.  By `id`, which
         means the graph as long as it is kept here."""
         self._layers_ahead: dict[int, tuple[GraphProto, Mapping[str, str]]] = {}
+        self._stored_values = stored
         self._channels: dict[str, int] = {}
         """How many channels blocked convolutions give in truth, by the name of their result."""
         self.wasted = 0
@@ -156,7 +167,7 @@ class Walk:
     def _stored_in(self, graph: GraphProto) -> dict[str, Value]:
         if id(graph) not in self._stored:
             tensors = {t.name: t for t in graph.initializer}
-            found = {n: self.weights.keep(n, of_tensor(t)) for n, t in tensors.items()}
+            found = {n: self.weights.keep(n, of_tensor(t), tensor=t) for n, t in tensors.items()}
             for sparse in graph.sparse_initializer:
                 name = sparse.values.name
                 found[name] = self.weights.keep(name, _of_sparse(sparse))
@@ -166,7 +177,9 @@ class Walk:
     def _ahead_in(self, graph: GraphProto) -> Mapping[str, str]:
         if id(graph) not in self._layers_ahead:
             found = node_layers.layers_ahead(graph)
-            self._channels.update(channels_in_truth(graph))
+            channels, notes = channels_in_truth(graph, self._stored_values.filling)
+            self._channels.update(channels)
+            self.notes.update(dict.fromkeys(notes))
             self._layers_ahead[id(graph)] = (graph, found)
         return self._layers_ahead[id(graph)][1]
 
@@ -215,8 +228,11 @@ class Walk:
         self, node: NodeProto, inputs: Sequence[Value | None], frame: Frame, *, layer: str
     ) -> list[Value]:
         """Write down a call; returns what it gives."""
-        if node.domain == BLOCKED and node.op_type == "Conv" and node.output[0] in self._channels:
-            node = _with(node, "channels", self._channels[node.output[0]])
+        if node.domain == BLOCKED and node.op_type == "Conv":
+            if node.output[0] in self._channels:
+                node = _with(node, "channels", self._channels[node.output[0]])
+            if is_normalisation(node):
+                node = _with(node, "normalizes", 1)
         outcome = self.inference.outcome(node, inputs, frame.opsets)
         self.notes.update(dict.fromkeys(outcome.notes))
         if outcome.is_foreign:
@@ -284,7 +300,9 @@ class Walk:
             raise Malformed(f"the constant {node.name!r} has no value")
         name = attribute.name
         if name == "value" and attribute.HasField("t"):
-            value = self.weights.keep(node.output[0], of_tensor(attribute.t), is_constant=True)
+            value = self.weights.keep(
+                node.output[0], of_tensor(attribute.t), tensor=attribute.t, is_constant=True
+            )
         elif name == "sparse_value" and attribute.HasField("sparse_tensor"):
             value = self.weights.keep(node.output[0], _of_sparse(attribute.sparse_tensor))
         elif name in NUMBERS:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from onnx import GraphProto, NodeProto
 
 from cnninspect.engine.onnx_read.protobuf import FLOATS
-from cnninspect.engine.onnx_read.weights import MOVING, SCALING, Weight
+from cnninspect.engine.onnx_read.weights import MOVING, SCALING, STATES, Weight
 from cnninspect.records.operations import BITS
 from cnninspect.records.traces import Buffer, Parameter
 
@@ -197,6 +197,11 @@ SETTINGS: Mapping[str, tuple[int, ...]] = {
     "Mod": (0, 1), "Max": (), "Min": (),
 }  # fmt: skip
 """Positions of what only sets an operator."""
+AMBIGUOUS = frozenset(
+    ("Add", "Gather", "Einsum", "DequantizeLinear", "DequantizeLinear by blocks", "QEmbedding",
+     "GatherBlockQuantized")
+)  # fmt: skip
+"""Operators that take settings of one element where they take weights."""
 SMALL_BITS = 8
 """Whole numbers of so many bits may be quantised weights; wider ones are indices and shapes."""
 
@@ -252,19 +257,22 @@ def kind_of(weight: Weight, listed: Mapping[str, str], paths: Mapping[str, int])
     if weight.is_made:
         reached = [(op, position) for op, position, _ in weight.reached]
         return "parameter" if any(_is_product(use) for use in (*uses, *reached)) else ""
-    if any(use in STATISTICS for use in uses):
+    if any(use in STATISTICS for use in uses) and not any(_is_product(use) for use in uses):
         return "buffer"
     if all(position in SCALES.get(op, ()) for op, position in uses):
         return "buffer" if weight.spec.numel > 1 else ""
     if all(position in SETTINGS.get(op, ()) for op, position in uses):
+        return ""
+    if weight.is_first_state and all(position in STATES.get(op, ()) for op, position in uses):
         return ""
     is_float = weight.spec.dtype in FLOATS
     is_placed = any(position in WEIGHTS.get(op, ()) for op, position in uses)
     if weight.spec.numel <= 1:
         is_named = owner_of((weight.name,)) in paths
         is_plain = is_named and not weight.is_constant and not _is_numbered(weight.name)
-        is_learned = uses[0][1] == -1
-        return "parameter" if is_float and (is_learned or (is_plain and is_placed)) else ""
+        if uses[0][1] == -1 or _is_small_weight(weight):  # an attribute of `ai.onnx.ml`
+            return "parameter"
+        return "parameter" if is_float and is_plain and is_placed else ""
     if not is_float:
         return "parameter" if _is_quantised(weight, is_placed=is_placed) else ""
     if not listed:
@@ -276,6 +284,21 @@ def kind_of(weight: Weight, listed: Mapping[str, str], paths: Mapping[str, int])
 def _is_product(use: tuple[str, int]) -> bool:
     op, position = use
     return op not in ("Add", "Gather") and position in WEIGHTS.get(op, ())
+
+
+def _is_small_weight(weight: Weight) -> bool:
+    """Whether one element is what an operator learns: the bias of a single output, one slope.
+
+    What is added, multiplied or looked up may as well be a setting.
+    """
+    uses = [(op, position) for op, position, _ in weight.uses]
+    uses += [(op, position) for op, position, is_float in weight.reached if is_float]
+    return any(
+        op not in AMBIGUOUS
+        and position in WEIGHTS.get(op, ())
+        and (weight.spec.shape or op == "PRelu")
+        for op, position in uses
+    )
 
 
 def _is_numbered(name: str) -> bool:

@@ -72,7 +72,8 @@ FLOAT_DATA, DOUBLE_DATA = 4, 10
 VALUES = (FLOAT_DATA, 5, 6, 7, RAW, DOUBLE_DATA, 11)
 """Fields of a tensor that hold its values."""
 MARK = os.urandom(8).hex()
-"""The documentation string of a tensor whose values were left out: a word that no file can know."""
+"""How the documentation string of a tensor begins whose values were left out: a word that no file
+can know.  Behind it stands at which byte of the file they begin, where they lie there as such."""
 
 
 @dataclass(slots=True)
@@ -84,6 +85,8 @@ class Tensor:
     name: bytes = b""
     values: dict[int, int] = field(default_factory=dict)
     """Bytes of values, by field."""
+    starts: list[int] = field(default_factory=list)
+    """Where each of these fields begins."""
 
 
 def without_values(data: Bytes) -> bytes:
@@ -164,13 +167,18 @@ def _rewritten_tensor(data: Bytes, start: int, end: int) -> bytes:
             tensor.name = data[position:stop]
         if number in VALUES and kind == 2:
             tensor.values[number] = tensor.values.get(number, 0) + stop - position
+            tensor.starts.append(position)
         else:
             parts.append(data[at:stop])
         position = stop
     if sum(tensor.values.values()) <= LARGE:
         return data[start:end]
     _check(tensor)
-    return b"".join(parts) + bytes((DOC_STRING << 3 | 2, len(MARK))) + MARK.encode()
+    is_plain = len(tensor.starts) == 1 and (
+        RAW in tensor.values or (FLOAT_DATA in tensor.values and tensor.data_type == 1)
+    )
+    mark = f"{MARK}{tensor.starts[0] if is_plain else ''}".encode()
+    return b"".join(parts) + bytes((DOC_STRING << 3 | 2, len(mark))) + mark
 
 
 def _add_dims(tensor: Tensor, data: Bytes, position: int, stop: int, *, kind: int) -> None:

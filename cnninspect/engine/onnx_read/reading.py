@@ -148,7 +148,7 @@ def _check_tensor(tensor: TensorProto, neighbours: Neighbours) -> None:
         raise Malformed(
             f"the tensor {tensor.name!r} is of type {tensor.data_type}, which ONNX does not have"
         )
-    if tensor.doc_string == MARK or bits is None:
+    if tensor.doc_string.startswith(MARK) or bits is None:
         return
     needed = -(-numel * bits // 8)
     if tensor.data_location == TensorProto.EXTERNAL:

@@ -17,6 +17,7 @@ from cnninspect.engine.onnx_read.node_layers import kind_of, names_are_paths, pl
 from cnninspect.engine.onnx_read.protobuf import FLOATS
 from cnninspect.engine.onnx_read.reading import STANDARD, read
 from cnninspect.engine.onnx_read.scope import Frame
+from cnninspect.engine.onnx_read.stored_values import StoredValues
 from cnninspect.engine.onnx_read.values import Value
 from cnninspect.errors import BadOption, FileUnreadable, RunFailed, ShapeMismatch
 from cnninspect.records.models import GraphFile
@@ -62,7 +63,7 @@ def trace(
 
 def _traced(file: GraphFile, model: ModelProto, asked: Sequence[Any], *, batch: int) -> Trace:
     graph = model.graph
-    walk = Walk(model, HANDLERS, enter_function=enter_function)
+    walk = Walk(model, HANDLERS, enter_function=enter_function, stored=StoredValues(file.path))
     formals = formals_of(graph)
     values, sizes = choose(formals, model, asked, batch=batch)
     walk.stated.symbols.update(sizes.symbols)

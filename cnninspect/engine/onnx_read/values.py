@@ -110,7 +110,9 @@ def of_tensor(tensor: TensorProto) -> Value:
     """A stored tensor, with its elements where they are few."""
     dims = tuple(tensor.dims)
     value = Value(tensor.data_type, dims)
-    is_here = tensor.doc_string != MARK and tensor.data_location != TensorProto.EXTERNAL
+    is_here = (
+        not tensor.doc_string.startswith(MARK) and tensor.data_location != TensorProto.EXTERNAL
+    )
     is_kept = is_here and len(dims) <= MOST_AXES
     if is_kept and tensor.data_type in KNOWN_TYPES and _few(tensor.data_type, dims):
         value.content = _elements(tensor)

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from onnx import NodeProto
+from onnx import NodeProto, TensorProto
 
+from cnninspect.costs.microsoft import unfilled
 from cnninspect.engine.onnx_read.operator_shapes.known_node import attributes_of
+from cnninspect.engine.onnx_read.operator_shapes.microsoft import BLOCKED
 from cnninspect.engine.onnx_read.protobuf import BITS_OF, DTYPES, FLOATS
+from cnninspect.engine.onnx_read.stored_values import StoredValues
 from cnninspect.engine.onnx_read.values import Value
 from cnninspect.records.operations import TensorSpec
 
@@ -40,6 +43,10 @@ COEFFICIENTS: Mapping[str, tuple[str, ...]] = {
     "TreeEnsemble": ("nodes_splits", "leaf_weights"),
 }
 """Attributes of `ai.onnx.ml` that hold what was learned."""
+STATES: Mapping[str, tuple[int, ...]] = {
+    "LSTM": (5, 6), "GRU": (5,), "RNN": (5,), "DynamicQuantizeLSTM": (5, 6),
+}  # fmt: skip
+"""Positions of the state from which a recurrent layer begins."""
 Use = tuple[str, int]
 """Operator, and position among its inputs."""
 
@@ -63,17 +70,28 @@ class Weight:
     """Whether a node makes it of nothing."""
     unknown: bool = False
     """Whether an operator that nobody knows takes it."""
+    is_first_state: bool = False
+    """Whether it is the state from which a recurrent layer begins, and all 0."""
 
 
 class WeightUses:
-    """All stored tensors by full name, and what takes them."""
+    """All stored tensors by full name, and what takes them; `stored` looks at their values."""
 
-    def __init__(self) -> None:
+    def __init__(self, stored: StoredValues) -> None:
         self.by_name: dict[str, Weight] = {}
+        self._stored = stored
+        self._tensors: dict[str, TensorProto] = {}
         self._times: dict[str, int] = {}
         """How often each name was met that was met again."""
 
-    def keep(self, name: str, value: Value, *, is_constant: bool = False) -> Value:
+    def keep(
+        self,
+        name: str,
+        value: Value,
+        *,
+        tensor: TensorProto | None = None,
+        is_constant: bool = False,
+    ) -> Value:
         """Note a stored tensor; a name that was there already gets a number."""
         if value.spec is None or value.element not in BITS_OF:
             return value
@@ -82,6 +100,8 @@ class WeightUses:
             self._times[name] = self._times.get(name, 1) + 1
             full = f"{name}#{self._times[name]}"
         self.by_name[full] = Weight(full, value.spec, is_constant=is_constant)
+        if tensor is not None:
+            self._tensors[full] = tensor
         value.weight = full
         value.made_of = (full,)
         return value
@@ -113,9 +133,10 @@ class WeightUses:
                     self.by_name[name].reached[op, position, is_float] = None
         if node.op_type in PACKED:
             self._unpack(node, inputs)
-        channels = next((a.i for a in node.attribute if a.name == "channels"), 0)
-        if node.op_type == "Conv" and channels:
-            self._cut(inputs[1:3], channels)
+        if node.op_type in STATES:
+            self._note_states([inputs[i] for i in STATES[node.op_type] if i < len(inputs)])
+        if node.op_type == "Conv" and node.domain == BLOCKED:
+            self._cut(inputs, attributes_of(node))
         if node.domain == "ai.onnx.ml" and node.op_type in COEFFICIENTS:
             taken += self._coefficients(node, layer)
         return tuple(taken)
@@ -158,13 +179,21 @@ class WeightUses:
         if value is not None and value.weight and logical is not None:
             self.by_name[value.weight].spec = logical
 
-    def _cut(self, inputs: Sequence[Value | None], channels: int) -> None:
-        """Leave out of a weight and a bias what only fills up a block."""
-        for value in inputs:
-            if value is not None and value.weight:
+    def _note_states(self, states: Sequence[Value | None]) -> None:
+        for value in states:
+            tensor = None if value is None else self._tensors.get(value.weight)
+            if value is not None and tensor is not None:
+                self.by_name[value.weight].is_first_state = self._stored.is_zero(tensor)
+
+    def _cut(self, inputs: Sequence[Value | None], numbers: Mapping[str, object]) -> None:
+        """Leave out of the weight and bias of a blocked convolution what only fills up blocks."""
+        x = None if inputs[0] is None else inputs[0].spec
+        for value in inputs[1:3]:
+            if x is not None and value is not None and value.weight:
                 weight = self.by_name[value.weight]
-                shape = (channels, *weight.spec.shape[1:])
-                weight.spec = TensorSpec(shape, weight.spec.dtype)
+                weight.spec = unfilled(
+                    weight.spec, x, channels=numbers.get("channels"), groups=numbers.get("group")
+                )
 
     def _coefficients(self, node: NodeProto, layer: str) -> list[str]:
         """Note the attributes of a node that hold what was learned; returns their full names."""

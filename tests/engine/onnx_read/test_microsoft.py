@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from graphs import model, node, unshaped, value, weight
-from onnx import TensorProto
+from graphs import externally, model, node, unshaped, value, weight
+from onnx import TensorProto, numpy_helper
 
 from cnninspect.metrics.summarizing import summarize_trace
 
@@ -201,3 +201,96 @@ def test_the_types_of_quantised_weights_are_a_note(follow):
     made = model(nodes, [value("x", 3, 8)], [unshaped("y")],
                  [weight("w", 8, 5, dtype=I8), weight("s")])  # fmt: skip
     assert follow(made).how.notes == ("weights are stored as 40 of int8 in 40 bytes",)
+
+
+def in_blocks(name, array, block):
+    """A weight whose channels are filled up and laid out in blocks, as onnxruntime stores it."""
+    outputs, inputs, *window = array.shape
+    wide = inputs if inputs < block else -(-inputs // block) * block
+    filled = np.zeros((-(-outputs // block) * block, wide, *window), np.float32)
+    filled[:outputs, :inputs] = array
+    parts = filled.reshape(len(filled) // block, block, wide, *window)
+    if wide == inputs and inputs < block:
+        laid = np.moveaxis(parts, 1, -1)
+    else:
+        laid = parts.reshape(len(parts), block, wide // block, block, *window)
+        laid = laid.transpose(0, 2, 4, 5, 3, 1)
+    return numpy_helper.from_array(np.ascontiguousarray(laid).reshape(filled.shape), name)
+
+
+@pytest.mark.parametrize("block", [8, 16])
+@pytest.mark.parametrize("channels", [4, 12, 20, 32])
+@pytest.mark.parametrize("between", ["Relu", "QuickGelu", "Sigmoid"])
+def test_zeros_at_both_ends_tell_how_many_channels_there_are(follow, block, channels, between):
+    blocked = f"{MS}.nchwc"
+    first, last = np.ones((channels, 3, 3, 3)), np.ones((16, channels, 3, 3))
+    nodes = [
+        node("Conv", "x w", "a", domain=blocked),
+        node(between, "a", "b", domain=MS if between == "QuickGelu" else ""),
+        node("Conv", "b v", "c", domain=blocked),
+        node("ReorderOutput", "c", "y", channels=16, domain=blocked),
+    ]
+    if channels < block:  # such a convolution takes what is not in blocks
+        nodes.insert(2, node("ReorderOutput", "b", "r", channels=channels, domain=blocked))
+        nodes[3].input[0] = "r"
+    stored = [in_blocks("w", first, block), in_blocks("v", last, block)]
+    made = model(nodes, [value("x", 1, 3, 9, 9)], [unshaped("y")], stored, domains=(MS, blocked))
+    trace = follow(made)
+    totals = summarize_trace(trace, "macs").totals
+    assert totals.macs == 49 * channels * 27 + 25 * 16 * channels * 9
+    assert totals.parameters == channels * 27 + 16 * channels * 9
+    has_cut = channels >= block and channels % block
+    assert any("fills up a block" in note for note in trace.how.notes) == bool(has_cut)
+
+
+@pytest.mark.parametrize("dead", ["w", "v"])
+def test_filters_that_are_0_at_one_end_only_are_weights(follow, dead):
+    blocked = f"{MS}.nchwc"
+    first, last = np.ones((16, 3, 3, 3)), np.ones((16, 16, 3, 3))
+    if dead == "w":
+        first[12:] = 0
+    else:
+        last[:, 12:] = 0
+    nodes = [
+        node("Conv", "x w", "a", domain=blocked), node("Conv", "a v", "c", domain=blocked),
+        node("ReorderOutput", "c", "y", channels=16, domain=blocked),
+    ]  # fmt: skip
+    stored = [in_blocks("w", first, 16), in_blocks("v", last, 16)]
+    made = model(nodes, [value("x", 1, 3, 9, 9)], [unshaped("y")], stored, domains=(blocked,))
+    trace = follow(made)
+    assert summarize_trace(trace, "macs").totals.parameters == 16 * 27 + 16 * 16 * 9
+    assert not any("block" in note for note in trace.how.notes)
+
+
+def test_weights_beside_the_file_are_looked_at_for_blocks_and_may_be_missing(follow, tmp_path):
+    blocked = f"{MS}.nchwc"
+    first, last = np.ones((12, 3, 3, 3)), np.ones((16, 12, 3, 3))
+    nodes = [
+        node("Conv", "x w", "a", domain=blocked), node("Conv", "a v", "c", domain=blocked),
+        node("ReorderOutput", "c", "y", channels=16, domain=blocked),
+    ]  # fmt: skip
+    stored = [in_blocks("w", first, 8), in_blocks("v", last, 8)]
+    made = model(nodes, [value("x", 1, 3, 9, 9)], [unshaped("y")], stored, domains=(blocked,))
+    beside = tmp_path / "weights.bin"
+    beside.write_bytes(made.graph.initializer[0].raw_data)
+    apart = externally(made, tmp_path, location="weights.bin")
+    assert summarize_trace(follow(apart), "macs").totals.parameters == 12 * 27 + 16 * 12 * 9
+    beside.unlink()
+    assert summarize_trace(follow(apart), "macs").totals.parameters == 16 * 27 + 16 * 16 * 9
+
+
+def test_a_batch_norm_that_became_a_convolution_counts_nothing(follow):
+    blocked = f"{MS}.nchwc"
+    nodes = [
+        node("ReorderInput", "x", "a", domain=blocked),
+        node("Conv", "a {0} {1}", "b", group=16, domain=blocked),
+        node("ReorderOutput", "b", "y", channels=16, domain=blocked),
+    ]  # fmt: skip
+    found = []
+    for scale, shift in (("bn_scale_token_3", "bn_B_token_4"), ("w", "s")):
+        nodes[1].input[1:] = [scale, shift]
+        stored = [weight(scale, 16, 1, 1, 1), weight(shift, 16)]
+        made = model(nodes, [value("x", 1, 16, 8, 8)], [unshaped("y")], stored, domains=(blocked,))
+        totals = summarize_trace(follow(made), "macs").totals
+        found.append((totals.macs, totals.parameters))
+    assert found == [(0, 32), (64 * 16, 32)]

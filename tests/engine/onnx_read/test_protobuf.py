@@ -30,7 +30,7 @@ def test_large_values_are_left_out_and_all_else_stays():
     tensor = shell.graph.initializer[0]
     assert (list(tensor.dims), tensor.data_type, tensor.name) == ([LARGE], 1, "w")
     assert not tensor.HasField("raw_data")
-    assert tensor.doc_string == MARK
+    assert tensor.doc_string.startswith(MARK)
     made.graph.initializer[0].ClearField("raw_data")
     tensor.ClearField("doc_string")
     assert shell == made

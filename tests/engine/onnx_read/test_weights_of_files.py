@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from graphs import FLOAT, INT64, ints, model, node, unshaped, value, weight
+from graphs import FLOAT, INT64, ints, model, node, scalar, unshaped, value, weight
 from onnx import TensorProto, helper, numpy_helper
 
 from cnninspect.metrics.summarizing import summarize_trace
@@ -167,3 +167,54 @@ def test_more_stored_tensors_of_a_name_are_told_apart_in_time(follow):
     nodes = [node("Constant", "", f"c{i}", value=weight("v", 2)) for i in range(3)]
     nodes += [node("Sum", "x c0 c1 c2", "y")]
     assert totals(follow(model(nodes, [value("x", 2)], [unshaped("y")]))).parameters == 6
+
+
+RECURRENT = {"LSTM": 4, "GRU": 3, "RNN": 1}
+
+
+@pytest.mark.parametrize("hidden", [2, 700])
+@pytest.mark.parametrize("filling", [0.0, 0.5])
+@pytest.mark.parametrize("op", RECURRENT)
+def test_a_first_state_of_zeros_is_no_parameter(follow, op, hidden, filling):
+    """Constants are folded by optimisers, and large ones are looked at in the file."""
+    gates = RECURRENT[op] * hidden
+    state = numpy_helper.from_array(np.full((1, 3, hidden), filling, np.float32), "h")
+    states = "h h" if op == "LSTM" else "h"
+    made = model([node(op, f"x w r _ _ {states}", "y", hidden_size=hidden)],
+                 [value("x", 5, 3, 4)], [unshaped("y")],
+                 [weight("w", 1, gates, 4), weight("r", 1, gates, hidden), state])  # fmt: skip
+    learned_state = 3 * hidden if filling else 0
+    assert totals(follow(made)).parameters == gates * (4 + hidden) + learned_state
+
+
+@pytest.mark.parametrize(
+    ("nodes", "stored", "parameters"),
+    [
+        ([node("Gemm", "x w b", "y")], [weight("w", 4, 1), weight("b", 1)], 5),
+        ([node("Gemm", "x w b", "y")], [weight("w", 4, 3), weight("b")], 12),
+        ([node("MatMul", "x w", "m"), node("Add", "m b", "y")],
+         [weight("w", 4, 3), weight("b", 1)], 12),
+        ([node("PRelu", "x a", "y")], [weight("a")], 1),
+        ([node("DequantizeLinear", "q s", "d"), node("DequantizeLinear", "b t", "c"),
+          node("Gemm", "x d c", "y")],
+         [weight("q", 4, 1, dtype=I8), weight("s"), weight("b", 1, dtype=np.int32), weight("t")],
+         5),
+        ([node("QGemm", "x s z q s z b", "y", domain=MS[0])],
+         [weight("q", 4, 1, dtype=I8), weight("s"), weight("z", dtype=I8),
+          weight("b", 1, dtype=np.int32)], 5),
+        ([node("Add", "x b", "c"), node("Clip", "c lo hi", "d"), node("Div", "d six", "y")],
+         [weight("b", 1), weight("lo"), weight("hi"), weight("six", 1)], 0),
+        ([node("Gather", "s b", "y")], [weight("s", 1), scalar("b", 0)], 0),
+    ],
+)  # fmt: skip
+def test_one_element_is_a_parameter_where_an_operator_learns_it(follow, nodes, stored, parameters):
+    made = model(nodes, [value("x", 2, 4)], [unshaped("y")], stored, domains=MS)
+    assert totals(follow(made)).parameters == parameters
+
+
+def test_a_scale_that_is_a_variance_too_is_a_parameter(follow):
+    """Equal tensors of an untrained network are stored once."""
+    made = model([node("BatchNormalization", "x a b b a", "y")], [value("x", 1, 4, 3, 3)],
+                 [unshaped("y")], [weight("a", 4), weight("b", 4)])  # fmt: skip
+    found = totals(follow(made))
+    assert (found.parameters, found.buffers) == (8, 0)

@@ -15,16 +15,6 @@ NETWORKS = {
     "mlp": "mlp@hidden=5",
 }
 FORMS = ("qoperator", "qdq", "dynamic", "all")
-LARGER = {
-    ("lenet", "all"): "onnxruntime fills up 6 channels to 8, and the file does the products",
-    **{("lstm", form): "the first state of an LSTM is stored once it is folded" for form in FORMS},
-}
-"""Forms that really hold more than the network, which the reader could tell apart."""
-
-
-def marked(name, form):
-    reason = LARGER.get((name, form))
-    return pytest.param(name, form, marks=[pytest.mark.xfail(reason=reason)] if reason else [])
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +87,8 @@ def quantize_statically(folded, target, form, session):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "form"), [marked(name, form) for name in NETWORKS for form in FORMS]
-)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_a_form_of_a_file_has_its_macs_and_its_parameters(made, name, form):
     before, after = (cnninspect.summarize(str(path)) for path in made(name, form))
     assert after.totals.macs == before.totals.macs

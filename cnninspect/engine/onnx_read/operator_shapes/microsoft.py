@@ -7,10 +7,11 @@ Source: onnxruntime, docs/ContribOperators.md and core/graph/contrib_ops.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from onnx import GraphProto
+from onnx import GraphProto, NodeProto, TensorProto
 
 from cnninspect.engine.onnx_read.errors import Malformed
 from cnninspect.engine.onnx_read.operator_shapes import (
@@ -301,21 +302,37 @@ def distance(node: KnownNode) -> list[Value]:
 
 
 BLOCKED = "com.microsoft.nchwc"
+NORMALISING = r"bn_scale(_token_\d+)?", r"bn_B(_token_\d+)?"
+"""Names of the scale and the shift of a batch norm that became a blocked convolution."""
+FILLED = (
+    "in {count} blocked convolutions filters at the end are all 0, as are the weights that take "
+    "what they give: taken for what fills up a block, and left out"
+)
+Filling = Callable[[TensorProto], "tuple[int, int]"]
+"""How many filters of a blocked weight, and inputs of each, are all 0 at the end."""
+SAME = """
+    BiasAdd BiasDropout BiasGelu BiasSoftmax FastGelu Gelu GemmaRotaryEmbedding GroupNorm Inverse
+    LayerNormalization QLinearLeakyRelu QLinearSigmoid QLinearSoftmax QuickGelu RotaryEmbedding
+    SimplifiedLayerNormalization Trilu BitmaskBiasDropout"""
+BETWEEN = frozenset(pointwise.BETWEEN.split())
 KEEPING = frozenset(
-    ("MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", "Upsample", "Add", "Sum",
-     "Mul", "Relu", "Sigmoid", "Tanh", "LeakyRelu", "Clip", "HardSigmoid")
+    ("MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", "Upsample", *SAME.split(),
+     *pointwise.SAME.split())
 )  # fmt: skip
-"""What gives as many channels as it takes."""
+"""What gives as many channels as its first input has; `BETWEEN` gives as many as all of them."""
 
 
-def channels_in_truth(graph: GraphProto) -> dict[str, int]:
-    """How many channels the results of blocked convolutions have, where a later node tells.
+def channels_in_truth(graph: GraphProto, filling: Filling) -> tuple[dict[str, int], list[str]]:
+    """How many channels the results of blocked convolutions have, where that shows; and notes.
 
-    ONNX Runtime fills channels up to whole blocks with zeros, and cuts them off in `ReorderOutput`.
+    ONNX Runtime fills channels up to whole blocks with zeros.  `ReorderOutput` cuts them off and
+    says how many there are.  Where the next convolution takes the blocks as they are, the filters
+    that are all 0 at the end of one and the inputs that are all 0 at the end of the other tell,
+    and only if both do: `filling` counts them in a weight.
     """
     if not any(node.domain == BLOCKED for node in graph.node):
-        return {}
-    rows = {tensor.name: tensor.dims[0] for tensor in graph.initializer if tensor.dims}
+        return {}, []
+    held = {tensor.name: tensor for tensor in graph.initializer if tensor.dims}
     like: dict[str, str] = {}
 
     def find(name: str) -> str:
@@ -324,25 +341,58 @@ def channels_in_truth(graph: GraphProto) -> dict[str, int]:
         return name
 
     told: dict[str, int] = {}
+    weights: list[tuple[str, str, TensorProto, bool]] = []
     for node in graph.node:
         numbers = {a.name: a.i for a in node.attribute}
         alike = [*node.output[:1]]
-        if node.op_type in KEEPING:
-            alike += node.input if node.op_type in ("Add", "Sum", "Mul") else node.input[:1]
+        if node.op_type in BETWEEN:
+            alike += node.input
+        elif node.op_type in KEEPING:
+            alike += node.input[:1]
         elif node.op_type == "Conv" and node.domain == BLOCKED and len(node.input) > 1:
-            is_by_channel = numbers.get("group", 1) == rows.get(node.input[1]) != 1
+            weight = held.get(node.input[1])
+            groups = numbers.get("group", 1)
+            is_by_channel = weight is not None and groups == weight.dims[0] != 1
             alike += [*node.input[3:4], *(node.input[:1] if is_by_channel else ())]
+            if weight is not None and (groups == 1 or is_by_channel):
+                weights.append((node.input[0], node.output[0], weight, groups == 1))
         elif node.op_type == "ReorderOutput" and node.input:
             told[node.input[0]] = numbers.get("channels", 0)
         roots = dict.fromkeys(find(name) for name in alike if name)
         first, *others = roots or ("",)
         like.update(dict.fromkeys(others, first))
     known = {find(name): count for name, count in told.items()}
-    return {
-        node.output[0]: known[find(node.output[0])]
-        for node in graph.node
-        if node.domain == BLOCKED and node.op_type == "Conv" and find(node.output[0]) in known
+    inferred: dict[str, list[int]] = {}
+    takers: dict[str, list[int]] = {}
+    for given, made, weight, is_dense in weights:
+        if find(made) in known and find(given) in known:
+            continue
+        outputs, inputs = filling(weight)
+        inferred.setdefault(find(made), []).append(weight.dims[0] - outputs)
+        if is_dense:
+            takers.setdefault(find(given), []).append(weight.dims[1] - inputs)
+    filled = {
+        root: max(*counts, *takers[root])
+        for root, counts in inferred.items()
+        if root not in known and root in takers
     }
+    known |= filled
+    channels = {made: known[find(made)] for _, made, _, _ in weights if find(made) in known}
+    cut = sum(
+        weight.dims[0] > filled[find(made)]
+        for _, made, weight, _ in weights
+        if find(made) in filled
+    )
+    return channels, [FILLED.format(count=cut)] if cut else []
+
+
+def is_normalisation(node: NodeProto) -> bool:
+    """Whether a blocked convolution is a batch norm that ONNX Runtime rewrote.
+
+    It multiplies each channel by one number, and its weights have the names that ONNX Runtime
+    makes up for that.  Source: onnxruntime, core/optimizer/nchwc_transformer.cc.
+    """
+    return len(node.input) == 3 and all(map(re.fullmatch, NORMALISING, node.input[1:3]))
 
 
 def blocked_convolution(node: KnownNode) -> list[Value]:
@@ -380,11 +430,6 @@ def blocked_upsample(node: KnownNode) -> list[Value]:
     dims, scales = node.dims(0), node.wholes("scales") or (1,) * len(node.dims(0))
     return [tensor(node.element(0), [None if s is None else s * f for s, f in zip(dims, scales)])]
 
-
-SAME = """
-    BiasAdd BiasDropout BiasGelu BiasSoftmax FastGelu Gelu GemmaRotaryEmbedding GroupNorm Inverse
-    LayerNormalization QLinearLeakyRelu QLinearSigmoid QLinearSoftmax QuickGelu RotaryEmbedding
-    SimplifiedLayerNormalization Trilu BitmaskBiasDropout"""
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(SAME.split(), pointwise.like_first),
