@@ -14,20 +14,17 @@ EXISTING = {schema.name.replace("::", ".", 1) for schema in SCHEMAS}
 CHECKED = ("aten.", "prims.", "prim.", "quantized.", "onednn.", "profiler.")
 """Namespaces that PyTorch defines without loading anything else."""
 TABLES_ARE_FOR = "2.13"
+"""In other versions of PyTorch some names may be missing, and no operator may be unlisted."""
 
 
-@pytest.mark.skipif(
-    not torch.__version__.startswith(TABLES_ARE_FOR), reason="another version of PyTorch"
-)
 def test_every_name_in_the_tables_exists():
     listed = [name for name in registered() if name.startswith(CHECKED)]
-    assert [name for name in listed if name not in EXISTING] == []
+    gone = [name for name in listed if name not in EXISTING]
+    most = 0 if torch.__version__.startswith(TABLES_ARE_FOR) else len(listed) // 20
+    assert len(gone) <= most, gone
     assert len(listed) > 1500
 
 
-@pytest.mark.skipif(
-    not torch.__version__.startswith(TABLES_ARE_FOR), reason="another version of PyTorch"
-)
 def test_every_operator_of_pytorch_on_tensors_is_in_a_table():
     on_tensors = {
         schema.name.replace("::", ".", 1)
