@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from cnninspect.metrics.summary import Published, Summary, Uncounted
+from cnninspect.metrics.summary import (
+    ConventionTotal,
+    Coverage,
+    Device,
+    EngineInfo,
+    LayerRoofline,
+    Published,
+    Summary,
+    Totals,
+    Uncounted,
+)
 from cnninspect.page.page import Fact, Facts, Notice, Style
 from cnninspect.page.quantities import bytes_text, count, plural, scaled, scaled_time, sizes
 from cnninspect.records.operations import NamedTensor
@@ -43,14 +53,14 @@ def tensors_text(tensors: tuple[NamedTensor, ...]) -> str:
     )
 
 
-def warnings(report: Summary) -> Iterator[Notice]:
+def warnings(uncounted: Sequence[Uncounted]) -> Iterator[Notice]:
     """What is not counted: which operation, how often, where; nothing where all is.
 
     What has no formula is told apart from what would be counted if the shape of its input were
     known, for which the cause is given.
     """
-    unshaped = [gap for gap in report.uncounted if gap.lacks_shape]
-    others = [gap for gap in report.uncounted if not gap.lacks_shape]
+    unshaped = [gap for gap in uncounted if gap.lacks_shape]
+    others = [gap for gap in uncounted if not gap.lacks_shape]
     if unshaped:
         operations = plural(len(unshaped), "operation")
         yield Notice(
@@ -77,34 +87,31 @@ def _gap(gap: Uncounted) -> str:
 def footer(report: Summary, *, human: bool) -> Facts:
     """Totals, coverage, published numbers, how it was traced."""
     facts = (
-        *_totals(report, human=human),
-        *_convention(report, human=human),
-        _coverage(report),
+        *_totals(report.totals, "≥ " if report.uncounted else "", human=human),
+        *_convention(report.convention, human=human),
+        _coverage(report.coverage),
         *_published(report.published),
-        *_device(report),
-        _engine(report),
+        *_device(report.device, report.layers[0].roofline),
+        _engine(report.engine),
         *(Fact("note", note) for note in report.engine.notes),
     )
     return Facts(facts)
 
 
-def _totals(report: Summary, *, human: bool) -> Iterator[Fact]:
-    totals = report.totals
-    parts = [count(totals.parameters, human=human), _trainable(report, human=human)]
+def _totals(totals: Totals, bound: str, *, human: bool) -> Iterator[Fact]:
+    parts = [count(totals.parameters, human=human), _trainable(totals, human=human)]
     parts.append(bytes_text(totals.parameter_bytes, human=human))
     if totals.buffers:
         parts.append(f"buffers {count(totals.buffers, human=human)}")
     yield Fact("parameters", " · ".join(part for part in parts if part))
-    bound = "≥ " if report.uncounted else ""
     macs, flops = (count(n, human=human) for n in (totals.macs, totals.flops))
     yield Fact("MACs", f"{bound}{macs} · FLOPs {bound}{flops} (2 per MAC)")
     elements = f"{bound}{count(totals.activations, human=human)}"
     yield Fact("activations", f"{elements} · {bytes_text(totals.activation_bytes, human=human)}")
 
 
-def _device(report: Summary) -> Iterator[Fact]:
+def _device(device: Device | None, root: LayerRoofline | None) -> Iterator[Fact]:
     """The least time on the device that was named, and what is known of that device."""
-    device, root = report.device, report.layers[0].roofline
     if device is None or root is None:
         return
     rates = (
@@ -117,8 +124,8 @@ def _device(report: Summary) -> Iterator[Fact]:
     yield Fact(device.name, f"{least} · {rates} · {device.source}")
 
 
-def _trainable(report: Summary, *, human: bool) -> str:
-    total, trainable = report.totals.parameters, report.totals.trainable_parameters
+def _trainable(totals: Totals, *, human: bool) -> str:
+    total, trainable = totals.parameters, totals.trainable_parameters
     if not total:
         return ""
     if trainable == total:
@@ -129,16 +136,14 @@ def _trainable(report: Summary, *, human: bool) -> str:
     return f"{count(trainable, human=human)} trainable, {frozen} not"
 
 
-def _convention(report: Summary, *, human: bool) -> Iterator[Fact]:
-    convention = report.convention
+def _convention(convention: ConventionTotal, *, human: bool) -> Iterator[Fact]:
     if convention.name != "macs":
         total = count(convention.total, human=human)
         source = f" ({convention.source})" if convention.source else ""
         yield Fact(f"as {convention.name}", f"{total} {convention.unit}{source}", Style.ACCENT)
 
 
-def _coverage(report: Summary) -> Fact:
-    seen = report.coverage
+def _coverage(seen: Coverage) -> Fact:
     text = f"{plural(seen.calls, 'call')}: {seen.counted:,} counted, {seen.free:,} free, "
     style = Style.WARNING if seen.unknown else Style.PLAIN
     return Fact("coverage", f"{text}{seen.unknown:,} unknown", style)
@@ -156,8 +161,7 @@ def _published(numbers: tuple[Published, ...]) -> Iterator[Fact]:
         yield Fact("published", text, Style.GOOD if matches else Style.WARNING)
 
 
-def _engine(report: Summary) -> Fact:
-    engine = report.engine
+def _engine(engine: EngineInfo) -> Fact:
     how = f"{BUILDS.get(engine.build, engine.build)}, {RUNS.get(engine.run, engine.run)}"
     return Fact("traced", f"{how} · {plural(engine.operations, 'distinct operation')}")
 

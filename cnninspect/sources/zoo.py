@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cnninspect.errors import BadSetting, UnknownModel, UnknownSetting, did_you_mean
@@ -25,7 +26,7 @@ from cnninspect.records.models import (
     SettingValue,
 )
 from cnninspect.zoo import catalogue
-from cnninspect.zoo.families import Family, Variant
+from cnninspect.zoo.families import Family
 
 LIBRARIES = ("torchvision", "timm")
 _REGISTERED = re.compile(
@@ -75,24 +76,20 @@ def _among_libraries(name: str, references: dict[str, str]) -> str:
     return hint
 
 
-def load(reference: Reference) -> LoadedModel:
+NOTHING_MORE: Mapping[str, SettingValue] = MappingProxyType({})
+
+
+def load(reference: Reference, more: Mapping[str, SettingValue] = NOTHING_MORE) -> LoadedModel:
     """The architecture of that name.
+
+    `more` are arguments of its builder that are no settings, such as `depths`.
 
     Raises:
         UnknownModel: the catalogue has no such name.
         UnknownSetting, BadSetting: its family has no such setting, or not that value.
     """
-    return load_with(reference, {})
-
-
-def load_with(reference: Reference, more: Mapping[str, SettingValue]) -> LoadedModel:
-    """The same with arguments of its builder that are no settings, such as `depths`.
-
-    Raises:
-        UnknownModel, UnknownSetting, BadSetting: see `load`.
-    """
-    arguments: dict[str, Any] = {**arguments_of(reference), **more}
-    family, _ = _found(reference.name)
+    family, arguments = family_and_arguments(reference)
+    arguments.update(more)
 
     def build() -> Any:
         module, _, name = family.builder.partition(":")
@@ -105,29 +102,30 @@ def load_with(reference: Reference, more: Mapping[str, SettingValue]) -> LoadedM
     )
 
 
+def family_and_arguments(reference: Reference) -> tuple[Family, dict[str, SettingValue]]:
+    """The family of a reference, and what its builder is called with.
+
+    Raises:
+        UnknownModel: there is none; the hint looks among the names of libraries as well.
+        UnknownSetting, BadSetting: see `load`.
+    """
+    name = reference.name
+    try:
+        family, variant = catalogue.find(name)
+    except UnknownModel:
+        hint = suggestion(name, catalogue.names())
+        raise UnknownModel(name, (), "the zoo", hint=hint) from None
+    typed = parse_settings(name, reference.settings, family.settings_of(variant))
+    return family, family.arguments_of(variant, typed)
+
+
 def arguments_of(reference: Reference) -> dict[str, SettingValue]:
     """What the builder of a reference is called with.
 
     Raises:
         UnknownModel, UnknownSetting, BadSetting: see `load`.
     """
-    family, variant = _found(reference.name)
-    settings = family.settings_of(variant)
-    typed = parse_settings(reference.name, reference.settings, settings)
-    return family.arguments_of(variant, typed)
-
-
-def _found(name: str) -> tuple[Family, Variant]:
-    """The family and variant of that name.
-
-    Raises:
-        UnknownModel: there is none; the hint looks among the names of libraries as well.
-    """
-    try:
-        return catalogue.find(name)
-    except UnknownModel:
-        known = catalogue.names()
-        raise UnknownModel(name, (), "the zoo", hint=suggestion(name, known)) from None
+    return family_and_arguments(reference)[1]
 
 
 def entries() -> tuple[ModelEntry, ...]:

@@ -161,7 +161,7 @@ def _repeated_blocks(runner: Runner) -> Iterator[Way]:
 
     def run(size: Fraction) -> Trace:
         more = {"depths": tuple(int(size) * depth for depth in depths)}
-        return runner.run(zoo.load_with(reference, more))
+        return runner.run(zoo.load(reference, more))
 
     yield Way("blocks of each stage", Fraction(1), run, Fraction(2), multiplies=True)
 

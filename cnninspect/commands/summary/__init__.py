@@ -99,11 +99,13 @@ def summarize(
     from cnninspect.metrics.freezing import frozen, frozen_names
     from cnninspect.metrics.summarizing import summarize_trace, with_receptive_fields
 
-    model = with_head(model, head)
+    if head is not None:
+        model = with_head(model, head)
     traced = trace(
         model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights, device=place
     )
-    traced = frozen(traced, freeze, unfreeze)
+    if freeze or unfreeze:
+        traced = frozen(traced, freeze, unfreeze)
     report = summarize_trace(traced, convention)
     if receptive_fields:
         report = with_receptive_fields(report, traced)

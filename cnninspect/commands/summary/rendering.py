@@ -7,11 +7,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from cnninspect.metrics.summary import (
+    ConventionTotal,
     Counts,
     LayerSummary,
     MatrixForm,
     Roofline,
     Summary,
+    Uncounted,
     limit_level,
 )
 from cnninspect.page.footers import about, footer, warnings
@@ -60,25 +62,25 @@ def table_of(report: Summary, view: SummaryView) -> Table:
     """The table of layers."""
     limited = view.limited(report, auto=TABLE_LEVEL)
     make_rows = _flat_rows if view.is_flat else _tree_rows
-    rows = tuple(make_rows(limited, _marks(report), view))
+    marks = _marks(report.uncounted, report.layers)
+    rows = tuple(make_rows(limited, marks, view))
     names = view.columns or default_columns(report)
     if not view.columns and view.sort in COLUMNS and view.sort not in names:
         names = (*names, view.sort)
     names = names if "path" in names else ("path", *names)
     scale = Scale(whole_of(report.totals, report.convention), view.human)
     return Table(
-        columns=tuple(_column(name, report, view) for name in names),
+        columns=tuple(_column(name, report.convention, view.columns) for name in names),
         rows=tuple(tuple(_cell(name, row, scale) for name in names) for row in rows),
-        remarks=tuple(_remarks(report, view, len(limited.layers))),
+        remarks=tuple(_remarks(view, hidden=len(report.layers) - len(limited.layers))),
         chooser=chooser(view.columns),
     )
 
 
-def _remarks(report: Summary, view: SummaryView, shown: int) -> Iterator[str]:
+def _remarks(view: SummaryView, *, hidden: int) -> Iterator[str]:
     """What one must know to read the table."""
     if view.fold:
         yield "×n: n identical blocks in a row; that row and those under it count one of them"
-    hidden = len(report.layers) - shown
     if view.is_flat:
         which = " that --level shows" if hidden else ""
         yield f"each layer counts by itself, without the layers under it{which}"
@@ -87,11 +89,10 @@ def _remarks(report: Summary, view: SummaryView, shown: int) -> Iterator[str]:
         yield f"{layers} counted with the layer that holds them; --level shows more"
 
 
-def _column(name: str, report: Summary, view: SummaryView) -> Column:
-    convention = report.convention
+def _column(name: str, convention: ConventionTotal, chosen: Sequence[str]) -> Column:
     header = COLUMNS[name].header.replace("{convention}", f"{convention.name}\n{convention.unit}")
-    if view.columns:  # the later ones go first
-        sacrifice = 0 if name == "path" else len(view.columns) - view.columns.index(name)
+    if chosen:  # the later ones go first
+        sacrifice = 0 if name == "path" else len(chosen) - chosen.index(name)
     else:
         sacrifice = SACRIFICES.index(name) + 1 if name in SACRIFICES else 0
     return Column(header, COLUMNS[name].kind, name, sacrifice)
@@ -123,9 +124,9 @@ class Marks:
     """They or something under them was called."""
 
 
-def _marks(report: Summary) -> Marks:
-    unknown = frozenset(path for gap in report.uncounted for path in gap.layers)
-    called = (layer.path for layer in report.layers if layer.calls)
+def _marks(uncounted: Sequence[Uncounted], layers: Sequence[LayerSummary]) -> Marks:
+    unknown = frozenset(path for gap in uncounted for path in gap.layers)
+    called = (layer.path for layer in layers if layer.calls)
     return Marks(unknown, _with_ancestors(unknown), _with_ancestors(called))
 
 
@@ -142,18 +143,20 @@ def _with_ancestors(paths: Iterable[str]) -> frozenset[str]:
 def _tree_rows(report: Summary, marks: Marks, view: SummaryView) -> Iterator[Row]:
     nodes = tree_of(report.layers)
     for node in fold(nodes) if view.fold else nodes:
-        yield from _branch(node, report, marks, guide="", below="")
+        yield from _branch(node, marks, root=report.model.name)
 
 
-def _branch(node: Node, report: Summary, marks: Marks, *, guide: str, below: str) -> Iterator[Row]:
+def _branch(
+    node: Node, marks: Marks, *, root: str, guide: str = "", below: str = ""
+) -> Iterator[Row]:
     """The node's row and those under it; `guide` leads to it, `below` past it."""
     layer = node.layer
     name = Cell(
-        text=node.name or report.model.name,
+        text=node.name or root,
         style=Style.STRONG if not layer.path else Style.PLAIN,
         guide=guide,
         mark=f"  ×{node.times}" if node.times > 1 else "",
-        full=_full_path(node, report),
+        full=_full_path(node) or root,
     )
     is_idle = layer.path not in marks.active
     style = Style.FAINT if (node.children and layer.path) or is_idle else Style.PLAIN
@@ -166,19 +169,19 @@ def _branch(node: Node, report: Summary, marks: Marks, *, guide: str, below: str
         branch = below + ("└─ " if is_last else "├─ ")
         past = below + ("   " if is_last else "│  ")
         if isinstance(child, Node):
-            yield from _branch(child, report, marks, guide=branch, below=past)
+            yield from _branch(child, marks, root=root, guide=branch, below=past)
         else:
             subject = Subject(layer.own, is_lower_bound=layer.path in marks.unknown)
-            full = f"{layer.path or report.model.name} {OWN}"
+            full = f"{layer.path or root} {OWN}"
             yield Row(subject, Cell(OWN, Style.FAINT, branch, full=full))
 
 
-def _full_path(node: Node, report: Summary) -> str:
+def _full_path(node: Node) -> str:
     path = node.layer.path
     if node.times > 1:
         above = parent_of(path)
         return f"{above}.{node.name}" if above else node.name
-    return path or report.model.name
+    return path
 
 
 # --- the list ---
@@ -220,7 +223,7 @@ CSV_FIELDS = (
 def page(report: Summary, view: SummaryView) -> Page:
     """Title, table, warning, totals."""
     blocks: list[Block] = [table_of(report, view)]
-    blocks += warnings(report)
+    blocks += warnings(report.uncounted)
     blocks.append(footer(report, human=view.human))
     return Page(report.model.name, about(report), tuple(blocks))
 
