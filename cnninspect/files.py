@@ -14,10 +14,18 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
-from typing import IO, Union
+from typing import IO, Any, Union
 
-from cnninspect.errors import FileExists, FileMissing, FileUnreadable, FileUnwritable
+from cnninspect.errors import (
+    FileExists,
+    FileMissing,
+    FileUnreadable,
+    FileUnwritable,
+    MissingLibrary,
+    first_line,
+)
 
 Name = Union[str, "os.PathLike[str]"]
 
@@ -27,6 +35,8 @@ ABSENT = (errno.ENOENT, errno.ENOTDIR)
 """What the system says of a name that nothing has."""
 CHECK = "check the path"
 CHUNK = 1 << 20
+NUMPY = b"\x93NUMPY"
+"""How a file of `numpy.save` begins."""
 NAME_KEPT = 32
 """Characters of a file's name in that of its forerunner, so that this is not too long."""
 
@@ -122,6 +132,41 @@ def read_text(path: Name, *, most: int = MOST_TEXT) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         raise FileUnreadable(path, "it is not text in UTF-8") from problem
+
+
+def read_arrays(path: Name, *, most: int) -> dict[str, Any]:
+    """The arrays in a file of NumPy by name; `""` is the one of a `.npy`.
+
+    Raises:
+        FileMissing: there is no such file.
+        FileUnreadable: it is no file, none of NumPy, larger than `most` bytes, also once it is
+            unpacked, or holds other things than numbers.
+        MissingLibrary: NumPy is not installed.
+    """
+    try:
+        numpy = import_module("numpy")
+    except ImportError as problem:
+        raise MissingLibrary("numpy", "vision", f"the file of values {path}") from problem
+    with opened(path) as (stream, size):
+        if size > most:
+            raise FileUnreadable(path, f"it is larger than {most:,} bytes")
+        head = stream.read(len(NUMPY))
+        stream.seek(0)
+        if head != NUMPY and head[:4] != b"PK\x03\x04":
+            hint = "values come from .npy and .npz, as numpy.save writes them"
+            raise FileUnreadable(path, "it is no file of NumPy", hint)
+        try:
+            if head == NUMPY:
+                return {"": numpy.load(stream, allow_pickle=False)}
+            with numpy.load(stream, allow_pickle=False) as archive:
+                unpacked = sum(entry.file_size for entry in archive.zip.infolist())
+                if unpacked <= most:
+                    return {name: archive[name] for name in archive.files}
+        except Exception as problem:  # whatever NumPy and zipfile raise for a damaged file
+            raise FileUnreadable(
+                path, first_line(problem), "it must hold plain numbers"
+            ) from problem
+    raise FileUnreadable(path, f"it unpacks to {unpacked:,} bytes, and {most:,} are taken")
 
 
 def reason_of(problem: Exception) -> str:

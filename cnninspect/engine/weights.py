@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cnninspect.checkpoints import kind_of, read_checkpoint
 from cnninspect.errors import FileUnreadable, MissingLibrary, WeightsMismatch
-from cnninspect.files import opened
 from cnninspect.records.checkpoint import Misshaped, WeightsReport
 from cnninspect.records.operations import typed_shape
 
@@ -27,6 +27,8 @@ WRAPPERS = {
     "_orig_mod.": "torch.compile",
 }
 """What is put before every name of a network that is wrapped when it is saved."""
+LOADED = ("safetensors", "checkpoint", "legacy pickle")
+LOADABLE = "weights are loaded from files of safetensors and of torch.save"
 OLD_NAMES = ((re.compile(r"(\bdenselayer\d+\.(?:norm|conv))\.(\d)\."), r"\1\2."),)
 """Names in torchvision's published files that its networks no longer use: those of DenseNet."""
 
@@ -108,9 +110,23 @@ def read_state(path: str | os.PathLike[str]) -> Any:
         FileMissing: there is no such file.
         FileUnreadable: it is neither, or holds more than tensors and plain values.
     """
-    with opened(path) as (stream, _):
-        head = stream.read(9)
-    return read_safetensors(path) if head[8:] == b"{" else read_pickled(path)
+    return read_safetensors(path) if is_safetensors(path) else read_pickled(path)
+
+
+def is_safetensors(path: str | os.PathLike[str]) -> bool:
+    """Whether a file of weights is one of safetensors; else it is one of torch.save.
+
+    Its table is read first by our own reader, which knows bounds and refuses what two readers could
+    read differently: no other loader gets to see such a file.
+
+    Raises:
+        FileMissing, FileUnreadable: it cannot be read as weights.
+    """
+    read_checkpoint(path)
+    kind = kind_of(path)
+    if kind not in LOADED:
+        raise FileUnreadable(path, f"it is a file of another kind: {kind}", LOADABLE)
+    return kind == "safetensors"
 
 
 def read_safetensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
@@ -126,12 +142,14 @@ def read_safetensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         raise FileUnreadable(path, f"safetensors: {error}") from error
 
 
-def read_pickled(path: str | os.PathLike[str]) -> Any:
+def read_pickled(
+    path: str | os.PathLike[str], *, device: Any = "cpu", mmap: bool | None = None
+) -> Any:
     """What a file of torch.save holds, if that is tensors and plain values."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an unusual protocol either works or raises
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location=device, weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
         found = re.search(r"(?:Unsupported|WeightsUnpickler error)[^\n]{3,120}", str(error))
         raise FileUnreadable(

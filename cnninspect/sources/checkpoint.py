@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from cnninspect.checkpoints import kind_of, read_checkpoint
 from cnninspect.errors import BadReference
 from cnninspect.records.checkpoint import Checkpoint
 from cnninspect.records.models import GraphFile, LoadedModel, Reference
-from cnninspect.sources.checkpoints import kind_of, read_checkpoint
 
 
 def load(reference: Reference) -> LoadedModel | GraphFile:

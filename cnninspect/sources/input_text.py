@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Union
 
-from cnninspect.errors import BadInput, FileUnreadable, MissingLibrary, did_you_mean, first_line
-from cnninspect.files import opened
+from cnninspect.errors import BadInput, did_you_mean
+from cnninspect.files import read_arrays
 from cnninspect.records.models import FORMATS, GivenValue, InputRequest, TensorValues
 from cnninspect.sources.literals import literal
 
 SUFFIXES = (".npy", ".npz")
 MOST_BYTES = 2**30
 """Of one file, and of the arrays in it: they are held in memory."""
-MAGIC = b"\x93NUMPY"
 
 
 def read_values(
@@ -33,7 +32,7 @@ def read_values(
         MissingLibrary: NumPy is not installed.
     """
     place, key = _place_and_key(typed)
-    arrays = _arrays(place)
+    arrays = read_arrays(place, most=MOST_BYTES)
     if "" in arrays:  # .npy
         yield name, _values(place, arrays[""], dtype)
         return
@@ -57,42 +56,6 @@ def _place_and_key(typed: str) -> tuple[Path, str | None]:
     if colon and before.lower().endswith(SUFFIXES):
         return Path(before).expanduser(), after
     return Path(typed).expanduser(), None
-
-
-def _arrays(path: Path) -> dict[str, Any]:
-    """The arrays of a file by name; `""` is the one of a `.npy`."""
-    try:
-        import numpy as np
-    except ImportError as problem:
-        raise MissingLibrary("numpy", "vision", f"the file of values {path}") from problem
-    with opened(path) as (stream, size):
-        if size > MOST_BYTES:
-            raise FileUnreadable(path, f"it is larger than {MOST_BYTES:,} bytes")
-        head = stream.read(len(MAGIC))
-        stream.seek(0)
-        if head != MAGIC and head[:4] != b"PK\x03\x04":
-            hint = f"values come from {' and '.join(SUFFIXES)}, as numpy.save writes them"
-            raise FileUnreadable(path, "it is no file of NumPy", hint)
-        try:
-            if head == MAGIC:
-                return {"": np.load(stream, allow_pickle=False)}
-            with np.load(stream, allow_pickle=False) as archive:
-                _check_size(entry.file_size for entry in archive.zip.infolist())
-                return {name: archive[name] for name in archive.files}
-        except Exception as problem:  # whatever NumPy and zipfile raise for a damaged file
-            raise FileUnreadable(
-                path, first_line(problem), "it must hold plain numbers"
-            ) from problem
-
-
-def _check_size(sizes: Iterable[int]) -> None:
-    """See that an archive unpacks to no more than fits.
-
-    Raises:
-        ValueError: it does not.
-    """
-    if sum(sizes) > MOST_BYTES:
-        raise ValueError(f"it unpacks to more than {MOST_BYTES:,} bytes")
 
 
 def _values(path: Path, array: Any, dtype: str | None) -> TensorValues:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+from cnninspect.checkpoints import kind_of
+from cnninspect.checkpoints.pickles import interpret
+from cnninspect.checkpoints.torch_files import MAX_PICKLE, PICKLES
+from cnninspect.checkpoints.zip_archive import Archive
 from cnninspect.errors import FileUnreadable, UnknownSetting, first_line
 from cnninspect.files import Malformed, opened
 from cnninspect.records.models import GraphFile, LoadedModel, ModelInfo, Reference
 from cnninspect.sources import checkpoint
-from cnninspect.sources.checkpoints import kind_of
-from cnninspect.sources.checkpoints.pickles import interpret
-from cnninspect.sources.checkpoints.torch_files import MAX_PICKLE, PICKLES
-from cnninspect.sources.checkpoints.zip_archive import Archive
 from cnninspect.sources.construction import other_peoples_code
 from cnninspect.sources.program_checks import check_class, check_script
 

@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cnninspect.checkpoints.reading import kind_of_stream
+from cnninspect.checkpoints.torch_files import read_pytorch_zip
+from cnninspect.checkpoints.zip_archive import Archive
 from cnninspect.errors import FileUnreadable, UnknownSetting, first_line
 from cnninspect.files import Malformed, excerpt, opened
 from cnninspect.records.models import InputRequest, LoadedModel, ModelInfo, Reference
-from cnninspect.sources.checkpoints.reading import kind_of_stream
-from cnninspect.sources.checkpoints.torch_files import read_pytorch_zip
-from cnninspect.sources.checkpoints.zip_archive import Archive
 from cnninspect.sources.construction import other_peoples_code
 from cnninspect.sources.program_checks import HINT, checked_program
 

@@ -183,7 +183,8 @@ def _run_file(path: Path) -> ModuleType:
     module = ModuleType(name)
     module.__file__ = str(path)
     # Not by a loader: that would keep compiled code beside the file, and believe it next time.
-    code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+    with opened(path) as (stream, _):
+        code = compile(stream.read(), str(path), "exec", dont_inherit=True)
     with known_to_python(module):
         exec(code, vars(module))
     return module

@@ -6,9 +6,9 @@ import os
 import re
 from pathlib import PurePath
 
+from cnninspect.checkpoints import kind_of
 from cnninspect.errors import BadReference
 from cnninspect.records.models import Reference
-from cnninspect.sources.checkpoints import kind_of
 
 SUFFIXES = {
     ".onnx": "onnx",

@@ -1,11 +1,14 @@
 import pickle
+import struct
+import zipfile
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from cnninspect.engine.weights import load_weights
+from cnninspect.checkpoints import zip_archive
+from cnninspect.engine.weights import load_weights, read_state
 from cnninspect.errors import FileMissing, FileUnreadable, WeightsMismatch
 from cnninspect.records.checkpoint import Misshaped
 
@@ -231,3 +234,36 @@ def test_a_network_without_memory_is_a_mistake_of_the_caller(path):
     torch.save(nn.Linear(1, 1).state_dict(), path)
     with pytest.raises(ValueError, match="meta"):
         load_weights(nn.Linear(1, 1, device="meta"), path)
+
+
+def test_an_archive_that_unpacks_to_much_never_reaches_torchs_loader(tmp_path, monkeypatch):
+    torch.save({"a": torch.zeros(16)}, tmp_path / "a.pth")
+    with zipfile.ZipFile(tmp_path / "a.pth") as archive:
+        entries = [(info.filename, archive.read(info)) for info in archive.infolist()]
+    for extra, loads in ((0, True), (2000, False)):
+        path = tmp_path / f"{extra}.pth"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, held in [*entries, ("a/data/9", bytes(extra))]:
+                archive.writestr(name, held)
+        monkeypatch.setattr(zip_archive, "MOST_UNPACKED", 2000)
+        if loads:
+            assert read_state(path)["a"].shape == (16,)
+        else:
+            monkeypatch.setattr(torch, "load", None)
+            with pytest.raises(FileUnreadable, match="unpack to"):
+                read_state(path)
+
+
+@pytest.mark.parametrize("name", ["w.gguf", "w.safetensors.index.json"])
+def test_weights_of_other_kinds_are_not_loaded(tmp_path, name):
+    if name.endswith("json"):
+        from safetensors.torch import save_file
+
+        save_file({"a": torch.zeros(2)}, tmp_path / "a.safetensors")
+        text = '{"metadata": {"total_size": 8}, "weight_map": {"a": "a.safetensors"}}'
+        (tmp_path / name).write_text(text)
+    else:
+        (tmp_path / name).write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 0))
+    with pytest.raises(FileUnreadable) as caught:
+        read_state(tmp_path / name)
+    assert caught.value.hint

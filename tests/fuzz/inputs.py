@@ -262,6 +262,60 @@ def images() -> list[bytes]:
     return [*found, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"]
 
 
+def litert() -> list[bytes]:
+    import flatbuffers
+    import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
+
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    empty, full = schema.BufferT(), schema.BufferT()
+    full.data = np.zeros(36, np.uint8)
+    tensors = []
+    for name, shape, buffer in (("x", [1, 8, 8, 1], 0), ("w", [1, 3, 3, 1], 1)):
+        tensor = schema.TensorT()
+        tensor.name, tensor.shape, tensor.type, tensor.buffer = name, shape, 0, buffer
+        tensors.append(tensor)
+    graph.tensors, graph.inputs, graph.outputs = tensors, [0], [0]
+    model.version, model.buffers, model.subgraphs = 3, [empty, full], [graph]
+    builder = flatbuffers.Builder(256)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return [bytes(builder.Output())]
+
+
+def arrays() -> list[bytes]:
+    import numpy as np
+
+    found = []
+    for write, held in ((np.save, (np.arange(9.0),)), (np.savez, ()), (np.savez_compressed, ())):
+        stream = io.BytesIO()
+        write(stream, *held, **({} if held else {"x": np.zeros((4, 3, 8, 8)), "y": np.arange(4)}))
+        found.append(stream.getvalue())
+    return found
+
+
+def loaded_weights() -> list[bytes]:
+    import torch
+    from safetensors.torch import save
+
+    from cnninspect.zoo.shallow_cnn import ShallowCNN
+
+    state = ShallowCNN(resolution=8, channels=2).state_dict()
+    found = [save(state)]
+    for is_zip in (True, False):
+        stream = io.BytesIO()
+        torch.save(state, stream, _use_new_zipfile_serialization=is_zip)
+        found.append(stream.getvalue())
+    return found
+
+
+def predictions() -> list[bytes]:
+    return [b"label,prediction\n0,1\n1,1\n2,0\n", b"label,cat,dog\ncat,0.9,0.1\ndog,1e3,-0\n"]
+
+
+def yaml() -> list[bytes]:
+    return [b"num_classes: 10\nlist: [1, 2.5, {a: &x b, c: *x}]\n"]
+
+
 SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "safetensors": safetensors,
     "torch.save": weights_in,
@@ -275,6 +329,12 @@ SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "budget": budgets,
     "lock": locks,
     "image": images,
+    "LiteRT": litert,
+    "arrays": arrays,
+    "data set": arrays,
+    "weights that are loaded": loaded_weights,
+    "predictions": predictions,
+    "settings": yaml,
 }
 """Kinds of files, and what makes good ones."""
 KNOWING: dict[str, tuple[Damage, ...]] = {

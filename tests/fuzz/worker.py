@@ -27,8 +27,12 @@ NAMES = {
     "index of files": "f.safetensors.index.json", "GGUF": "f.gguf",
     "ONNX": "f.onnx", "torch.export": "f.pt2",
     "TorchScript": "f.pt", "configuration": "config.json", "budget": "f.toml", "lock": "f.lock",
-    "image": "images/a/f.png",
+    "image": "images/a/f.png", "LiteRT": "f.tflite", "arrays": "f.npz", "data set": "d.npz",
+    "weights that are loaded": "w.pth", "predictions": "f.csv", "settings": "f.yaml",
 }  # fmt: skip
+
+
+TABLES = ("safetensors", "torch.save", "torch.save, old", "index of files", "GGUF", "LiteRT")
 
 
 class TooLong(BaseException):
@@ -38,17 +42,35 @@ class TooLong(BaseException):
 def attempt(kind: str) -> None:
     """What a user would do with the file of that kind in this folder."""
     import cnninspect
+    from cnninspect.checkpoints import read_checkpoint
     from cnninspect.page.formats import render
-    from cnninspect.sources.checkpoints import read_checkpoint
 
     name = NAMES[kind]
-    if kind in ("safetensors", "torch.save", "torch.save, old", "index of files", "GGUF"):
+    if kind in TABLES:
         for format_ in ("table", "json"):
             render(read_checkpoint(name), format=format_)
     elif kind == "budget":
         cnninspect.check("lenet5", budget=name)
     elif kind == "lock":
         cnninspect.check("lenet5", locked=name)
+    elif kind == "weights that are loaded":
+        loaded = "shallow_cnn@resolution=8,channels=2"
+        cnninspect.trace(loaded, weights=name)
+        cnninspect.weights(name)
+    elif kind == "predictions":
+        render(cnninspect.evaluate(predictions=name))
+    elif kind == "arrays":
+        from cnninspect.sources.input_text import read_values
+
+        list(read_values(name, None, None))
+    elif kind == "data set":
+        from cnninspect.engine.real_passes.data_sets import load_data
+
+        load_data(name, (3, 8, 8))
+    elif kind == "settings":
+        from cnninspect.sources.config_objects import read_configuration
+
+        read_configuration(name)
     elif kind == "image":
         from cnninspect.engine.real_passes.batches import Folder, Stream
 

@@ -19,12 +19,15 @@ from cnninspect.engine.real_passes.preparation import ready_model
 from cnninspect.engine.recording import tensors_in
 from cnninspect.errors import (
     CnnInspectError,
+    FileMissing,
+    FileUnreadable,
     LabelOutOfRange,
     MissingLibrary,
     RunFailed,
     UnusableData,
     first_line,
 )
+from cnninspect.files import opened
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.operations import shape_text
 from cnninspect.records.passes import GradientSettings
@@ -64,8 +67,17 @@ def chosen_examples(
             )
     if part == "all":
         return torch.arange(len(data)), part, notes
-    share = float(about.get("cnninspect.held_out", held_out)) if same else held_out
+    share = _share(about.get("cnninspect.held_out", ""), held_out) if same else held_out
     return split(data, share)[1], part, notes
+
+
+def _share(text: str, otherwise: float) -> float:
+    """The share that a file of weights says, if it is one."""
+    try:
+        found = float(text)
+    except ValueError:
+        return otherwise
+    return found if 0 < found < 1 else otherwise
 
 
 def about_weights(weights: str | None) -> dict[str, str]:
@@ -73,12 +85,12 @@ def about_weights(weights: str | None) -> dict[str, str]:
     if weights is None:
         return {}
     try:
-        with Path(weights).open("rb") as file:
+        with opened(weights) as (file, _):
             size = int.from_bytes(file.read(8), "little")
             if size > 2**26:
                 return {}
             found = json.loads(file.read(size)).get("__metadata__", {})
-    except (OSError, ValueError, AttributeError):
+    except (FileMissing, FileUnreadable, ValueError, RecursionError, AttributeError):
         return {}
     return {str(key): str(value) for key, value in found.items()} if found else {}
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from pathlib import Path
 
 from cnninspect.commands.evaluate.report import Predictions
-from cnninspect.errors import FileMissing, FileUnreadable
+from cnninspect.errors import FileUnreadable
+from cnninspect.files import read_text
 
 LABELS = ("label", "target", "y", "y_true", "true", "actual", "class")
 PREDICTED = ("prediction", "predicted", "y_pred", "pred", "output")
 """What columns are called, in lower case."""
+MOST_BYTES = 1 << 30
+"""Of the file: a million rows with scores for 100 classes."""
+LONGEST_NUMBER = 18
+"""Digits up to which the names of classes are put in order as numbers."""
 
 
 def read_predictions(path: Path, classes: tuple[str, ...] = ()) -> Predictions:
@@ -23,17 +29,15 @@ def read_predictions(path: Path, classes: tuple[str, ...] = ()) -> Predictions:
     Raises:
         FileMissing, FileUnreadable: there is no such file, or it says something else.
     """
-    if not path.exists():
-        raise FileMissing(path)
+    text = read_text(path, most=MOST_BYTES)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            header = [name.strip() for name in reader.fieldnames or []]
-            rows = [
-                {(k or "").strip(): (v or "").strip() for k, v in row.items() if isinstance(v, str)}
-                for row in reader
-            ]
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        header = [name.strip() for name in reader.fieldnames or []]
+        rows = [
+            {(k or "").strip(): (v or "").strip() for k, v in row.items() if isinstance(v, str)}
+            for row in reader
+        ]
+    except csv.Error as problem:
         raise FileUnreadable(path, str(problem)) from problem
     label = _column(path, header, LABELS, required=True)
     predicted = _column(path, header, PREDICTED, required=False)
@@ -80,7 +84,7 @@ def _named(occurring: set[str], scored: list[str]) -> tuple[str, ...]:
     """The classes: the columns of scores where these hold all that occur, else those in order."""
     if scored and occurring <= set(scored):
         return tuple(scored)
-    if all(name.isdecimal() for name in occurring):
+    if all(name.isdecimal() and len(name) <= LONGEST_NUMBER for name in occurring):
         return tuple(sorted(occurring, key=int))
     return tuple(sorted(occurring))
 

@@ -29,7 +29,7 @@ from cnninspect.engine.real_passes.data_sets import DataSet
 from cnninspect.engine.real_passes.losses import classes_of, trained_outputs
 from cnninspect.engine.real_passes.preparation import ready_model
 from cnninspect.engine.real_passes.profiling import OPTIMIZERS
-from cnninspect.engine.weights import fitted, require_fit, tensors_of
+from cnninspect.engine.weights import fitted, is_safetensors, read_pickled, require_fit, tensors_of
 from cnninspect.errors import (
     CnnInspectError,
     FileExists,
@@ -302,7 +302,8 @@ class Loop:
         if not path.exists():
             raise FileMissing(path, "leave out --resume to begin")
         try:
-            found = torch.load(path, map_location=self.device, weights_only=True)
+            is_safetensors(path)
+            found = read_pickled(path, device=self.device)
             identity = found["settings"]
         except Exception as problem:  # torch raises many kinds for a file that is not its own
             raise FileUnreadable(

@@ -15,8 +15,8 @@ from torch import Tensor
 from cnninspect.commands.weights.report import TensorFigures, WeightsFigures
 from cnninspect.engine.building import build_really
 from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, seed_generators, set_apart
-from cnninspect.engine.weights import read_state, table_of, tensors_of
-from cnninspect.errors import FileMissing, FileUnreadable, MissingLibrary
+from cnninspect.engine.weights import is_safetensors, read_pickled, table_of, tensors_of
+from cnninspect.errors import FileUnreadable, MissingLibrary
 from cnninspect.records.models import LoadedModel
 
 PIECE = 2**24
@@ -56,8 +56,6 @@ def figures_of_file(path: Path) -> WeightsFigures:
     Raises:
         FileMissing, FileUnreadable: there is no such file, or it holds no weights.
     """
-    if not path.exists():
-        raise FileMissing(path)
     with _stored_in(path) as tensors:
         return _figures(path.name, tensors)
 
@@ -80,9 +78,7 @@ def _figures(name: str, tensors: list[Stored]) -> WeightsFigures:
 
 @contextmanager
 def _stored_in(path: Path) -> Iterator[list[Stored]]:
-    with path.open("rb") as file:
-        is_safetensors = file.read(9)[8:] == b"{"
-    if not is_safetensors:
+    if not is_safetensors(path):
         yield _stored_of(table_of(_mapped(path), path))
         return
     try:
@@ -110,9 +106,9 @@ def _slice_of(opened: Any, name: str) -> Stored:
 def _mapped(path: Path) -> Any:
     """What torch.save wrote, left on the disk where its format allows that."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception:  # an old format, or no such file at all, which reading it says better
-        return read_state(path)
+        return read_pickled(path, mmap=True)
+    except FileUnreadable:  # an old format, or what reading it says better
+        return read_pickled(path)
 
 
 def _stored_of(table: dict[str, Tensor]) -> list[Stored]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from cnninspect.engine.real_passes.batches import Digits, Folder, picture_in
 from cnninspect.errors import FileMissing, FileUnreadable, MissingLibrary, UnusableData
+from cnninspect.files import read_arrays
 from cnninspect.records.operations import shape_text
 
 INPUT_NAMES = ("x", "X", "images", "inputs", "data", "x_train", "X_train", "arr_0")
@@ -23,6 +23,7 @@ TEST_FOLDERS = ("val", "valid", "validation", "test")
 """Beside `train`, the folder that holds what is kept back."""
 MOST_BYTES = 4 * 2**30
 """What a data set may take in memory."""
+MOST_CLASSES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +164,14 @@ def _arrays(path: Path, shape: tuple[int, ...]) -> DataSet:
     Images are (N, H, W), (N, C, H, W) or (N, H, W, C).  Pixels of 0 to 255 are shown as −2 to 2,
     other numbers as they are.
     """
-    if not path.exists():
-        raise FileMissing(path, "--data takes digits, a folder of class folders or a .npz file")
     numpy = import_module("numpy")
     try:
-        with numpy.load(path, allow_pickle=False) as file:
-            x, y = _named(path, file, INPUT_NAMES), _named(path, file, LABEL_NAMES)
-    except (OSError, ValueError, zipfile.BadZipFile, KeyError) as problem:
-        raise FileUnreadable(path, str(problem)) from problem
+        arrays = read_arrays(path, most=MOST_BYTES)
+    except FileMissing as problem:
+        raise FileMissing(
+            path, "--data takes digits, a folder of class folders or a .npz file"
+        ) from problem
+    x, y = _named(path, arrays, INPUT_NAMES), _named(path, arrays, LABEL_NAMES)
     if x.dtype.kind not in "buif" or y.ndim != 1 or len(y) != len(x) or not len(x):
         raise UnusableData(
             path,
@@ -182,6 +183,8 @@ def _arrays(path: Path, shape: tuple[int, ...]) -> DataSet:
     if is_counted:
         if int(y.min()) < 0:
             raise UnusableData(path, f"label {int(y.min())} is below 0")
+        if int(y.max()) >= MOST_CLASSES:
+            raise UnusableData(path, f"label {int(y.max())} is too large for the number of a class")
         labels, names = y.astype("int64"), numpy.arange(int(y.max()) + 1)
     inputs = torch.as_tensor(x.astype("float32"))
     if x.dtype == numpy.uint8:
@@ -196,12 +199,12 @@ def _arrays(path: Path, shape: tuple[int, ...]) -> DataSet:
     )
 
 
-def _named(path: Path, file: Any, names: tuple[str, ...]) -> Any:
+def _named(path: Path, arrays: dict[str, Any], names: tuple[str, ...]) -> Any:
     for name in names:
-        if name in file:
-            return file[name]
+        if name in arrays:
+            return arrays[name]
     raise UnusableData(
-        path, f"it has {', '.join(file.files[:8])}, and no {names[0]}", f"call it {names[0]}"
+        path, f"it has {', '.join(list(arrays)[:8])}, and no {names[0]}", f"call it {names[0]}"
     )
 
 

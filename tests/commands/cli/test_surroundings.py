@@ -194,6 +194,44 @@ def test_weights_are_checked_like_other_files(
     assert lines_of_ours(done.err) == ["error:", "hint:"]
 
 
+READING = {
+    "f.pth": (
+        "summary lenet5 --weights f.pth", "weights f.pth", "evaluate lenet5 --weights f.pth",
+        "train lenet5 --resume --checkpoint f.pth --epochs 1", "summary f.pth", "diff lenet5 f.pth",
+    ),
+    "f.npz": ("evaluate lenet5 --data f.npz", "summary lenet5 --input @f.npz"),
+    "f.csv": ("evaluate --predictions f.csv",),
+    "f.py": ("summary f.py:net",),
+    "config.json": ("summary hf:config.json",),
+    "f.onnx": ("summary f.onnx", "evaluate f.onnx"),
+    "f.pt2": ("summary f.pt2",),
+    "f.pt": ("summary f.pt",),
+    "f.yaml": ("summary lenet5 --input f.yaml", "check --budget f.yaml"),
+}  # fmt: skip
+"""Commands by the file that they read."""
+
+
+@pytest.mark.parametrize("bad", ["pipe", "device", "folder", "missing", "text"])
+@pytest.mark.parametrize("line", [line for lines in READING.values() for line in lines])
+def test_no_reader_waits_for_what_is_no_file(
+    cnninspect_: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, bad: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = next(name for name, lines in READING.items() if line in lines)
+    if bad == "pipe":
+        os.mkfifo(name)
+    elif bad == "device":
+        Path(name).symlink_to("/dev/zero")
+    elif bad == "folder":
+        Path(name).mkdir()
+    elif bad == "text":
+        Path(name).write_bytes(b"\0{,\x80\xff[")
+    done = cnninspect_(*line.split())
+    assert done.code in (1, 2)
+    assert "unexpected" not in done.err
+    assert lines_of_ours(done.err)[:1] == ["error:"]
+
+
 LONG = "a" * 300
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from cnninspect.checkpoints import kind_of, read_checkpoint
 from cnninspect.errors import FileMissing, FileUnreadable
-from cnninspect.sources.checkpoints import kind_of, read_checkpoint
 
 
 @pytest.fixture

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from cnninspect.files import Malformed, excerpt
-from cnninspect.records.checkpoint import Checkpoint, PickledGlobal, StoredTensor
-from cnninspect.sources.checkpoints.pickles import Call, Global, Pairs, Pickled, items, key_text
-from cnninspect.sources.checkpoints.torch_symbols import (
+from cnninspect.checkpoints.pickles import Call, Global, Pairs, Pickled, items, key_text
+from cnninspect.checkpoints.torch_symbols import (
     DICTIONARIES,
     PLAIN_CALLS,
     SPARSE,
@@ -16,6 +14,8 @@ from cnninspect.sources.checkpoints.torch_symbols import (
     is_allowed,
     tensor_of,
 )
+from cnninspect.files import Malformed, excerpt
+from cnninspect.records.checkpoint import Checkpoint, PickledGlobal, StoredTensor
 
 MAX_LEVELS = 100
 MAX_NAME = 1000

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch._weights_only_unpickler import _get_allowed_globals
 
-from cnninspect.sources.checkpoints.torch_symbols import (
+from cnninspect.checkpoints.torch_symbols import (
     STORAGE_DTYPES,
     dtype_of,
     is_allowed,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from pickle_attacks import attacks
 
+from cnninspect.checkpoints import read_checkpoint
 from cnninspect.errors import CnnInspectError
-from cnninspect.sources.checkpoints import read_checkpoint
 
 NAMES = list(attacks("/nowhere/marker"))
 

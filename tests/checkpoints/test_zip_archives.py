@@ -8,11 +8,11 @@ import zipfile
 import pytest
 import torch
 
+from cnninspect.checkpoints import kind_of, read_checkpoint
+from cnninspect.checkpoints.zip_archive import Archive
 from cnninspect.errors import FileUnreadable
 from cnninspect.files import Malformed
 from cnninspect.records.operations import TensorSpec
-from cnninspect.sources.checkpoints import kind_of, read_checkpoint
-from cnninspect.sources.checkpoints.zip_archive import Archive
 
 EMPTY = pickle.dumps({}, 2)
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 from torch import nn
 
+from cnninspect.checkpoints import kind_of, read_checkpoint
+from cnninspect.checkpoints.contents import Contents
+from cnninspect.checkpoints.pickles import interpret
 from cnninspect.errors import CnnInspectError
 from cnninspect.files import Malformed
 from cnninspect.records.checkpoint import Checkpoint
-from cnninspect.sources.checkpoints import kind_of, read_checkpoint
-from cnninspect.sources.checkpoints.contents import Contents
-from cnninspect.sources.checkpoints.pickles import interpret
 
 
 def saved(value, **options):

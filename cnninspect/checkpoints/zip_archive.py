@@ -29,6 +29,8 @@ UNICODE_PATH = 0x7075
 """Extra field that gives an entry another name, which not every reader looks at."""
 DEFLATE_RATIO = 1032
 """Deflate cannot make data smaller than this many times."""
+MOST_UNPACKED = 1 << 30
+"""Bytes that the packed entries of an archive may have together; torch.save packs none."""
 ENCRYPTED = 1
 """Bit of an entry's flags."""
 UNREADABLE = (
@@ -203,3 +205,7 @@ def check_extents(entries: Mapping[str, zipfile.ZipInfo], end: int) -> None:
             )
         if entry.file_size > entry.compress_size * DEFLATE_RATIO:
             raise Malformed(f"its entry {shown} claims {entry.file_size:,} bytes, which cannot be")
+    packed = [entry for entry in entries.values() if entry.compress_type != zipfile.ZIP_STORED]
+    unpacked = sum(entry.file_size for entry in packed)
+    if unpacked > MOST_UNPACKED:
+        raise Malformed(f"its packed entries unpack to {unpacked:,} bytes", "torch.save packs none")

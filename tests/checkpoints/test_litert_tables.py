@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import cnninspect
+from cnninspect.checkpoints import kind_of, read_checkpoint
 from cnninspect.errors import BadReference, FileUnreadable, MissingLibrary
-from cnninspect.sources.checkpoints import kind_of, read_checkpoint
 
 schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
 TYPES = schema.TensorType

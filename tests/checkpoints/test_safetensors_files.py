@@ -5,9 +5,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from cnninspect.checkpoints import read_checkpoint
 from cnninspect.errors import FileUnreadable
 from cnninspect.records.operations import TensorSpec
-from cnninspect.sources.checkpoints import read_checkpoint
 
 DTYPES = [
     torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex64,

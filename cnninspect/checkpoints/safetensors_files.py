@@ -21,10 +21,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeGuard
 
+from cnninspect.checkpoints.contents import check_number
 from cnninspect.files import Malformed, excerpt
 from cnninspect.records.checkpoint import Checkpoint, StoredTensor
 from cnninspect.records.operations import BITS, TensorSpec
-from cnninspect.sources.checkpoints.contents import check_number
 
 MAX_HEADER = 100_000_000
 """Bytes, as the format's own library allows."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from cnninspect.checkpoints.pickles import Call, Global, Persistent
 from cnninspect.files import Malformed, excerpt
 from cnninspect.records.operations import BITS, TensorSpec
-from cnninspect.sources.checkpoints.pickles import Call, Global, Persistent
 
 STORAGE_DTYPES = {
     "DoubleStorage": "float64",

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import cnninspect
+from cnninspect.checkpoints import kind_of, read_checkpoint
 from cnninspect.errors import BadReference, FileUnreadable, MissingLibrary
-from cnninspect.sources.checkpoints import kind_of, read_checkpoint
 
 F32, F16, Q4, Q8, Q6K = (
     gguf.GGMLQuantizationType[name] for name in ("F32", "F16", "Q4_0", "Q8_0", "Q6_K")

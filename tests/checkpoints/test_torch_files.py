@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from cnninspect.checkpoints import read_checkpoint
 from cnninspect.errors import FileUnreadable
 from cnninspect.records.operations import TensorSpec
-from cnninspect.sources.checkpoints import read_checkpoint
 
 DTYPES = [
     torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex64, torch.complex128,
@@ -269,7 +269,7 @@ def test_tensors_that_were_transposed_share_bytes_where_their_elements_do(tmp_pa
 
 
 def test_a_hundred_thousand_tensors_are_read_and_more_than_the_bound_refused(monkeypatch, tmp_path):
-    from cnninspect.sources.checkpoints import contents, safetensors_files
+    from cnninspect.checkpoints import contents, safetensors_files
 
     path = save({str(i): torch.zeros(()) for i in range(5)}, tmp_path)
     assert contents.MAX_TENSORS >= 100_000

@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnninspect.files import Malformed
-from cnninspect.sources.checkpoints import read_checkpoint
-from cnninspect.sources.checkpoints.contents import Contents
-from cnninspect.sources.checkpoints.pickles import (
+from cnninspect.checkpoints import read_checkpoint
+from cnninspect.checkpoints.contents import Contents
+from cnninspect.checkpoints.pickles import (
     ACTIONS,
     CONSTANTS,
     IGNORED,
@@ -26,6 +25,7 @@ from cnninspect.sources.checkpoints.pickles import (
     interpret,
     items,
 )
+from cnninspect.files import Malformed
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 PROTOCOL_2 = b"\x80\x02"

@@ -19,12 +19,12 @@ import struct
 from dataclasses import replace
 from typing import IO, cast
 
+from cnninspect.checkpoints.contents import tabulate
+from cnninspect.checkpoints.pickles import Pickled, interpret
+from cnninspect.checkpoints.torch_symbols import element_bytes, storage_of
+from cnninspect.checkpoints.zip_archive import AMBIGUOUS, Archive
 from cnninspect.files import Malformed, excerpt
 from cnninspect.records.checkpoint import Checkpoint
-from cnninspect.sources.checkpoints.contents import tabulate
-from cnninspect.sources.checkpoints.pickles import Pickled, interpret
-from cnninspect.sources.checkpoints.torch_symbols import element_bytes, storage_of
-from cnninspect.sources.checkpoints.zip_archive import AMBIGUOUS, Archive
 
 MAX_PICKLE = 64 << 20
 """Bytes of the pickle: that of a large language model takes less than one million."""

@@ -5,6 +5,6 @@ In reading order: `reading` tells what a file is and finds its reader; `safetens
 `torch_symbols` finds tensors in that, and `contents` makes the table, checked against the file.
 """
 
-from cnninspect.sources.checkpoints.reading import kind_of, read_checkpoint
+from cnninspect.checkpoints.reading import kind_of, read_checkpoint
 
 __all__ = ["kind_of", "read_checkpoint"]

@@ -13,18 +13,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from cnninspect.errors import FileUnreadable
-from cnninspect.files import Malformed, opened
-from cnninspect.records.checkpoint import Checkpoint
-from cnninspect.sources.checkpoints.gguf_header import read_gguf
-from cnninspect.sources.checkpoints.litert_table import IDENTIFIER, read_litert
-from cnninspect.sources.checkpoints.safetensors_files import (
+from cnninspect.checkpoints.gguf_header import read_gguf
+from cnninspect.checkpoints.litert_table import IDENTIFIER, read_litert
+from cnninspect.checkpoints.safetensors_files import (
     MAX_HEADER,
     read_safetensors,
     read_sharded_index,
 )
-from cnninspect.sources.checkpoints.torch_files import read_pytorch_legacy, read_pytorch_zip
-from cnninspect.sources.checkpoints.zip_archive import Archive
+from cnninspect.checkpoints.torch_files import read_pytorch_legacy, read_pytorch_zip
+from cnninspect.checkpoints.zip_archive import Archive
+from cnninspect.errors import FileUnreadable
+from cnninspect.files import Malformed, opened
+from cnninspect.records.checkpoint import Checkpoint
 
 LEGACY_MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")
 TAR = (

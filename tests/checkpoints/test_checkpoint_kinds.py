@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from cnninspect.checkpoints import kind_of, read_checkpoint
 from cnninspect.errors import FileMissing, FileUnreadable
-from cnninspect.sources.checkpoints import kind_of, read_checkpoint
 
 
 def zip_file(path):
@@ -140,7 +140,7 @@ class TestPaths:
 
 def test_nothing_but_the_standard_library_is_imported():
     code = (
-        "import sys, cnninspect.sources.checkpoints\n"
+        "import sys, cnninspect.checkpoints\n"
         "print(sorted({'torch', 'numpy', 'safetensors', 'onnx'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
