@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
@@ -38,8 +39,12 @@ def cnninspect(
     """Inspect and analyse neural networks: shapes, parameters, MACs, gradients, budgets, ONNX."""
 
 
-def application() -> typer.Typer:
-    """What typer runs: every command of the table."""
+def application(typed: Sequence[str] = ()) -> typer.Typer:
+    """What typer runs: every command of the table, or only the one that was typed.
+
+    The others take longer to be imported than a command whose answer is remembered takes to give
+    it.  Help, completion and names that are wrong need them all.
+    """
     made = typer.Typer(
         name="cnninspect",
         no_args_is_help=True,
@@ -47,18 +52,25 @@ def application() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     made.callback()(cnninspect)
-    for name, place in COMMANDS.items():
+    for name, place in _asked_for(typed).items():
         module, _, function = place.partition(":")
         made.command(name)(getattr(import_module(module), function))
     return made
 
 
+def _asked_for(typed: Sequence[str]) -> dict[str, str]:
+    if typed and typed[0] in COMMANDS and not any(name.endswith("_COMPLETE") for name in os.environ):
+        return {typed[0]: COMMANDS[typed[0]]}
+    return COMMANDS
+
+
 def run(arguments: list[str] | None = None) -> None:
     """Run what was typed and exit: 0 done, 1 failed, 2 typed wrongly, 3 the answer is no."""
     prepare_streams()
-    debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
+    typed = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in typed
     try:
-        code = application()(arguments, prog_name="cnninspect", standalone_mode=False)
+        code = application(typed)(arguments, prog_name="cnninspect", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         drop_output()  # whoever read it has seen enough

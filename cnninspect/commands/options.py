@@ -58,6 +58,27 @@ Device = Annotated[
 RunMode = Annotated[
     Mode, typer.Option("--mode", help="Run as in testing or in training.", rich_help_panel=RUNS)
 ]
+
+
+def _remember(context: typer.Context, fresh: bool) -> bool:
+    """Let what the command traces be remembered until it ends."""
+    from cnninspect.store.traces import remembering
+
+    if not context.resilient_parsing:
+        context.with_resource(remembering(fresh=fresh, again="--fresh traces again"))
+    return fresh
+
+
+Fresh = Annotated[
+    bool,
+    typer.Option(
+        "--fresh",
+        callback=_remember,
+        help="Trace again what is remembered of a named architecture.",
+        rich_help_panel=RUNS,
+    ),
+]
+"""A command that has this option remembers the traces that it makes."""
 Strict = Annotated[
     bool,
     typer.Option(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Protocol, Union
 
 from cnninspect.errors import AlreadyTraced, BadOption, NeedsModules, NotAModel, UnknownChoice
 from cnninspect.records.models import MODES, GraphFile, LoadedModel, ModelInfo, Reference
@@ -214,9 +216,24 @@ def trace(
     if mode not in MODES:
         raise UnknownChoice("mode", mode, MODES)
     check_batch(batch)
-    loaded = load(model)
     arguments = as_arguments(inputs)
     options: dict[str, Any] = {"kwargs": kwargs, "mode": mode, "batch": batch}
+    make = partial(_traced, model, arguments, weights=weights, device=device, **options)
+    if weights is not None:
+        return make()
+    traced: Trace = _remembered("trace", model, arguments, {**options, "device": device}, make)
+    return traced
+
+
+def _traced(
+    model: Any,
+    arguments: Sequence[Any] | None,
+    *,
+    weights: str | PathLike[str] | None,
+    device: str | None,
+    **options: Any,
+) -> Trace:
+    loaded = load(model)
     if isinstance(loaded, GraphFile):
         if weights is not None:
             raise BadOption("weights", weights, "for a model that is built; this file has its own")
@@ -232,6 +249,65 @@ def trace(
     with kept_offline(loaded):
         traced: Trace = run(loaded, arguments, **options)
     return traced
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All that decides what comes of tracing a reference, beside the versions of what it is."""
+
+    kind: str
+    """`trace`, or `step` for a step of training."""
+    reference: Reference
+    arguments: Sequence[Any] | None
+    """Positional arguments of `forward`, with requests for tensors; None: the default."""
+    settings: tuple[tuple[str, Any], ...]
+    """All else, by name."""
+
+
+class Keeper(Protocol):
+    """Remembers traces, as `store.traces` does."""
+
+    def answer(self, question: Question, make: Callable[[], Any]) -> Any:
+        """What is remembered, else what `make` returns."""
+
+
+_keeper: ContextVar[Keeper | None] = ContextVar("_keeper", default=None)
+
+
+@contextmanager
+def remembered_by(keeper: Keeper | None) -> Iterator[None]:
+    """Let what is traced inside be remembered; None: by nobody.
+
+    This package knows how a model is traced and not where traces are kept, so whoever asks hands
+    the keeper in.
+    """
+    before = _keeper.set(keeper)
+    try:
+        yield
+    finally:
+        _keeper.reset(before)
+
+
+def is_remembered() -> bool:
+    """Whether traces that are made now are remembered."""
+    return _keeper.get() is not None
+
+
+def _remembered(
+    kind: str,
+    model: Any,
+    arguments: Sequence[Any] | None,
+    settings: Mapping[str, Any],
+    make: Callable[[], Any],
+) -> Any:
+    """What is remembered of a reference, else what `make` returns."""
+    keeper = _keeper.get()
+    if keeper is None or not isinstance(model, (str, os.PathLike)) or settings["kwargs"]:
+        return make()
+    from cnninspect.sources.registry import reference_of
+
+    given = tuple(sorted((k, v) for k, v in settings.items() if v))
+    return keeper.answer(Question(kind, reference_of(os.fspath(model)), arguments, given), make)
 
 
 PLACES = ("cpu", "cuda", "mps", "xpu")
@@ -275,12 +351,20 @@ def trace_step(
     """
     check_batch(batch)
     check_place(settings.get("device"))
+    arguments = as_arguments(inputs)
+    settings = {**settings, "kwargs": kwargs, "mode": mode, "batch": batch}
+    make = partial(_step_traced, model, arguments, settings)
+    step: TrainingTrace = _remembered("step", model, arguments, settings, make)
+    return step
+
+
+def _step_traced(
+    model: Any, arguments: Sequence[Any] | None, settings: Mapping[str, Any]
+) -> TrainingTrace:
     loaded = network(model, "a step of training")
     run = import_module("cnninspect.engine.training").trace_training
     with kept_offline(loaded):
-        step: TrainingTrace = run(
-            loaded, as_arguments(inputs), kwargs=kwargs, mode=mode, batch=batch, **settings
-        )
+        step: TrainingTrace = run(loaded, arguments, **settings)
     return step
 
 

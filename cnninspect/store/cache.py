@@ -7,27 +7,38 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from cnninspect.errors import FileUnreadable, FileUnwritable
 from cnninspect.records.reports import installed_version
 
 Result = TypeVar("Result")
 
-FILE = "measured-1.sqlite"
+FILE = "measured-2.sqlite"
 """The number is that of its layout."""
-TABLE = "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, value TEXT NOT NULL, kept REAL)"
-HAS_TABLE = "SELECT name FROM sqlite_master WHERE name = 'results'"
+TABLES = {
+    "results": "key TEXT PRIMARY KEY, value TEXT NOT NULL, kept REAL",
+    "traces": "key TEXT PRIMARY KEY, title TEXT NOT NULL, content BLOB NOT NULL, kept REAL",
+}
+"""Columns by table: figures of models and names of libraries as text, and traces."""
+HAS_TABLE = "SELECT name FROM sqlite_master WHERE name = ?"
 PATIENCE = 10.0
 """Seconds to wait for others that are writing."""
-MOST_ROWS = 30_000
+MOST_ROWS = {"results": 30_000}
 """Beyond so many, the oldest go."""
+MOST_BYTES = 512 * 2**20
+"""Beyond so many in the file, the oldest tenth goes."""
 AT_ONCE = 500
 """Keys in one question; SQLite allows 999."""
+FRESH = "CNNINSPECT_FRESH"
+"""A setting of the environment: if it is not empty, everything is measured and traced again."""
 
 
 def cache_folder() -> Path:
@@ -49,11 +60,15 @@ def cache_folder() -> Path:
 
 
 class Memory:
-    """Texts by key, kept from one run to the next."""
+    """What was measured and traced, by key, kept from one run to the next.
 
-    def __init__(self, folder: Path | None = None) -> None:
+    With `fresh`, or inside of `asked_afresh`, it only keeps: everything is measured again.
+    """
+
+    def __init__(self, folder: Path | None = None, *, fresh: bool = False) -> None:
         self.notes: list[str] = []
         """What a user should know: why nothing is remembered."""
+        self.fresh = fresh or _afresh.get() or bool(os.environ.get(FRESH))
         self.path = Path(FILE)
         try:
             self.path = (folder or cache_folder()) / FILE
@@ -62,54 +77,135 @@ class Memory:
 
     def recall(self, keys: Sequence[str]) -> dict[str, str]:
         """What is kept under these keys."""
-        if self.notes:
-            return {}
-        try:
-            if not self.path.exists():
-                return {}
-            return self._repaired(lambda: self._recall(keys))
-        except (sqlite3.Error, OSError, ValueError) as problem:
-            self._give_up(problem)
-            return {}
+        return {key: text for key, (text, _) in self.recall_dated(keys).items()}
+
+    def recall_dated(self, keys: Sequence[str]) -> dict[str, tuple[str, float]]:
+        """What is kept under these keys, with the seconds since 1970 at which it was kept."""
+        query = "SELECT key, value, kept FROM results WHERE key IN ({})"
+        return {
+            key: (text, kept)
+            for key, text, kept in self._rows("results", query, keys)
+            # Another program may have put anything there.
+            if isinstance(text, str) and isinstance(kept, float)
+        }
 
     def keep(self, texts: Mapping[str, str]) -> None:
         """Keep these texts, all or none."""
-        if self.notes or not texts:
+        now = time.time()
+        rows = [(key, value, now) for key, value in texts.items()]
+        self._insert("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", rows)
+
+    def recall_trace(self, key: str) -> tuple[bytes, float] | None:
+        """The content that is kept of a trace, with the seconds since 1970 at which it was kept."""
+        query = "SELECT content, kept FROM traces WHERE key IN ({})"
+        for content, kept in self._rows("traces", query, [key]):
+            if isinstance(content, bytes) and isinstance(kept, float):
+                return content, kept
+        return None
+
+    def keep_trace(self, key: str, title: str, content: bytes) -> None:
+        """Keep the content of a trace; `title` is what it is of, to be shown."""
+        row = (key, title, content, time.time())
+        self._insert("INSERT OR REPLACE INTO traces VALUES (?, ?, ?, ?)", [row])
+
+    def _rows(self, table: str, query: str, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The rows with these keys, whose places the query leaves open; none if it gave up."""
+        if self.notes or self.fresh:
+            return []
+        try:
+            if not self.path.exists():
+                return []
+            return self._repaired(lambda: self._select(table, query, keys))
+        except (sqlite3.Error, OSError, ValueError) as problem:
+            self._give_up(problem)
+            return []
+
+    def _select(self, table: str, query: str, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        with closing(self._connected()) as connection:
+            if not connection.execute(HAS_TABLE, (table,)).fetchall():
+                return []
+            for start in range(0, len(keys), AT_ONCE):
+                part = keys[start : start + AT_ONCE]
+                found += connection.execute(query.format(",".join("?" * len(part))), part)
+        return found
+
+    def _insert(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if self.notes or not rows:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._repaired(lambda: self._keep(texts.items()))
+            self._repaired(lambda: self._write(statement, rows))
         except (sqlite3.Error, OSError, ValueError) as problem:
             self._give_up(problem)
 
-    def _recall(self, keys: Sequence[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        with closing(self._connected()) as connection:
-            if not connection.execute(HAS_TABLE).fetchall():
-                return {}
-            for start in range(0, len(keys), AT_ONCE):
-                part = keys[start : start + AT_ONCE]
-                marks = ",".join("?" * len(part))
-                query = f"SELECT key, value FROM results WHERE key IN ({marks})"
-                found.update(connection.execute(query, part).fetchall())
-        # Another program may have put anything there.
-        return {key: text for key, text in found.items() if isinstance(text, str)}
-
-    def _keep(self, texts: Iterable[tuple[str, str]]) -> None:
-        now = time.time()
+    def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         with closing(self._connected()) as connection, connection:
-            connection.execute(TABLE)
-            connection.executemany(
-                "INSERT OR REPLACE INTO results VALUES (?, ?, ?)",
-                [(key, value, now) for key, value in texts],
-            )
-            (rows,) = connection.execute("SELECT count(*) FROM results").fetchone()
-            if rows > MOST_ROWS:
-                connection.execute(
-                    "DELETE FROM results WHERE key IN "
-                    "(SELECT key FROM results ORDER BY kept LIMIT ?)",
-                    (rows - MOST_ROWS,),
+            for table, columns in TABLES.items():
+                connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
+            connection.executemany(statement, rows)
+            _let_oldest_go(connection)
+
+    def contents(self) -> Contents:
+        """What is remembered now.
+
+        Raises:
+            FileUnreadable: the file is there and cannot be read.
+        """
+        if not self.path.exists():
+            return Contents(self.path, 0, {}, None, None, ())
+        try:
+            with closing(self._connected()) as connection:
+                here = [t for t in TABLES if connection.execute(HAS_TABLE, (t,)).fetchall()]
+                counts = {
+                    table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                    for table in here
+                }
+                ages = [
+                    connection.execute(f"SELECT min(kept), max(kept) FROM {table}").fetchone()
+                    for table in here
+                ]
+                traces = (
+                    connection.execute(
+                        "SELECT title, length(content), kept FROM traces ORDER BY kept DESC"
+                    ).fetchall()
+                    if "traces" in here
+                    else []
                 )
+        except (sqlite3.Error, OSError) as problem:
+            raise FileUnreadable(self.path, str(problem), "cnninspect cache clear") from problem
+        times = [kept for pair in ages for kept in pair if isinstance(kept, float)]
+        return Contents(
+            self.path,
+            self.path.stat().st_size,
+            counts,
+            min(times, default=None),
+            max(times, default=None),
+            tuple((str(title), int(size), float(kept)) for title, size, kept in traces),
+        )
+
+    def clear(self) -> None:
+        """Forget everything.
+
+        Raises:
+            FileUnwritable: the file cannot be written or removed.
+        """
+        if not self.path.exists():
+            return
+        try:
+            try:
+                with closing(self._connected()) as connection:
+                    for table in TABLES:  # whoever has it open sees it empty
+                        connection.execute(f"DROP TABLE IF EXISTS {table}")
+                    connection.commit()
+                    connection.execute("VACUUM")
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:
+                self._remove()
+        except (sqlite3.Error, OSError) as problem:
+            reason = getattr(problem, "strerror", None) or str(problem)
+            raise FileUnwritable(self.path, reason) from problem
 
     def _connected(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, timeout=PATIENCE)
@@ -124,17 +220,78 @@ class Memory:
             # Another process may have mended it by now.
             with suppress(sqlite3.DatabaseError):
                 return work()
-            for ending in ("", "-journal", "-wal", "-shm"):
-                Path(f"{self.path}{ending}").unlink(missing_ok=True)
+            self._remove()
             return work()
+
+    def _remove(self) -> None:
+        for ending in ("", "-journal", "-wal", "-shm"):
+            Path(f"{self.path}{ending}").unlink(missing_ok=True)
 
     def _give_up(self, problem: Exception) -> None:
         reason = getattr(problem, "strerror", None) or str(problem)
         self.notes.append(f"results are not remembered: {self.path.parent}: {reason}")
 
 
-LIBRARIES = {"torchvision": ("torchvision",), "timm": ("timm", "torchvision")}
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is remembered."""
+
+    path: Path
+    bytes: int
+    """Of the file."""
+    counts: dict[str, int]
+    """Entries by table."""
+    oldest: float | None
+    """When the oldest entry was kept, in seconds since 1970; None where there is none."""
+    newest: float | None
+    traces: tuple[tuple[str, int, float], ...]
+    """Title, bytes and time of each trace, the newest first."""
+
+
+def _let_oldest_go(connection: sqlite3.Connection) -> None:
+    """See that neither the rows of a table nor the bytes of the file are too many."""
+    for table, most in MOST_ROWS.items():
+        (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+        if rows > most:
+            _drop(connection, table, rows - most)
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    if (pages - free) * size > MOST_BYTES:
+        for table in TABLES:
+            (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+            _drop(connection, table, rows // 10)
+
+
+def _drop(connection: sqlite3.Connection, table: str, rows: int) -> None:
+    connection.execute(
+        f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} ORDER BY kept LIMIT ?)",
+        (rows,),
+    )
+
+
+_afresh: ContextVar[bool] = ContextVar("_afresh", default=False)
+
+
+@contextmanager
+def asked_afresh() -> Iterator[None]:
+    """What is asked inside is measured and traced again, and remembered anew."""
+    before = _afresh.set(True)
+    try:
+        yield
+    finally:
+        _afresh.reset(before)
+
+
+LIBRARIES = {
+    "torchvision": ("torchvision",),
+    "timm": ("timm", "torchvision"),
+    "hf": ("transformers", "timm", "torchvision"),
+}
 """What a source's models are made of, beside torch."""
+SETTINGS = ("TIMM_", "TORCH_", "PYTORCH_", "TRANSFORMERS_")
+"""How settings of the environment begin that libraries choose their operations by."""
 
 
 @cache
@@ -143,19 +300,27 @@ def versions(source: str) -> tuple[str, ...]:
     packages = ("torch", *LIBRARIES.get(source, ()))
     return (
         f"cnninspect {installed_version('cnninspect')} {_fingerprint()}",
+        f"python {sys.version_info[:3]} {sys.platform}",
         *(f"{package} {installed_version(package)}" for package in packages),
         *_formulas_of_others(),
     )
+
+
+def settings_of_libraries() -> tuple[str, ...]:
+    """What the environment says to the libraries that models are made of."""
+    return tuple(f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith(SETTINGS))
 
 
 @cache
 def _fingerprint() -> str:
     """A hash over the package's files: what is being worked on changes without its version."""
     folder = Path(__file__).parents[1]
-    files = sorted(path for kind in ("*.py", "*.json") for path in folder.rglob(kind))
-    facts = [(str(path.relative_to(folder)), path.stat()) for path in files]
-    text = "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in facts)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    found = hashlib.blake2b(digest_size=16)
+    for path in sorted(path for kind in ("*.py", "*.json") for path in folder.rglob(kind)):
+        content = path.read_bytes()
+        found.update(f"{path.relative_to(folder)} {len(content)}\n".encode())
+        found.update(content)
+    return found.hexdigest()
 
 
 def _formulas_of_others() -> tuple[str, ...]:

@@ -128,6 +128,7 @@ def check(
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
+    fresh: options.Fresh = False,
     debug: options.Debug = False,
 ) -> None:  # fmt: skip
     """A budget as a gate: exit 0 where every limit is kept, 3 where one is not."""

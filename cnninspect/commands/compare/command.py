@@ -80,6 +80,7 @@ def compare(
     quiet: options.Quiet = False,
     jobs: limits.Jobs = None,
     cache: limits.Cache = True,
+    fresh: options.Fresh = False,
     debug: options.Debug = False,
 ) -> None:  # fmt: skip
     """Models side by side: parameters, MACs, activations, depth, bytes, ratios, what fits."""

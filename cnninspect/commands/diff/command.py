@@ -43,6 +43,7 @@ def diff(
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
+    fresh: options.Fresh = False,
     debug: options.Debug = False,
 ) -> None:
     """Which layers were added, removed, renamed, changed; or which tensors of a file do not fit."""

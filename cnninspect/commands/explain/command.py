@@ -23,6 +23,7 @@ def explain(
     format: options.OutputFormat = "table",  # noqa: A002
     output: options.Output = None,
     force: options.Force = False,
+    fresh: options.Fresh = False,
     debug: options.Debug = False,
 ) -> None:
     """One layer's numbers, each with its formula and the numbers put into it."""

@@ -74,6 +74,7 @@ def find(
     quiet: options.Quiet = False,
     jobs: limits.Jobs = None,
     cache: limits.Cache = True,
+    fresh: options.Fresh = False,
     debug: options.Debug = False,
 ) -> None:
     """Every architecture that fits, the Pareto frontier first: fewest MACs for its parameters."""

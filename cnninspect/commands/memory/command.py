@@ -118,6 +118,7 @@ def memory(
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
+    fresh: options.Fresh = False,
     debug: options.Debug = False,
 ) -> None:
     """Parameters, gradients, optimiser state, saved activations and the peak, by layer."""

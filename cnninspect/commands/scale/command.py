@@ -73,6 +73,7 @@ def scale(
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
+    fresh: options.Fresh = False,
     debug: options.Debug = False,
 ) -> None:
     """How MACs, parameters and activations grow with a size: the exact law, as a formula."""

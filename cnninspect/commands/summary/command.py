@@ -136,6 +136,7 @@ def summary(
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
+    fresh: options.Fresh = False,
     debug: options.Debug = False,
 ) -> None:
     """A network layer by layer: output shape, parameters, MACs, shares, totals, coverage.
