@@ -19,6 +19,7 @@ from cnninspect.version import __version__
 if TYPE_CHECKING:
     from cnninspect.commands.activations import activations
     from cnninspect.commands.audit import audit
+    from cnninspect.commands.cache import cache
     from cnninspect.commands.check import check
     from cnninspect.commands.compare import compare
     from cnninspect.commands.diff import diff
@@ -37,11 +38,13 @@ if TYPE_CHECKING:
     from cnninspect.errors import CnnInspectError
     from cnninspect.page.formats import render
     from cnninspect.sources.open import trace
+    from cnninspect.store.traces import remembering
 
 _PLACES = {
     "CnnInspectError": "cnninspect.errors:CnnInspectError",
     "activations": "cnninspect.commands.activations:activations",
     "audit": "cnninspect.commands.audit:audit",
+    "cache": "cnninspect.commands.cache:cache",
     "check": "cnninspect.commands.check:check",
     "compare": "cnninspect.commands.compare:compare",
     "diff": "cnninspect.commands.diff:diff",
@@ -55,6 +58,7 @@ _PLACES = {
     "memory": "cnninspect.commands.memory:memory",
     "models": "cnninspect.commands.list:models",
     "register_cost": "cnninspect.costs:register",
+    "remembering": "cnninspect.store.traces:remembering",
     "render": "cnninspect.page.formats:render",
     "scale": "cnninspect.commands.scale:scale",
     "scale_grid": "cnninspect.commands.scale:scale_grid",
@@ -69,6 +73,7 @@ __all__ = [
     "__version__",
     "activations",
     "audit",
+    "cache",
     "check",
     "compare",
     "diff",
@@ -82,6 +87,7 @@ __all__ = [
     "memory",
     "models",
     "register_cost",
+    "remembering",
     "render",
     "scale",
     "scale_grid",

@@ -55,6 +55,8 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keeps what is remembered out of the cache folder of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CNNINSPECT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        # What one test has traced must not be what another one is told.
+        patch.setenv("CNNINSPECT_FRESH", "1")
         yield
 
 

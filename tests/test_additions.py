@@ -26,7 +26,7 @@ from typing import ClassVar
 from cnninspect.commands import options
 from cnninspect.commands.output import show
 from cnninspect.page.page import Fact, Facts, Page
-from cnninspect.page.renderers import Renderer, View
+from cnninspect.page.formats import Renderer, View
 from cnninspect.records.reports import Report
 from cnninspect.sources.open import trace
 

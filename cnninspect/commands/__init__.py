@@ -25,5 +25,6 @@ COMMANDS = {
     "weights": "cnninspect.commands.weights.command:weights",
     "export": "cnninspect.commands.export.command:export",
     "audit": "cnninspect.commands.audit.command:audit",
+    "cache": "cnninspect.commands.cache.command:cache",
 }
 """Name to the function whose signature typer reads, in the order in which `--help` shows them."""

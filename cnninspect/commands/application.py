@@ -59,7 +59,7 @@ def application(typed: Sequence[str] = ()) -> typer.Typer:
 
 
 def _asked_for(typed: Sequence[str]) -> dict[str, str]:
-    if typed and typed[0] in COMMANDS and not any(name.endswith("_COMPLETE") for name in os.environ):
+    if typed and typed[0] in COMMANDS:
         return {typed[0]: COMMANDS[typed[0]]}
     return COMMANDS
 

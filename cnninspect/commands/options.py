@@ -65,7 +65,7 @@ def _remember(context: typer.Context, fresh: bool) -> bool:
     from cnninspect.store.traces import remembering
 
     if not context.resilient_parsing:
-        context.with_resource(remembering(fresh=fresh, again="--fresh traces again"))
+        context.with_resource(remembering(fresh=fresh, again="--fresh"))
     return fresh
 
 

@@ -70,6 +70,8 @@ class WholeNetwork:
     macs: int
     uncounted: tuple[Uncounted, ...] = ()
     """Operations without a formula: where there are some, the MACs are a lower bound."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know of how it was traced."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,13 +62,15 @@ def cache_folder() -> Path:
 class Memory:
     """What was measured and traced, by key, kept from one run to the next.
 
-    With `fresh`, or inside of `asked_afresh`, it only keeps: everything is measured again.
+    Inside of `asking(fresh=True)` it only keeps: everything is measured again.
     """
 
-    def __init__(self, folder: Path | None = None, *, fresh: bool = False) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self.notes: list[str] = []
         """What a user should know: why nothing is remembered."""
-        self.fresh = fresh or _afresh.get() or bool(os.environ.get(FRESH))
+        self.recalled: list[float] = []
+        """When the figures that were recalled had been measured, in seconds since 1970."""
+        self.fresh = is_asked_afresh()
         self.path = Path(FILE)
         try:
             self.path = (folder or cache_folder()) / FILE
@@ -167,7 +169,8 @@ class Memory:
                 ]
                 traces = (
                     connection.execute(
-                        "SELECT title, length(content), kept FROM traces ORDER BY kept DESC"
+                        "SELECT title, length(content), kept FROM traces "
+                        "WHERE typeof(kept) = 'real' ORDER BY kept DESC"
                     ).fetchall()
                     if "traces" in here
                     else []
@@ -184,14 +187,28 @@ class Memory:
             tuple((str(title), int(size), float(kept)) for title, size, kept in traces),
         )
 
-    def clear(self) -> None:
-        """Forget everything.
+    def told(self) -> tuple[str, ...]:
+        """What a report should say: why nothing is remembered, or what was not measured again."""
+        if not self.recalled:
+            return tuple(self.notes)
+        days = sorted({day_of(when) for when in self.recalled})
+        when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        models = len(self.recalled)
+        what = f"{models:,} model{'' if models == 1 else 's'} measured {when}, remembered"
+        return (*self.notes, f"{what}; {_again.get()} measures again")
+
+    def clear(self) -> Contents:
+        """Forget everything; returns what there was.
 
         Raises:
             FileUnwritable: the file cannot be written or removed.
         """
+        try:
+            found = self.contents()
+        except FileUnreadable:
+            found = Contents(self.path, self.path.stat().st_size, {}, None, None, ())
         if not self.path.exists():
-            return
+            return found
         try:
             try:
                 with closing(self._connected()) as connection:
@@ -206,6 +223,7 @@ class Memory:
         except (sqlite3.Error, OSError) as problem:
             reason = getattr(problem, "strerror", None) or str(problem)
             raise FileUnwritable(self.path, reason) from problem
+        return found
 
     def _connected(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, timeout=PATIENCE)
@@ -271,17 +289,36 @@ def _drop(connection: sqlite3.Connection, table: str, rows: int) -> None:
     )
 
 
-_afresh: ContextVar[bool] = ContextVar("_afresh", default=False)
+def day_of(when: float) -> str:
+    """The date, as in 2026-11-28, of so many seconds since 1970.
+
+    Raises:
+        ValueError, OverflowError, OSError: there is no such day.
+    """
+    return time.strftime("%Y-%m-%d", time.localtime(when))
+
+
+_fresh: ContextVar[bool] = ContextVar("_fresh", default=False)
+_again: ContextVar[str] = ContextVar("_again", default="remember=False")
 
 
 @contextmanager
-def asked_afresh() -> Iterator[None]:
-    """What is asked inside is measured and traced again, and remembered anew."""
-    before = _afresh.set(True)
+def asking(*, fresh: bool, again: str) -> Iterator[None]:
+    """With `fresh`, what is asked inside is measured and traced again, and remembered anew.
+
+    `again` is what one writes for that, as notes say it.
+    """
+    tokens = _fresh.set(fresh), _again.set(again)
     try:
         yield
     finally:
-        _afresh.reset(before)
+        _fresh.reset(tokens[0])
+        _again.reset(tokens[1])
+
+
+def is_asked_afresh() -> bool:
+    """Whether nothing is to be recalled, here or by the environment."""
+    return _fresh.get() or bool(os.environ.get(FRESH))
 
 
 LIBRARIES = {

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Union
 
 from cnninspect.costs.conventions import find as find_convention
@@ -27,8 +27,15 @@ from cnninspect.records.reports import plain
 from cnninspect.records.traces import Trace
 from cnninspect.sources.open import check_batch, weights_of
 from cnninspect.sources.registry import LISTABLE, reference_of
-from cnninspect.store.cache import Memory, has_formulas_of_this_process, versions
+from cnninspect.store.cache import (
+    Memory,
+    day_of,
+    has_formulas_of_this_process,
+    settings_of_libraries,
+    versions,
+)
 from cnninspect.store.tasks import Outcome, Task, read_outcome, written_outcome
+from cnninspect.store.traces import without_memory
 from cnninspect.store.worker_pool import measure_side_by_side
 
 Progress = Callable[[int, int, str], None]
@@ -95,20 +102,23 @@ def _keys(tasks: Sequence[Task]) -> dict[Task, str]:
         except CnnInspectError:
             continue
         if source in LISTABLE:
-            text = json.dumps([versions(source), plain(task)])
+            text = json.dumps([versions(source), settings_of_libraries(), plain(task)])
             keys[task] = hashlib.sha256(text.encode()).hexdigest()
     return keys
 
 
 def _recalled(memory: Memory, keys: dict[Task, str]) -> dict[Task, Outcome]:
-    texts = memory.recall(list(keys.values())) if keys else {}
+    texts = memory.recall_dated(list(keys.values())) if keys else {}
     found = {}
     for task, key in keys.items():
         if key in texts:
+            text, when = texts[key]
             try:
-                found[task] = read_outcome(texts[key])
-            except (TypeError, KeyError, ValueError):
+                day_of(when)
+                found[task] = read_outcome(text)
+            except (TypeError, KeyError, ValueError, OverflowError, OSError):
                 continue  # what cannot be read is measured again
+            memory.recalled.append(when)
     return found
 
 
@@ -126,7 +136,7 @@ class _Notebook:
         lasts = not isinstance(outcome, Unmeasured) or outcome.kind in LASTING
         if self.memory is None or task not in self.keys or not lasts:
             return
-        self.open[self.keys[task]] = written_outcome(outcome)
+        self.open[self.keys[task]] = written_outcome(_unnoted(outcome))
         if time.monotonic() - self.written > SECONDS_BETWEEN:
             self.close()
 
@@ -135,6 +145,14 @@ class _Notebook:
         if self.memory is not None:
             self.memory.keep(self.open)
         self.open, self.written = {}, time.monotonic()
+
+
+def _unnoted(outcome: Outcome) -> Outcome:
+    """The same without a note that its trace was remembered: figures have a date of their own."""
+    if isinstance(outcome, Unmeasured):
+        return outcome
+    notes = without_memory(outcome.engine.notes)
+    return replace(outcome, engine=replace(outcome.engine, notes=notes))
 
 
 def measure(task: Task) -> Outcome:

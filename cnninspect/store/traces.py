@@ -11,9 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from typing import Any
 
@@ -25,7 +24,8 @@ from cnninspect.sources.open import Question, remembered_by
 from cnninspect.sources.registry import LISTABLE
 from cnninspect.store.cache import (
     Memory,
-    asked_afresh,
+    asking,
+    day_of,
     has_formulas_of_this_process,
     settings_of_libraries,
     versions,
@@ -34,7 +34,7 @@ from cnninspect.store.written_traces import Kept, Unwritable, read, written
 
 REMEMBERED = (*LISTABLE, "hf")
 """Sources whose models are named, or described by a file that is read as data."""
-AGAIN = "remembering(fresh=True) traces again"
+AGAIN = "remembering(fresh=True)"
 """What a note says to Python."""
 SAID = ", remembered; "
 """What a note says of every trace that is remembered."""
@@ -46,7 +46,7 @@ class TraceMemory:
     def __init__(self, memory: Memory, again: str = AGAIN) -> None:
         self.memory = memory
         self.again = again
-        """What makes a trace anew, as a note says it."""
+        """What one writes to have traces made anew, as a note says it."""
 
     def answer(self, question: Question, make: Callable[[], Kept]) -> Kept:
         """The trace that is remembered, else the one that `make` returns, which is kept."""
@@ -70,12 +70,12 @@ class TraceMemory:
         content, when = found
         try:
             kept = read(content)
-            day = time.strftime("%Y-%m-%d", time.localtime(when))
+            day = day_of(when)
         except (ValueError, OverflowError, OSError):
             return None  # it is damaged, and made and written anew
         if question.reference.source == "hf":  # found by its content, wherever that lay
             kept = _called(kept, question.reference.text)
-        return noted(kept, f"traced {day}{SAID}{self.again}")
+        return noted(kept, f"traced {day}{SAID}{self.again} traces again")
 
 
 @contextmanager
@@ -85,9 +85,8 @@ def remembering(*, fresh: bool = False, again: str = AGAIN) -> Iterator[None]:
     What is remembered is not traced again, and needs no torch; with `fresh` it is, and is kept
     anew.  Reports say in a note what was remembered, and when it was traced.
     """
-    with asked_afresh() if fresh else nullcontext():
-        with remembered_by(TraceMemory(Memory(), again)):
-            yield
+    with asking(fresh=fresh, again=again), remembered_by(TraceMemory(Memory(), again)):
+        yield
 
 
 def noted(kept: Kept, *notes: str) -> Kept:
@@ -147,7 +146,7 @@ def _identity(reference: Reference) -> Any:
         return [reference.text]
     from cnninspect.sources.hf import configured
 
-    return [reference.settings, configured(reference)]
+    return [reference.settings, json.dumps(configured(reference), sort_keys=True)]
 
 
 def _plain(argument: Any) -> Any:
@@ -192,4 +191,3 @@ def is_plain_process(reference: Reference) -> bool:
     except Exception:  # there is no such name, as loading it will say
         return True
     return str(build.__module__).partition(".")[0] == reference.source
-

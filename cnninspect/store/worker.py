@@ -1,7 +1,8 @@
 """A process that measures what it is asked for: started by `crew`, as a script.
 
 It reads lines of JSON: first where to import from, then one task in each.  For each task it writes
-one line with the outcome.  It has its own stdout for that; what models print goes to stderr.
+one line with the outcome.  The first line also says whether traces are remembered, and asked for
+afresh.  It has its own stdout for that; what models print goes to stderr.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import nullcontext
 
 
 def main() -> None:
@@ -16,14 +18,17 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    sys.path[:] = json.loads(sys.stdin.readline())["path"]
+    told = json.loads(sys.stdin.readline())
+    sys.path[:] = told["path"]
     # Only now can the package be imported from where the parent has it.
     from cnninspect.store.survey import measure
     from cnninspect.store.tasks import read_task, written_outcome
+    from cnninspect.store.traces import remembering
 
-    for line in sys.stdin:
-        answers.write(written_outcome(measure(read_task(line))) + "\n")
-        answers.flush()
+    with remembering(fresh=told["fresh"]) if told["remembers"] else nullcontext():
+        for line in sys.stdin:
+            answers.write(written_outcome(measure(read_task(line))) + "\n")
+            answers.flush()
     os._exit(0)  # nothing is left to do, and torch takes its time to leave
 
 

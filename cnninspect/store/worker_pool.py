@@ -14,13 +14,15 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from cnninspect.metrics.figures import Unmeasured
+from cnninspect.sources.open import is_remembered
+from cnninspect.store.cache import is_asked_afresh
 from cnninspect.store.tasks import Outcome, Task, read_outcome, written_task
 
 SCRIPT = Path(__file__).with_name("worker.py")
@@ -32,7 +34,8 @@ def measure_side_by_side(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[int
     """The position of each task and what came of it, as they are done, by `jobs` processes."""
     waiting = deque(enumerate(tasks))
     done: queue.Queue[tuple[int, Outcome]] = queue.Queue()
-    workers = [Worker() for _ in range(min(jobs, len(tasks)))]
+    told = {"path": sys.path, "remembers": is_remembered(), "fresh": is_asked_afresh()}
+    workers = [Worker(told) for _ in range(min(jobs, len(tasks)))]
     threads = [
         threading.Thread(target=_serve, args=(worker, waiting, done), daemon=True)
         for worker in workers
@@ -93,13 +96,15 @@ class Connection:
 class Worker:
     """A process that measures one model after the other, started when it is first asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Mapping[str, Any]) -> None:
+        self._told = told
+        """The first line that it reads."""
         self._connection: Connection | None = None
         self._is_stopped = False
 
     def ask(self, task: Task) -> Outcome:
         """What comes of a task; the process is replaced if it ends."""
-        connection = self._connection = self._connection or _connected()
+        connection = self._connection = self._connection or _connected(self._told)
         if self._is_stopped:
             connection.process.kill()
         watch = threading.Timer(SECONDS, connection.process.kill)
@@ -130,7 +135,7 @@ class Worker:
             self._connection = None
 
 
-def _connected() -> Connection:
+def _connected(told: Mapping[str, Any]) -> Connection:
     complaints = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
     process = subprocess.Popen(
         [sys.executable, str(SCRIPT)],
@@ -146,7 +151,7 @@ def _connected() -> Connection:
     if questions is None or answers is None:
         raise RuntimeError("a process was started without its pipes")
     with suppress(OSError):  # it ended at once, as the first answer will tell
-        questions.write(json.dumps({"path": sys.path}) + "\n")
+        questions.write(json.dumps(told) + "\n")
     return Connection(process, questions, answers, complaints)
 
 

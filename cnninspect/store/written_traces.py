@@ -10,11 +10,25 @@ import zlib
 from collections.abc import Sequence
 from typing import Any, Union
 
-from cnninspect.records.layers import Buffer, Layer, Parameter
 from cnninspect.records.models import ModelInfo
-from cnninspect.records.operations import Argument, Call, Operation
-from cnninspect.records.tensors import NamedTensor, TensorSpec, UnknownTensor
-from cnninspect.records.traces import HowTraced, Routing, SavedStorage, Trace, TrainingTrace
+from cnninspect.records.operations import (
+    Argument,
+    Call,
+    NamedTensor,
+    Operation,
+    TensorSpec,
+    UnknownTensor,
+)
+from cnninspect.records.traces import (
+    Buffer,
+    HowTraced,
+    Layer,
+    Parameter,
+    Routing,
+    SavedStorage,
+    Trace,
+    TrainingTrace,
+)
 
 Kept = Union[Trace, TrainingTrace]
 """What is remembered: a run, or a step of training."""

@@ -77,7 +77,7 @@ def test_a_source_without_names_cannot_be_listed():
 TOY = """
 from torch import nn
 
-from cnninspect.records.entries import ModelEntry
+from cnninspect.records.models import ModelEntry
 from cnninspect.records.models import InputRequest, LoadedModel, ModelInfo
 
 WIDTHS = {"narrow": 4, "wide": 64}

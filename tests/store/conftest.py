@@ -7,4 +7,5 @@ import pytest
 def cache(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setenv("CNNINSPECT_CACHE", str(folder))
+    monkeypatch.delenv("CNNINSPECT_FRESH", raising=False)
     return folder

@@ -87,7 +87,7 @@ def test_a_file_in_use_is_waited_for_and_then_done_without(cache, monkeypatch):
 
 
 def test_the_oldest_go_when_there_are_too_many(monkeypatch):
-    monkeypatch.setattr(remembering, "MOST_ROWS", 3)
+    monkeypatch.setitem(remembering.MOST_ROWS, "results", 3)
     for key in "abcde":
         Memory().keep({key: key})
     assert sorted(Memory().recall(list("abcde"))) == ["c", "d", "e"]

@@ -69,7 +69,8 @@ def test_peoples_own_code_is_not_remembered(tmp_path):
 def test_what_cannot_be_read_is_measured_again(monkeypatch):
     survey([Task("mlp")], jobs=1, memory=Memory())
     kept = {}
-    monkeypatch.setattr(Memory, "recall", lambda self, keys: dict.fromkeys(keys, '{"Figures": {}}'))
+    damaged = ('{"Figures": {}}', 0.0)
+    monkeypatch.setattr(Memory, "recall_dated", lambda self, keys: dict.fromkeys(keys, damaged))
     monkeypatch.setattr(Memory, "keep", lambda self, texts: kept.update(texts))
     assert isinstance(survey([Task("mlp")], jobs=1, memory=Memory())[0], Figures)
     assert len(kept) == 1

@@ -84,7 +84,7 @@ def compare_models(
         [outcome for outcome in outcomes if isinstance(outcome, Unmeasured)],
         baseline=first if isinstance(first, Figures) else None,
         limits=limits,
-        notes=memory.notes if memory else (),
+        notes=memory.told() if memory else (),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Optional
@@ -87,12 +88,14 @@ def compare(
     from cnninspect.commands.compare import compare
     from cnninspect.commands.output import check_picture, draw
     from cnninspect.page.model_table import ComparisonView
+    from cnninspect.sources.open import remembered_by
 
     check_output(output, force=force)
     check_picture(plot, force=force)
     view = {"by": by.value, "sort": sort, "top": top, "columns": parse_columns(columns)}
     ComparisonView(**view)  # type: ignore[arg-type]  # what is typed wrongly is said at once
-    with progress_bar("measuring", quiet=quiet) as progress:
+    traces = nullcontext() if cache else remembered_by(None)
+    with traces, progress_bar("measuring", quiet=quiet) as progress:
         report = compare(
             models,
             parse_inputs(input),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Union
 
 from cnninspect.records.models import ModelInfo
@@ -10,7 +11,7 @@ from cnninspect.sources.open import Model, trace, weights_table
 
 if TYPE_CHECKING:
     from cnninspect.metrics.difference import Difference, LayerFacts, TensorDifference
-    from cnninspect.metrics.summary import Uncounted
+    from cnninspect.metrics.summary import Summary
 
 
 def diff(
@@ -41,18 +42,23 @@ def diff(
         return weight_matching.match_network(trace(old, inputs, **run), after)
     if before is not None:
         return weight_matching.match_network(trace(new, inputs, **run), before)
-    was, gaps_before = _facts(old, inputs, **run)
-    is_now, gaps_now = _facts(new, inputs, **run)
-    return difference(was, is_now, uncounted=(gaps_before, gaps_now))
+    was, told_before = _facts(old, inputs, **run)
+    is_now, told_now = _facts(new, inputs, **run)
+    found = difference(was, is_now, uncounted=(told_before.uncounted, told_now.uncounted))
+    return replace(
+        found,
+        old=replace(found.old, notes=told_before.engine.notes),
+        new=replace(found.new, notes=told_now.engine.notes),
+    )
 
 
 def _facts(
     model: Model, inputs: Any, **run: Any
-) -> tuple[tuple[ModelInfo, tuple[LayerFacts, ...]], tuple[Uncounted, ...]]:
-    """A network's layers, and its operations without a formula."""
+) -> tuple[tuple[ModelInfo, tuple[LayerFacts, ...]], Summary]:
+    """A network's layers, and its summary."""
     from cnninspect.metrics.difference import facts_of
     from cnninspect.metrics.summarizing import summarize_trace
 
     traced = trace(model, inputs, **run)
     summary = summarize_trace(traced, "macs")
-    return (traced.model, facts_of(traced, summary)), summary.uncounted
+    return (traced.model, facts_of(traced, summary)), summary

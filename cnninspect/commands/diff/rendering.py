@@ -177,6 +177,8 @@ def _totals(report: Difference, *, human: bool) -> Iterator[Fact]:
     else:
         yield Fact("MACs", changed_text(*(side.macs for side in sides), human=human))
     yield Fact("the same", plural(max(report.same - 1, 0), "layer"))
+    for side in dict.fromkeys(sides):
+        yield from (Fact("note", f"{side.model.name}: {note}") for note in side.notes)
 
 
 def rows(

@@ -57,6 +57,7 @@ def _facts(report: Explanation, *, human: bool) -> Iterator[Fact]:
     if total.activations:
         size = bytes_text(total.activation_bytes, human=human)
         yield Fact("activations", f"{bound}{count(total.activations, human=human)} · {size}")
+    yield from (Fact("note", note) for note in report.notes)
 
 
 def _specs(specs: Sequence[TensorSpec]) -> str:

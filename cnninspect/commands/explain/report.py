@@ -77,6 +77,8 @@ class Explanation(Report):
     uncounted: tuple[Uncounted, ...] = ()
     """Operations of the whole model without a formula: where there are some, its MACs are a lower
     bound."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know of how it was traced."""
 
 
 def explain_layer(trace: Trace, summary: Summary, path: str) -> Explanation:
@@ -103,6 +105,7 @@ def explain_layer(trace: Trace, summary: Summary, path: str) -> Explanation:
         model_parameters=summary.totals.parameters,
         model_macs=summary.totals.macs,
         uncounted=summary.uncounted,
+        notes=summary.engine.notes,
     )
 
 

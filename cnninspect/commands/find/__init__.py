@@ -84,7 +84,7 @@ def find_models(
         axes=axes,
         sources=sources,
         pattern=pattern,
-        notes=memory.notes if memory else (),
+        notes=memory.told() if memory else (),
     )
 
 

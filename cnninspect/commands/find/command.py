@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -81,6 +82,7 @@ def find(
     from cnninspect.commands.find import find
     from cnninspect.commands.output import check_picture, draw
     from cnninspect.page.model_table import FindingView
+    from cnninspect.sources.open import remembered_by
 
     check_output(output, force=force)
     check_picture(plot, force=force)
@@ -91,7 +93,8 @@ def find(
         "frontier_only": frontier,
     }
     FindingView(**view)  # type: ignore[arg-type]  # what is typed wrongly is said at once
-    with progress_bar("measuring", quiet=quiet) as progress:
+    traces = nullcontext() if cache else remembered_by(None)
+    with traces, progress_bar("measuring", quiet=quiet) as progress:
         report = find(
             pattern,
             parse_inputs(input),

@@ -277,7 +277,7 @@ def compound_grid(
         target=TARGET,
         tolerance=tolerance,
         points=tuple(points),
-        notes=tuple(memory.notes) if memory else (),
+        notes=memory.told() if memory else (),
     )
 
 
