@@ -74,12 +74,16 @@ def test_a_comparison_can_be_drawn(cnninspect_: Callable) -> None:
 
 
 def test_what_is_found_is_remembered(
-    cnninspect_: Callable, monkeypatch: pytest.MonkeyPatch
+    cnninspect_: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setenv("CNNINSPECT_CACHE", str(tmp_path))
+    monkeypatch.delenv("CNNINSPECT_FRESH")
     first = cnninspect_("find", "lenet*")
     monkeypatch.setattr("cnninspect.store.survey.measure", None)
-    assert cnninspect_("find", "lenet*") == first
-    assert first.code == 0
+    second = cnninspect_("find", "lenet*")
+    assert second.code == first.code == 0
+    assert second.out.startswith(first.out)
+    assert second.out.count("remembered; --fresh measures again") == 1
 
 
 def test_a_search_that_could_measure_nothing_failed(cnninspect_: Callable) -> None:

@@ -121,7 +121,7 @@ def test_what_an_error_says_is_cut_where_it_is_endless(
     def fail(*_: object, **__: object) -> None:
         raise CnnInspectError("x" * 1_000_000)
 
-    monkeypatch.setattr("cnninspect.commands.application.application", lambda: fail)
+    monkeypatch.setattr("cnninspect.commands.application.application", lambda *_: fail)
     assert 1000 < len(cnninspect_("list").err) < 10_000
 
 
@@ -131,7 +131,7 @@ def test_somebody_who_stops_the_work_gets_the_code_of_an_interrupt(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cnninspect.commands.application.application", lambda: interrupt)
+    monkeypatch.setattr("cnninspect.commands.application.application", lambda *_: interrupt)
     with pytest.raises(SystemExit) as left:
         run(["list"])
     assert left.value.code == 130
