@@ -91,11 +91,7 @@ def remembering(*, fresh: bool = False, again: str = AGAIN) -> Iterator[None]:
 
 def noted(kept: Kept, *notes: str) -> Kept:
     """The same with notes on how it was obtained."""
-    if not notes:
-        return kept
-    if isinstance(kept, TrainingTrace):
-        return replace(kept, forward=noted(kept.forward, *notes))
-    return replace(kept, how=replace(kept.how, notes=(*kept.how.notes, *notes)))
+    return _changed(kept, lambda t: replace(t, how=replace(t.how, notes=(*t.how.notes, *notes))))
 
 
 def without_memory(notes: tuple[str, ...]) -> tuple[str, ...]:
@@ -104,10 +100,15 @@ def without_memory(notes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _called(kept: Kept, reference: str) -> Kept:
+    info = ModelInfo(reference, "hf", reference)
+    return _changed(kept, lambda trace: replace(trace, model=info))
+
+
+def _changed(kept: Kept, change: Callable[[Trace], Trace]) -> Kept:
+    """The same with its forward pass changed."""
     if isinstance(kept, TrainingTrace):
-        forward = _called(kept.forward, reference)
-        return replace(kept, forward=forward) if isinstance(forward, Trace) else kept
-    return replace(kept, model=ModelInfo(reference, kept.model.source, reference))
+        return replace(kept, forward=change(kept.forward))
+    return change(kept)
 
 
 def title_of(question: Question) -> str:
