@@ -26,5 +26,6 @@ COMMANDS = {
     "export": "cnninspect.commands.export.command:export",
     "audit": "cnninspect.commands.audit.command:audit",
     "cache": "cnninspect.commands.cache.command:cache",
+    "help": "cnninspect.commands.help.command:help_on",
 }
 """Name to the function whose signature typer reads, in the order in which `--help` shows them."""

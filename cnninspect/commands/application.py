@@ -8,13 +8,17 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from cnninspect.commands import COMMANDS
-from cnninspect.commands.output import drop_output, prepare_streams
+from cnninspect.commands.help.topics import TOPICS
+from cnninspect.commands.manual import Entry, Manual, Panel, examples_of, help_text, manual_of
+from cnninspect.commands.output import drop_output, has_color, prepare_streams, printable, width
 from cnninspect.errors import LONGEST, CnnInspectError, RunFailed
 from cnninspect.page.escaping import visible
 from cnninspect.page.quantities import sizes
@@ -30,13 +34,68 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
+EXAMPLES = (
+    ("cnninspect summary resnet34", "A network layer by layer"),
+    ("cnninspect compare resnet34 torchvision:resnet50 net.py:Net", "Models side by side"),
+    ("cnninspect help references", "What can be named: libraries, your own code, files"),
+)
+
+
 def cnninspect(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Inspect and analyse neural networks: shapes, parameters, MACs, gradients, budgets, ONNX."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+class Command(TyperCommand):
+    """A command whose help opens with a sentence and examples."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help; see `manual`."""
+        manual = manual_of_command(self, ctx.info_name)
+        formatter.write(printable(help_text(manual, width=width(), color=has_color())))
+
+
+class Group(TyperGroup):
+    """All commands, under one name."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Write the help of the whole; see `manual`."""
+        text = help_text(manual_of_all(self), width=width(), color=has_color())
+        formatter.write(printable(text))
+
+
+def manual_of_command(command: Any, name: str) -> Manual:
+    """What is to be said of one command."""
+    place = COMMANDS[name]
+    module, _, function = place.partition(":")
+    made_by = getattr(import_module(module), function)
+    return manual_of(command, f"cnninspect {name}", made_by, examples_of(place))
+
+
+def manual_of_all(group: Any) -> Manual:
+    """What is to be said of the command line as a whole."""
+    whole = manual_of(group, "cnninspect", cnninspect, EXAMPLES)
+    listed = tuple(
+        Entry(name, manual_of_command(group.commands[name], name).sentence) for name in COMMANDS
+    )
+    *topics, last = TOPICS
+    ends = (
+        "cnninspect COMMAND --help explains a command, cnninspect help TOPIC what concerns all: "
+        f"{', '.join(topics)} and {last}.",
+    )
+    return replace(
+        whole,
+        usage="[OPTIONS] COMMAND [ARGUMENTS]",
+        more=ends,
+        panels=(Panel("Commands", listed), *whole.panels),
+    )
 
 
 def application(typed: Sequence[str] = ()) -> typer.Typer:
@@ -47,14 +106,15 @@ def application(typed: Sequence[str] = ()) -> typer.Typer:
     """
     made = typer.Typer(
         name="cnninspect",
-        no_args_is_help=True,
+        cls=Group,
+        invoke_without_command=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     made.callback()(cnninspect)
     for name, place in _asked_for(typed).items():
         module, _, function = place.partition(":")
-        made.command(name)(getattr(import_module(module), function))
+        made.command(name, cls=Command)(getattr(import_module(module), function))
     return made
 
 

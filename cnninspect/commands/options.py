@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from cnninspect.commands.manual import COMMON
 from cnninspect.errors import BadOption
 from cnninspect.page.formats import FORMATS
 from cnninspect.sources.input_text import parse_inputs
@@ -38,12 +39,12 @@ Input = Annotated[
         "-i",
         metavar="SHAPE",
         help="3x224x224, 8x3x224x224 or tokens:int64:1x128; once for each input of forward.",
-        rich_help_panel=RUNS,
+        rich_help_panel=COMMON,
         show_default=False,
     ),
 ]
 Batch = Annotated[
-    int, typer.Option("--batch", "-b", min=1, help="Size of the batch.", rich_help_panel=RUNS)
+    int, typer.Option("--batch", "-b", min=1, help="Size of the batch.", rich_help_panel=COMMON)
 ]
 Device = Annotated[
     Optional[str],
@@ -92,7 +93,7 @@ Weights = Annotated[
         rich_help_panel=RUNS, show_default=False,
     ),
 ]  # fmt: skip
-FormatOption = typer.Option("--format", "-f", help="What to write.", rich_help_panel=LOOKS)
+FormatOption = typer.Option("--format", "-f", help="What to write.", rich_help_panel=COMMON)
 
 if TYPE_CHECKING:
     OutputFormat = str
@@ -102,12 +103,12 @@ else:  # typer shows the members of an enumeration as choices; this one is made 
 
 
 Human = Annotated[
-    bool, typer.Option("--human", help="21.8 M for 21,797,672.", rich_help_panel=LOOKS)
+    bool, typer.Option("--human", help="21.8 M for 21,797,672.", rich_help_panel=COMMON)
 ]
 Output = Annotated[
     Optional[Path],
     typer.Option(
-        "--output", "-o", metavar="FILE", help="Write to a file.", rich_help_panel=WRITES,
+        "--output", "-o", metavar="FILE", help="Write to a file.", rich_help_panel=COMMON,
         show_default=False,
     ),
 ]  # fmt: skip
@@ -198,7 +199,7 @@ Columns = Annotated[
         "--columns",
         metavar="A,B,…",
         help="Columns to show, in their order; a wrong name lists them all.",
-        rich_help_panel="How it looks",
+        rich_help_panel=COMMON,
         show_default=False,
     ),
 ]
@@ -213,7 +214,7 @@ CountAs = Annotated[
 ]
 
 
-__all__ = ["parse_columns", "parse_inputs", "parse_numbers"]
+__all__ = ["COMMON", "parse_columns", "parse_inputs", "parse_numbers"]
 
 
 def parse_columns(typed: str | None) -> tuple[str, ...]:

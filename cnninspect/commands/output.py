@@ -202,6 +202,13 @@ def _spell(problem: UnicodeError) -> tuple[str | bytes, int]:
     return spelled(problem.object[problem.start : problem.end], "ascii"), problem.end
 
 
+def printable(text: str) -> str:
+    """The text in characters that stdout has, for what writes to it by its own ways."""
+    from cnninspect.page.escaping import spelled
+
+    return spelled(text, sys.stdout.encoding or "utf-8")
+
+
 def width() -> int:
     """Characters to a line of stdout."""
     if (asked := _asked_width()) is not None:

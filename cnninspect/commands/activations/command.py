@@ -14,6 +14,15 @@ from cnninspect.errors import BadOption
 
 STARTS, TRAINING = "What it starts from", "Training steps"
 
+EXAMPLES = (
+    ("cnninspect activations resnet20 --batch 4", "Mean, deviation and zeros of each layer"),
+    (
+        "cnninspect activations plain20@norm=none --init normal:0.01 --batch 4",
+        "What a bad start does",
+    ),
+    ("cnninspect activations lstm lstm@forget_bias=4 --batch 4", "The gates of recurrent networks"),
+)
+
 
 def activations(
     models: Annotated[
@@ -27,7 +36,7 @@ def activations(
     batch: Annotated[
         int,
         typer.Option("--batch", "-b", min=1, help="Examples in a batch.",
-                     rich_help_panel=options.RUNS),
+                     rich_help_panel=options.COMMON),
     ] = 8,
     mode: Annotated[
         str,

@@ -11,6 +11,15 @@ from cnninspect.commands.options import parse_inputs
 from cnninspect.commands.output import check_output, show
 from cnninspect.errors import Unexplained, UnknownOperations
 
+EXAMPLES = (
+    ("cnninspect audit resnet18 --no-run", "One network by everybody's rules, and why they differ"),
+    ("cnninspect audit torchvision:resnet50", "The same, and what other tools really count"),
+    (
+        "cnninspect audit net.py:Net --counter fvcore --counter thop --by-layer",
+        "Only these, layer by layer",
+    ),
+)
+
 
 def audit(
     model: options.Model,
@@ -64,11 +73,10 @@ def audit(
         Optional[int],
         typer.Option(
             "--level",
-            "--depth",
             metavar="N",
             min=0,
             help="With --by-layer: names in the paths down to which layers are shown.",
-            rich_help_panel=options.LOOKS,
+            rich_help_panel=options.COMMON,
             show_default=False,
         ),
     ] = None,

@@ -10,6 +10,12 @@ import typer
 from cnninspect.commands import options
 from cnninspect.commands.output import check_output, show
 
+EXAMPLES = (
+    ("cnninspect cache", "What is remembered, and where"),
+    ("cnninspect cache --top 5", "The five newest traces"),
+    ("cnninspect cache clear", "Forget all of it"),
+)
+
 
 class Action(str, Enum):
     """What to do with what is remembered."""

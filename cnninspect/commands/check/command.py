@@ -17,6 +17,21 @@ from cnninspect.page.formats import FORMATS
 LOCK = Path("cnninspect.lock")
 LOCKING = "Lock file: numbers and structure that must not move"
 
+EXAMPLES = (
+    (
+        "cnninspect check net.py:Net --max-params 5M --max-macs 300M",
+        "Limits: exit code 3 where one is exceeded",
+    ),
+    (
+        "cnninspect check resnet34 --baseline resnet18 --max-growth 110%",
+        "How much more than another one it may have of anything",
+    ),
+    (
+        "cnninspect check --budget budget.toml -f github",
+        "All models of a file, as annotations in a workflow",
+    ),
+)
+
 
 FOR_SERVERS = ("junit", "sarif", "github")
 """Formats that only a check has, for what shows the results of continuous integration."""
@@ -112,7 +127,7 @@ def check(
     batch: Annotated[
         Optional[int],
         typer.Option(
-            "--batch", "-b", min=1, help="Size of the batch.", rich_help_panel=options.RUNS,
+            "--batch", "-b", min=1, help="Size of the batch.", rich_help_panel=options.COMMON,
             show_default=False,
         ),
     ] = None,

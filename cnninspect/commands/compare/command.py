@@ -15,6 +15,15 @@ from cnninspect.commands.options import parse_columns, parse_inputs
 from cnninspect.commands.output import check_output, progress_bar, show
 from cnninspect.errors import SomeModelsFailed, UnknownOperations
 
+EXAMPLES = (
+    ("cnninspect compare resnet18 resnet34 net.py:Net", "Side by side, with ratios to the first"),
+    (
+        "cnninspect compare resnet18 resnet50 --max-macs 2G --max-params 15M",
+        "Which of them fit a budget",
+    ),
+    ("cnninspect compare resnet18 vgg11 --by stage --human", "Where in the network the work is"),
+)
+
 
 class By(str, Enum):
     """What rows are about."""

@@ -13,6 +13,12 @@ from cnninspect.commands.output import check_output, show
 DIFFERENT = 1
 """The exit code of `--exit-code`, as of git."""
 
+EXAMPLES = (
+    ("cnninspect diff resnet18 se_resnet18", "What was added, and what that costs"),
+    ("cnninspect diff lenet5 lenet5_modern --all", "Every row, in the order of the network"),
+    ("cnninspect diff resnet18 checkpoint.pth", "Which tensors of a file do not fit a network"),
+)
+
 
 def diff(
     old: Annotated[

@@ -20,6 +20,21 @@ MEASURES = (
     "accuracy", "balanced_accuracy", "precision", "recall", "f_beta", "top_k_accuracy",
 )  # fmt: skip
 
+EXAMPLES = (
+    (
+        "cnninspect evaluate mlp --weights mlp.safetensors",
+        "Accuracy, precision and recall of what train wrote",
+    ),
+    (
+        "cnninspect evaluate --predictions predictions.csv",
+        "The same of predictions that are there already",
+    ),
+    (
+        "cnninspect evaluate mlp --weights mlp.safetensors --fail-under accuracy=0.9",
+        "As a gate: exit code 3 below",
+    ),
+)
+
 
 def evaluate(
     model: Annotated[

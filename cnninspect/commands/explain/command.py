@@ -10,6 +10,12 @@ from cnninspect.commands import options
 from cnninspect.commands.options import parse_inputs
 from cnninspect.commands.output import check_output, show
 
+EXAMPLES = (
+    ("cnninspect explain resnet34 conv1", "The formula of one layer, with its numbers put in"),
+    ("cnninspect explain resnet34 layer1.0", "A block, and what is in it"),
+    ("cnninspect explain net.py:Net head --input 3x64x64", "A layer of your own network"),
+)
+
 
 def explain(
     model: options.Model,

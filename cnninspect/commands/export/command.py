@@ -17,6 +17,21 @@ from cnninspect.errors import ExportFailed, ExportMismatch, ExportUnexplained
 FILE = "What is in the file"
 INTEGERS = "Integers for weights"
 
+EXAMPLES = (
+    (
+        "cnninspect export lenet5_modern -o lenet.onnx",
+        "A file that is checked, run and counted against torch",
+    ),
+    (
+        "cnninspect export net.py:Net -o net.onnx --dynamic batch --weights net.safetensors",
+        "With trained weights, for any batch",
+    ),
+    (
+        "cnninspect export lenet5_modern -o lenet8.onnx --quantize int8 --calibrate digits",
+        "In integers",
+    ),
+)
+
 
 class Exporter(str, Enum):
     """Who writes the graph."""
@@ -46,7 +61,7 @@ def export(
         Path,
         typer.Option(
             "--output", "-o", metavar="FILE.onnx", help="The file to write.",
-            rich_help_panel=options.WRITES, show_default=False,
+            rich_help_panel=options.COMMON, show_default=False,
         ),
     ],
     input: options.Input = None,  # noqa: A002

@@ -14,6 +14,18 @@ from cnninspect.commands.options import parse_columns, parse_inputs
 from cnninspect.commands.output import check_output, progress_bar, show
 from cnninspect.errors import BadOption, SomeModelsFailed
 
+EXAMPLES = (
+    (
+        "cnninspect find 'resnet*' --max-params 15M",
+        "Of these names, what fits; the Pareto frontier first",
+    ),
+    ("cnninspect find --max-macs 1G --frontier", "The best of the zoo for a budget"),
+    (
+        "cnninspect find --source timm --max-params 5M --plot frontier.png",
+        "Everything in timm, and a picture of it",
+    ),
+)
+
 
 def find(
     pattern: Annotated[

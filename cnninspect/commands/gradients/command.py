@@ -22,6 +22,15 @@ OF_PATHS = frozenset(
 )  # fmt: skip
 """What may be typed together with --paths."""
 
+EXAMPLES = (
+    ("cnninspect gradients plain20 resnet20 --batch 4", "Gradient norms by depth, with a verdict"),
+    ("cnninspect gradients resnet20 --paths", "How many ways a gradient can take; nothing is run"),
+    (
+        "cnninspect gradients net.py:Net --data digits --fail-on vanishing",
+        "As a gate, on real images",
+    ),
+)
+
 
 def gradients(
     context: typer.Context,

@@ -75,7 +75,7 @@ Batch = Annotated[
         "-b",
         min=1,
         help="Examples in a batch. 8, unless --input holds the batch.",
-        rich_help_panel=options.RUNS,
+        rich_help_panel=options.COMMON,
         show_default=False,
     ),
 ]

@@ -9,6 +9,12 @@ import typer
 from cnninspect.commands import options
 from cnninspect.commands.output import check_output, show
 
+EXAMPLES = (
+    ("cnninspect list 'resnet*'", "Every name that fits a pattern"),
+    ("cnninspect list --family densenet", "A family, its papers and its settings"),
+    ("cnninspect list --source timm 'convnext*'", "What a library has"),
+)
+
 
 def list_models(
     pattern: Annotated[

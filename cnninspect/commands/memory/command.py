@@ -16,6 +16,15 @@ from cnninspect.records.reports import Report
 
 STEP = "What is run"
 
+EXAMPLES = (
+    (
+        "cnninspect memory resnet34 --batch 8 --optimizer adamw",
+        "A training step, layer by layer, and its peak",
+    ),
+    ("cnninspect memory resnet34 --inference --level 0", "A forward pass alone"),
+    ("cnninspect memory net.py:Net --optimizer adamw --fit 8GB", "The largest batch that fits"),
+)
+
 
 def memory(
     model: options.Model,
@@ -107,10 +116,9 @@ def memory(
         int,
         typer.Option(
             "--level",
-            "--depth",
             min=0,
             help="Names in the paths down to which layers are shown.",
-            rich_help_panel=options.LOOKS,
+            rich_help_panel=options.COMMON,
         ),
     ] = 2,
     human: options.Human = False,

@@ -14,6 +14,15 @@ from cnninspect.errors import BadOption
 
 GRID = "Compound scaling, as of EfficientNet"
 
+EXAMPLES = (
+    ("cnninspect scale resnet34", "How the work grows with the resolution"),
+    ("cnninspect scale resnet34 --over batch", "The same with another size"),
+    (
+        "cnninspect scale efficientnet_b0 --grid --top 5",
+        "Depth, width and resolution for twice the work",
+    ),
+)
+
 
 def scale(
     model: options.Model,

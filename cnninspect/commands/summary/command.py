@@ -15,6 +15,18 @@ from cnninspect.errors import BadOption, UnknownChoice, UnknownOperations, Unsaf
 
 TRANSFER = "Transfer learning: a new head, the rest frozen"
 
+EXAMPLES = (
+    ("cnninspect summary resnet34", "Layer by layer, three levels deep"),
+    (
+        "cnninspect summary net.py:Net --input 3x64x64 --level all",
+        "Your own network, every layer, at another size",
+    ),
+    (
+        "cnninspect summary resnet34 --columns path,macs --top 5 -f markdown",
+        "The five largest layers, for a document",
+    ),
+)
+
 
 def summary(
     model: options.Model,
@@ -37,10 +49,9 @@ def summary(
         Optional[str],
         typer.Option(
             "--level",
-            "--depth",
             metavar="N|all",
             help="Names in the paths down to which layers are shown. In tables 3, else all.",
-            rich_help_panel=options.LOOKS,
+            rich_help_panel=options.COMMON,
             show_default=False,
         ),
     ] = None,
@@ -70,7 +81,7 @@ def summary(
             "--columns",
             metavar="A,B,…",
             help="Columns to show, in their order; a wrong name lists them all.",
-            rich_help_panel=options.LOOKS,
+            rich_help_panel=options.COMMON,
             show_default=False,
         ),
     ] = None,

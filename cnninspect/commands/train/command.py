@@ -14,6 +14,18 @@ from cnninspect.errors import BadOption, Diverged
 
 LEARNS, STARTS = "How it learns", "What it starts from"
 
+EXAMPLES = (
+    ("cnninspect train mlp --epochs 2", "Small training on scikit-learn's digits"),
+    (
+        "cnninspect train plain20 resnet20 --input 3x8x8 --epochs 5 --plot curves.png",
+        "Two networks, and their curves",
+    ),
+    (
+        "cnninspect train net.py:Net --data images/ -o net.safetensors",
+        "On a folder with a folder of images for each class",
+    ),
+)
+
 
 def train(
     models: Annotated[
@@ -46,7 +58,9 @@ def train(
     ] = 10,
     batch: Annotated[
         int,
-        typer.Option("--batch", "-b", min=2, help="Examples to a step.", rich_help_panel=LEARNS),
+        typer.Option(
+            "--batch", "-b", min=2, help="Examples to a step.", rich_help_panel=options.COMMON
+        ),
     ] = 64,
     optimizer: Annotated[
         str,
@@ -178,7 +192,7 @@ def train(
             "-o",
             metavar="FILE",
             help="Write the weights: .safetensors or .pth.",
-            rich_help_panel=options.WRITES,
+            rich_help_panel=options.COMMON,
             show_default=False,
         ),
     ] = None,

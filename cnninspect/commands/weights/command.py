@@ -10,6 +10,12 @@ from cnninspect.commands import options
 from cnninspect.commands.output import check_output, show
 from cnninspect.errors import BadOption
 
+EXAMPLES = (
+    ("cnninspect weights mlp.safetensors", "Each tensor of a file: norms, histogram, sparsity"),
+    ("cnninspect weights before.safetensors after.safetensors", "Two files side by side"),
+    ("cnninspect weights lenet5_modern", "A network as it starts"),
+)
+
 
 def weights(
     files: Annotated[

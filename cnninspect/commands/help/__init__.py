@@ -1,0 +1,1 @@
+"""What concerns every command: references, inputs, formats, exit codes, environment, defaults."""
