@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cnninspect.commands.export import export_onnx
     from cnninspect.commands.find import find
     from cnninspect.commands.gradients import gradient_paths, gradients
+    from cnninspect.commands.graph import graph
     from cnninspect.commands.list import models
     from cnninspect.commands.memory import fit_batch, memory
     from cnninspect.commands.scale import scale, scale_grid
@@ -55,6 +56,7 @@ _PLACES = {
     "fit_batch": "cnninspect.commands.memory:fit_batch",
     "gradient_paths": "cnninspect.commands.gradients:gradient_paths",
     "gradients": "cnninspect.commands.gradients:gradients",
+    "graph": "cnninspect.commands.graph:graph",
     "memory": "cnninspect.commands.memory:memory",
     "models": "cnninspect.commands.list:models",
     "register_cost": "cnninspect.costs:register",
@@ -84,6 +86,7 @@ __all__ = [
     "fit_batch",
     "gradient_paths",
     "gradients",
+    "graph",
     "memory",
     "models",
     "register_cost",

@@ -16,6 +16,7 @@ COMMANDS = {
     "find": "cnninspect.commands.find.command:find",
     "check": "cnninspect.commands.check.command:check",
     "diff": "cnninspect.commands.diff.command:diff",
+    "graph": "cnninspect.commands.graph.command:graph",
     "scale": "cnninspect.commands.scale.command:scale",
     "gradients": "cnninspect.commands.gradients.command:gradients",
     "memory": "cnninspect.commands.memory.command:memory",

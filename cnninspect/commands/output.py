@@ -129,13 +129,18 @@ def show(
         say_written(output, quiet=quiet)
     elif not quiet:
         encoding = sys.stdout.encoding or "utf-8"
-        _print(
+        print_text(
             render(report, width=width(), color=has_color(), encoding=encoding, **options),
             is_data=format not in FORMATS or FORMATS[format].is_data,
         )
 
 
-def _print(text: str, *, is_data: bool) -> None:
+def print_data(text: str) -> None:
+    """Write to stdout in UTF-8, whatever a terminal shows."""
+    print_text(text, is_data=True)
+
+
+def print_text(text: str, *, is_data: bool) -> None:
     """Write to stdout; data in UTF-8, as their formats want it, whatever a terminal shows."""
     if is_data and not text.isascii() and hasattr(sys.stdout, "buffer"):
         sys.stdout.flush()

@@ -94,13 +94,13 @@ def with_roofline(summary: Summary, trace: Trace, device_text: str) -> Summary:
     which then all floating-point tensors are taken to be; else that of the first such input, or
     of the first such parameter where no input is one, as with token ids.
     """
-    device = parse_device(device_text, _float_dtype(trace))
+    device = device_for(trace, device_text)
     own = {layer.path: Roofline() for layer in summary.layers}
     known: dict[int, Roofline] = {}
     for call in trace.calls:
         key = id(call.operation)
         if key not in known:
-            known[key] = _of_operation(call.operation, device)
+            known[key] = least_time_of(call.operation, device)
         own[call.layer] += known[key]
     total = dict(own)
     for path in reversed(own):
@@ -113,6 +113,15 @@ def with_roofline(summary: Summary, trace: Trace, device_text: str) -> Summary:
     return replace(summary, layers=layers, device=device)
 
 
+def device_for(trace: Trace, text: str) -> Device:
+    """The device that is named, computing in the dtype of the trace unless the text says another.
+
+    Raises:
+        UnknownChoice, BadOption: see `parse_device`.
+    """
+    return parse_device(text, _float_dtype(trace))
+
+
 def _float_dtype(trace: Trace) -> str:
     """The first dtype, of inputs or else of parameters, that devices have a float rate for."""
     given = [tensor.spec for tensor in trace.inputs]
@@ -121,7 +130,8 @@ def _float_dtype(trace: Trace) -> str:
     return next((dtype for dtype in dtypes if dtype in DTYPES), "float32")
 
 
-def _of_operation(operation: Operation, device: Device) -> Roofline:
+def least_time_of(operation: Operation, device: Device) -> Roofline:
+    """What one call of an operation takes at least on a device."""
     cost = cost_of(operation)
     if cost.reason.startswith(MOVES_NOTHING):
         return Roofline()

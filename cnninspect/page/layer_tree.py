@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, Union
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.metrics.summary import Counts, LayerSummary
 from cnninspect.page.formats import View
-from cnninspect.records.traces import parent_of
+from cnninspect.records.traces import parent_of, run_name
 
 TABLE_LEVEL = 3
 """Levels that a table shows unless told otherwise."""
@@ -178,15 +178,3 @@ def _likeness(node: Node) -> Hashable:
         layer.matrix,
         tuple((child.name, _likeness(child)) for child in node.children),
     )
-
-
-def run_name(first: str, last: str) -> str:
-    """One name for a run of siblings.
-
-    >>> run_name("1", "2"), run_name("block_3", "block_11"), run_name("relu", "drop")
-    ('1–2', 'block_3–11', 'relu–drop')
-    """
-    start, end = re.fullmatch(r"(.*?)(\d+)", first), re.fullmatch(r"(.*?)(\d+)", last)
-    if start and end and start[1] == end[1]:
-        return f"{first}–{end[2]}"
-    return f"{first}–{last}"

@@ -44,7 +44,7 @@ def plain(value: Any) -> Any:
     if hasattr(value, "as_plain"):
         return value.as_plain()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {written_as(f): plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
     if isinstance(value, dict):
@@ -52,6 +52,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     return value
+
+
+def written_as(field: dataclasses.Field[Any]) -> str:
+    """What a field is called in JSON: its name, or `written_as` of its metadata (`from`)."""
+    name: str = field.metadata.get("written_as", field.name)
+    return name
 
 
 def installed_version(package: str) -> str | None:
@@ -160,7 +166,7 @@ def _record_schema(record: type) -> dict[str, Any]:
         properties = {"name": SCALARS[str], **spec}
     else:
         hints = typing.get_type_hints(record)
-        properties = {f.name: _value(hints[f.name]) for f in dataclasses.fields(record)}
+        properties = {written_as(f): _value(hints[f.name]) for f in dataclasses.fields(record)}
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from cnninspect.records.models import ModelInfo
@@ -83,6 +84,18 @@ def level_of(path: str) -> int:
 def parent_of(path: str) -> str:
     """Path of the layer that holds this one; the model's own path is its own parent."""
     return path.rpartition(".")[0]
+
+
+def run_name(first: str, last: str) -> str:
+    """One name for a run of siblings.
+
+    >>> run_name("1", "2"), run_name("block_3", "block_11"), run_name("relu", "drop")
+    ('1–2', 'block_3–11', 'relu–drop')
+    """
+    start, end = re.fullmatch(r"(.*?)(\d+)", first), re.fullmatch(r"(.*?)(\d+)", last)
+    if start and end and start[1] == end[1]:
+        return f"{first}–{end[2]}"
+    return f"{first}–{last}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ QUESTIONS: dict[str, Callable[[str, Path], object]] = {
     "summarize": lambda model, _: cnninspect.summarize(model),
     "trace": lambda model, _: cnninspect.trace(model),
     "explain": lambda model, _: cnninspect.explain(model, "linear"),
+    "graph": lambda model, _: cnninspect.graph(model),
     "check": lambda model, _: cnninspect.check(model, max_params="1M"),
     "diff": lambda model, _: cnninspect.diff("mlp", model),
     "scale": lambda model, _: cnninspect.scale(model, over="batch"),

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from random_reports import summaries
 
 from cnninspect.metrics.summary import Counts
-from cnninspect.page.layer_tree import fold, run_name, tree_of
+from cnninspect.page.layer_tree import fold, tree_of
+from cnninspect.records.traces import run_name
 
 
 def names(nodes):

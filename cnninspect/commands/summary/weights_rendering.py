@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from cnninspect.page.formats import Field, Renderer
-from cnninspect.page.layer_tree import TABLE_LEVEL, TreeView, natural, run_name
+from cnninspect.page.layer_tree import TABLE_LEVEL, TreeView, natural
 from cnninspect.page.page import (
     Block,
     Cell,
@@ -24,6 +24,7 @@ from cnninspect.page.page import (
 )
 from cnninspect.page.quantities import bytes_text, count, plural, share, sizes
 from cnninspect.records.checkpoint import Checkpoint, StoredTensor
+from cnninspect.records.traces import run_name
 
 COLUMN_NAMES = ("path", "shape", "dtype", "tensors", "elements", "share", "bytes", "storage",
                 "offset", "stride", "shared")  # fmt: skip
