@@ -18,6 +18,7 @@ from cnninspect.metrics.summary import (
     EngineInfo,
     LayerSummary,
     MatrixForm,
+    StoredAs,
     Summary,
     Totals,
     Uncounted,
@@ -99,6 +100,7 @@ def summarize_trace(trace: Trace, convention: str) -> Summary:
         layers=layers,
         uncounted=uncounted_in(costed),
         published=published_for(trace, total[""]),
+        stored=stored_in(trace),
     )
 
 
@@ -172,6 +174,21 @@ def _totals(trace: Trace, counts: Counts) -> Totals:
         activation_bytes=counts.activation_bytes,
         layers=len(trace.layers) - 1,
     )
+
+
+def stored_in(trace: Trace) -> tuple[StoredAs, ...]:
+    """How many parameters there are of each type, and the bytes that they take."""
+    found: dict[str, tuple[int, int]] = {}
+    for layer in trace.layers:
+        for parameter in layer.parameters:
+            if parameter.shared_with is None:
+                elements, size = found.get(parameter.spec.dtype, (0, 0))
+                found[parameter.spec.dtype] = (
+                    elements + parameter.spec.numel,
+                    size + parameter.nbytes,
+                )
+    kinds = (StoredAs(dtype, elements, size) for dtype, (elements, size) in found.items())
+    return tuple(sorted(kinds, key=lambda kind: (-kind.parameter_bytes, kind.dtype)))
 
 
 # --- windows ---

@@ -127,6 +127,17 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredAs:
+    """The parameters of one type."""
+
+    dtype: str
+    parameters: int
+    """Elements: of packed weights, the numbers that they stand for."""
+    parameter_bytes: int
+    """Bytes that they take as they are stored."""
+
+
+@dataclass(frozen=True, slots=True)
 class ConventionTotal:
     """The same network counted by somebody's rules."""
 
@@ -220,6 +231,8 @@ class Summary(Report):
     published: tuple[Published, ...] = ()
     device: Device | None = None
     """The device of the rooflines, if one was named."""
+    stored: tuple[StoredAs, ...] = ()
+    """Its parameters by type, as they are stored: the most bytes first."""
 
 
 def limit_level(summary: Summary, level: int) -> Summary:

@@ -11,6 +11,7 @@ from cnninspect.metrics.summary import (
     EngineInfo,
     LayerRoofline,
     Published,
+    StoredAs,
     Summary,
     Totals,
     Uncounted,
@@ -88,6 +89,7 @@ def footer(report: Summary, *, human: bool) -> Facts:
     """Totals, coverage, published numbers, how it was traced."""
     facts = (
         *_totals(report.totals, "≥ " if report.uncounted else "", human=human),
+        *_stored(report.stored, human=human),
         *_convention(report.convention, human=human),
         _coverage(report.coverage),
         *_published(report.published),
@@ -108,6 +110,18 @@ def _totals(totals: Totals, bound: str, *, human: bool) -> Iterator[Fact]:
     yield Fact("MACs", f"{bound}{macs} · FLOPs {bound}{flops} (2 per MAC)")
     elements = f"{bound}{count(totals.activations, human=human)}"
     yield Fact("activations", f"{elements} · {bytes_text(totals.activation_bytes, human=human)}")
+
+
+def _stored(stored: Sequence[StoredAs], *, human: bool) -> Iterator[Fact]:
+    """How many parameters of which type, where there are several types or integers."""
+    if len(stored) < 2 and all("float" in kind.dtype for kind in stored):
+        return
+    parts = (
+        f"{count(kind.parameters, human=human)} {kind.dtype} in "
+        f"{bytes_text(kind.parameter_bytes, human=human)}"
+        for kind in stored
+    )
+    yield Fact("stored as", " · ".join(parts))
 
 
 def _device(device: Device | None, root: LayerRoofline | None) -> Iterator[Fact]:

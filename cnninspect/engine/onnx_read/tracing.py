@@ -14,15 +14,14 @@ from cnninspect.engine.onnx_read.graph_inputs import Sizes, asked_for, choose, f
 from cnninspect.engine.onnx_read.graph_walk import Walk
 from cnninspect.engine.onnx_read.layers import layers_of
 from cnninspect.engine.onnx_read.node_layers import kind_of, names_are_paths, place_of
-from cnninspect.engine.onnx_read.protobuf import FLOATS
 from cnninspect.engine.onnx_read.reading import STANDARD, read
 from cnninspect.engine.onnx_read.scope import Frame
 from cnninspect.engine.onnx_read.stored_values import StoredValues
 from cnninspect.engine.onnx_read.values import Value
 from cnninspect.errors import BadOption, FileUnreadable, RunFailed, ShapeMismatch
 from cnninspect.records.models import GraphFile
-from cnninspect.records.operations import NamedTensor, TensorSpec
-from cnninspect.records.traces import HowTraced, Layer, Trace
+from cnninspect.records.operations import NamedTensor
+from cnninspect.records.traces import HowTraced, Trace
 
 
 def trace(
@@ -78,7 +77,7 @@ def _traced(file: GraphFile, model: ModelProto, asked: Sequence[Any], *, batch: 
     named = list(zip([output.name for output in graph.output], outputs))
     leaving = [value.origin for value in outputs if value.origin is not None]
     layers = layers_of(walk, graph, leaving)
-    notes = (*file.notes, *_notes(model, walk, sizes, named), *_stored_as(layers))
+    notes = (*file.notes, *_notes(model, walk, sizes, named))
     return Trace(
         model=file.info,
         inputs=_known(zip([formal.name for formal in formals], values)),
@@ -137,22 +136,6 @@ def _notes(
     if model.training_info:
         notes.append("its graphs for training are left aside")
     return notes
-
-
-def _stored_as(layers: Sequence[Layer]) -> list[str]:
-    """How many weights there are of each type, where some are quantised."""
-    found: dict[str, list[TensorSpec]] = {}
-    for layer in layers:
-        for parameter in layer.parameters:
-            if parameter.shared_with is None:
-                found.setdefault(parameter.spec.dtype, []).append(parameter.spec)
-    if set(found) <= FLOATS:
-        return []
-    several = ", ".join(
-        f"{sum(s.numel for s in specs):,} of {dtype} in {sum(s.nbytes for s in specs):,} bytes"
-        for dtype, specs in found.items()
-    )
-    return [f"weights are stored as {several}"]
 
 
 def _few(names: Sequence[str], shown: int = 3) -> str:

@@ -6,6 +6,7 @@ from graphs import externally, model, node, unshaped, value, weight
 from onnx import TensorProto, numpy_helper
 
 from cnninspect.metrics.summarizing import summarize_trace
+from cnninspect.metrics.summary import StoredAs
 
 I8, U8 = np.int8, np.uint8
 UINT8 = TensorProto.UINT8
@@ -196,11 +197,20 @@ def test_channels_that_only_fill_up_a_block_are_left_out(follow):
     assert totals.parameters == 2 * 6 * 75 + 6
 
 
-def test_the_types_of_quantised_weights_are_a_note(follow):
+def test_weights_are_told_by_the_types_in_which_they_are_stored(follow):
     nodes = [node("DequantizeLinear", "w s", "d"), node("MatMul", "x d", "y")]
     made = model(nodes, [value("x", 3, 8)], [unshaped("y")],
                  [weight("w", 8, 5, dtype=I8), weight("s")])  # fmt: skip
-    assert follow(made).how.notes == ("weights are stored as 40 of int8 in 40 bytes",)
+    assert summarize_trace(follow(made), "macs").stored == (StoredAs("int8", 40, 40),)
+
+
+def test_bytes_of_packed_weights_are_those_that_are_stored(follow):
+    packed = node("MatMulNBits", "x w s", "y", K=16, N=16, bits=4, block_size=16, domain=MS)
+    made = model([packed], [value("x", 1, 16)], [unshaped("y")],
+                 [weight("w", 16, 1, 8, dtype=U8), weight("s", 16)], domains=(MS,))  # fmt: skip
+    assert summarize_trace(follow(made), "macs").stored == (
+        StoredAs("uint4", 256, 128), StoredAs("float32", 16, 64),
+    )  # fmt: skip
 
 
 def in_blocks(name, array, block):
