@@ -182,6 +182,4 @@ class MadeFile:
     """Where the weights come from: `random, seed 0`, or a file's name and digest."""
     kinships: tuple[Kinship, ...] = ()
     """Of tensors that are on one side only."""
-    changed: tuple[str, ...] = ()
-    """Full names of parameters that the file stores with other values."""
     quantization: Quantization | None = None

@@ -45,8 +45,6 @@ class Evidence:
     """What the tensors themselves say."""
 
     kinships: tuple[Kinship, ...] = ()
-    changed: tuple[str, ...] = ()
-    """Parameters that the file stores with other values."""
 
     def of(self, name: str) -> Kinship | None:
         """What is known of a tensor by its full name, or by its last part."""
@@ -73,7 +71,7 @@ class Reconciliation:
 
 def export_report(made: MadeFile, path: Path, settings: ExportSettings) -> ExportReport:
     """What there is to say of a file that was made."""
-    found = reconcile(made.network, made.graph, Evidence(made.kinships, made.changed))
+    found = reconcile(made.network, made.graph, Evidence(made.kinships))
     return ExportReport(
         model=made.network.model,
         file=str(path),

@@ -40,17 +40,6 @@ def kinships(model: ModelProto, folder: Path, module: nn.Module) -> tuple[Kinshi
     return (*_lost(gone, stored, come, folder), *_new(come, names, module))
 
 
-def changed(model: ModelProto, folder: Path, module: nn.Module) -> tuple[str, ...]:
-    """Parameters that the file stores with other values, as those that took in a batch norm."""
-    names = dict(module.named_parameters())
-    found = []
-    for tensor in model.graph.initializer:
-        values = _array(tensor, folder) if tensor.name in names else None
-        if values is not None and not _is_same(values, _numbers(names[tensor.name])):
-            found.append(tensor.name)
-    return tuple(found)
-
-
 def _lost(
     gone: Mapping[str, Tensor], stored: Mapping[str, TensorProto], come: Mapping[str, np.ndarray],
     folder: Path,

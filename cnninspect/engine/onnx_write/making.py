@@ -24,7 +24,7 @@ from cnninspect.engine.onnx_write import calibration, quantization
 from cnninspect.engine.onnx_write.axes import Feed, at_least_two, open_axes
 from cnninspect.engine.onnx_write.bisection import difference_inside, first_difference
 from cnninspect.engine.onnx_write.exporting import EXPORTERS, exported, opset_of, readable
-from cnninspect.engine.onnx_write.kinship import changed, kinships
+from cnninspect.engine.onnx_write.kinship import kinships
 from cnninspect.engine.onnx_write.preparing import feed_for, network_for_real, weights_text
 from cnninspect.engine.onnx_write.verification import (
     Need,
@@ -79,8 +79,12 @@ def making(
     *,
     inputs: Sequence[Any] | None = None,
     kwargs: Mapping[str, Any] | None = None,
+    explained: bool = True,
 ) -> Iterator[tuple[MadeFile, Callable[[], None]]]:
     """What is known of the file, and what puts it into place; otherwise it is gone afterwards.
+
+    What explains a difference of parameters, which takes a look at all values, is left out unless
+    it is to be `explained`.
 
     Raises:
         FileExists, FileUnwritable: the file cannot be written.
@@ -111,6 +115,8 @@ def making(
         pictures = _pictures(settings, feed)
         bench = Bench(folder / path.name, module, feed, network, loaded, settings)
         made = bench.proved()
+        if explained:
+            made = bench.explained(made)
         if settings.quantize is not None and made.mismatch is None and _all_same(made):
             made = bench.quantized(made, pictures)
         yield made, lambda: put_into_place(folder, path, force=settings.force)
@@ -190,10 +196,13 @@ class Bench:
             mismatch=mismatch,
             notes=(*self.loaded.notes, *self.feed.given.notes, *runs.notes),
             weights=weights,
-            kinships=kinships(model, self.path.parent, self.module),
-            changed=changed(model, self.path.parent, self.module),
             **self._facts(),
         )
+
+    def explained(self, made: MadeFile) -> MadeFile:
+        """The same with what the values of the tensors say of each other."""
+        model = onnx.load(self.path, load_external_data=False)
+        return replace(made, kinships=kinships(model, self.path.parent, self.module))
 
     def _write(self, weights: str) -> tuple[Trace, ModelProto]:
         """Make the file; returns what it does and what it is."""
