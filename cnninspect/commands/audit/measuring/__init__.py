@@ -92,9 +92,10 @@ def exported_graph(
     try:
         with TemporaryDirectory() as folder, silence():
             file = Path(folder) / "audited.onnx"
-            with making(
-                model, file, settings, inputs=inputs, kwargs=kwargs, explained=False
-            ) as (made, _):
+            with making(model, file, settings, inputs=inputs, kwargs=kwargs, explained=False) as (
+                made,
+                _,
+            ):
                 return made.graph
     except CnnInspectError as problem:
         return str(problem)
