@@ -16,6 +16,7 @@
     │   ├── BadQuantity             a number with its unit cannot be read
     │   ├── Contradiction           limits that nothing can keep
     │   ├── UnknownKey              a file of settings has a key that means nothing
+    │   ├── BadConfiguration        a file of defaults says something that cannot be
     │   ├── BadBudget               a budget file says something that cannot be
     │   ├── PatternMatchesNothing   a pattern for layers fits none of the model's
     │   ├── NothingToCheck          a gate without a limit
@@ -294,6 +295,13 @@ class UnknownKey(UsageError):
     def __init__(self, place: str, key: str, known: Iterable[str]) -> None:
         hint = nearest_or_all(key, known, "keys here")
         super().__init__(f"{place}: there is no key {key!r}", hint)
+
+
+class BadConfiguration(UsageError):
+    """A file of defaults says something that cannot be."""
+
+    def __init__(self, place: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"{place}: {problem}", hint)
 
 
 class BadBudget(UsageError):

@@ -27,6 +27,7 @@ COMMANDS = {
     "export": "cnninspect.commands.export.command:export",
     "audit": "cnninspect.commands.audit.command:audit",
     "cache": "cnninspect.commands.cache.command:cache",
+    "config": "cnninspect.commands.config.command:config",
     "help": "cnninspect.commands.help.command:help_on",
 }
 """Name to the function whose signature typer reads, in the order in which `--help` shows them."""

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from cnninspect.commands import COMMANDS
+from cnninspect.commands import COMMANDS, completion
+from cnninspect.commands.defaults import defaults_of, read_defaults
 from cnninspect.commands.help.topics import TOPICS
 from cnninspect.commands.manual import Entry, Manual, Panel, examples_of, help_text, manual_of
 from cnninspect.commands.output import drop_output, has_color, prepare_streams, printable, width
@@ -54,7 +55,14 @@ def cnninspect(
 
 
 class Command(TyperCommand):
-    """A command whose help opens with a sentence and examples."""
+    """A command whose help opens with a sentence and examples, and whose defaults files may set."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take arguments apart; what is not typed is as files of defaults say.  See `defaults`."""
+        asks_for_help = ctx.info_name == "help" or {"-h", "--help"} & set(args)
+        if not ctx.resilient_parsing and not asks_for_help:
+            ctx.default_map = defaults_of(ctx.info_name, self.params, read_defaults())
+        return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help; see `manual`."""
@@ -112,9 +120,11 @@ def application(typed: Sequence[str] = ()) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     made.callback()(cnninspect)
+    tabbed = completion.is_asked()
     for name, place in _asked_for(typed).items():
         module, _, function = place.partition(":")
-        made.command(name, cls=Command)(getattr(import_module(module), function))
+        asked = getattr(import_module(module), function)
+        made.command(name, cls=Command)(completion.completing(asked) if tabbed else asked)
     return made
 
 
@@ -127,6 +137,9 @@ def _asked_for(typed: Sequence[str]) -> dict[str, str]:
 def run(arguments: list[str] | None = None) -> None:
     """Run what was typed and exit: 0 done, 1 failed, 2 typed wrongly, 3 the answer is no."""
     prepare_streams()
+    if completion.is_asked():
+        completion.answer(application())
+        return
     typed = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in typed
     try:

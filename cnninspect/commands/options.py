@@ -103,7 +103,13 @@ else:  # typer shows the members of an enumeration as choices; this one is made 
 
 
 Human = Annotated[
-    bool, typer.Option("--human", help="21.8 M for 21,797,672.", rich_help_panel=COMMON)
+    bool,
+    typer.Option(
+        "--human/--no-human",
+        help="21.8 M for 21,797,672.",
+        rich_help_panel=COMMON,
+        show_default=False,
+    ),
 ]
 Output = Annotated[
     Optional[Path],

@@ -16,6 +16,11 @@ from cnninspect.errors import BadOption, UnknownOperations
 if TYPE_CHECKING:
     from cnninspect.metrics.dataflow import Graph
 
+EXAMPLES = (
+    ("cnninspect graph resnet18 -o resnet18.svg", "A picture of the network, equal blocks once"),
+    ("cnninspect graph resnet34 --layer layer2.0", "The inside of one block, as a table"),
+    ("cnninspect graph net.py:Net -o net.html", "A page to go into modules by clicks"),
+)
 PICTURES = (".svg", ".png", ".pdf", ".html")
 
 
@@ -49,11 +54,10 @@ def graph(
         Optional[str],
         typer.Option(
             "--level",
-            "--depth",
             metavar="N|all",
             help="Names in the paths down to which modules are boxes; by itself, as many as can "
             "be read.",
-            rich_help_panel=options.LOOKS,
+            rich_help_panel=options.COMMON,
             show_default=False,
         ),
     ] = None,
@@ -97,7 +101,7 @@ def graph(
             "-o",
             metavar="FILE",
             help="Write to a file: a picture where it ends in .svg, .png, .pdf or .html.",
-            rich_help_panel=options.WRITES,
+            rich_help_panel=options.COMMON,
             show_default=False,
         ),
     ] = None,

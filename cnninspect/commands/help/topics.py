@@ -123,8 +123,31 @@ TOPICS: dict[str, Topic] = {
                 ("TERM", "No colours, if it is dumb."),
                 ("CNNINSPECT_CACHE", "The folder for what is remembered; else cnninspect in "
                  "XDG_CACHE_HOME or the system's cache folder."),
+                ("CNNINSPECT_FRESH", "What is remembered is traced and measured again."),
                 ("OMP_NUM_THREADS", "Threads of PyTorch, for what really runs: gradients, train."),
             ),
+        ),
+    ),
+    "configuration": Topic(
+        "Defaults for options, from [tool.cnninspect] in pyproject.toml or from cnninspect.toml.",
+        (
+            _panel(
+                "Keys",
+                ("format", 'For --format: "markdown".'),
+                ("level", 'For --level: a number, or "all".'),
+                ("columns", 'For --columns of summary: ["path", "macs"].'),
+                ("human", "For --human: true or false."),
+                ("device", 'For --device: "cpu" or "cuda".'),
+                ("jobs", "For --jobs: a number."),
+                ("[tool.cnninspect.compare]", "The same keys for one command alone; "
+                 "[compare] in cnninspect.toml."),
+            ),
+        ),
+        (
+            "The nearest file counts, from the working directory upwards; in one folder "
+            "cnninspect.toml goes before pyproject.toml. What is typed goes before both. "
+            "cnninspect config shows what is in force and where it comes from. Python functions "
+            "read neither.",
         ),
     ),
 }  # fmt: skip

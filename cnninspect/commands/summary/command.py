@@ -29,6 +29,7 @@ EXAMPLES = (
 
 
 def summary(
+    context: typer.Context,
     model: options.Model,
     input: options.Input = None,  # noqa: A002
     batch: options.Batch = 1,
@@ -181,6 +182,8 @@ def summary(
         head=set_head,
         receptive_fields=_shows_fields(format, columns=parse_columns(columns), sort=sort),
     )
+    if isinstance(report, Checkpoint) and not _is_typed(context, "columns"):
+        view["columns"] = ()  # a file of defaults has those of networks
     show(report, format=format, output=output, force=force, quiet=quiet, human=human, **view)
     if not strict:
         return
@@ -190,6 +193,11 @@ def summary(
             raise UnsafeToLoad(report.reference, refused)
     elif report.uncounted:
         raise UnknownOperations([unknown.op for unknown in report.uncounted])
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _check_view(view: dict[str, Any]) -> None:
