@@ -22,6 +22,7 @@
     │   ├── NothingToCheck          a gate without a limit
     │   ├── CannotScale             a model has no such size, or not in a way that can be told
     │   ├── MissingLibrary          an extra is not installed
+    │   ├── NotCalibrated           nothing was measured of this machine yet
     │   ├── NeedsModules            a trace or a graph, where a network of modules is needed
     │   ├── CannotTrain             a model has nothing that gradients could reach
     │   ├── LabelOutOfRange         a label names a class that the model does not have
@@ -36,6 +37,8 @@
     │   ├── StateLeft               a run could not put back what the model keeps elsewhere
     │   ├── RunFailed               the model could not be run
     │   │   └── ShapeMismatch       the input does not fit: which layer, got, wanted
+    │   ├── TooLarge                a model needs more memory than there is
+    │   ├── CannotCompile           torch.compile has no compiler, or it failed
     │   ├── Diverged                training was stopped: its loss is no number any more
     │   ├── ExportFailed            a model could not be written as ONNX
     │   ├── WeightsMismatch         the weights of a file are not those of the network
@@ -345,6 +348,18 @@ class MissingLibrary(UsageError):
         )
 
 
+class NotCalibrated(UsageError):
+    """Nothing was measured yet of the machine that is here, which is to be held against."""
+
+    def __init__(self, name: str) -> None:
+        device = name.partition("-")[2]
+        where = f" --device {device}" if device else ""
+        super().__init__(
+            f"--device-spec {name}: this machine has not been measured",
+            f"cnninspect time --calibrate{where} measures it, in seconds",
+        )
+
+
 class NeedsModules(UsageError):
     """A trace, or the graph in a file, where only a network of modules will do."""
 
@@ -511,6 +526,25 @@ class StateLeft(Failure):
             f"the model keeps what it works out in {', '.join(owners)}, which could not be put "
             "back as it was: what this run left there was taken out",
             "keep it in an attribute of the module instead",
+        )
+
+
+class TooLarge(Failure):
+    """A model needs more memory than there is, as its trace says before it is built."""
+
+    def __init__(self, model: str, needed: int, free: int, *, where: str, hint: str) -> None:
+        super().__init__(
+            f"{model} needs at least {needed:,} bytes on {where}, and {free:,} are free", hint
+        )
+
+
+class CannotCompile(Failure):
+    """A network cannot be compiled: there is no compiler, or it failed."""
+
+    def __init__(self, model: str, problem: str, hint: str = "") -> None:
+        super().__init__(
+            f"{model} cannot be compiled: {problem}",
+            hint or "without --compile it runs as it is; --debug shows where it failed",
         )
 
 
@@ -686,6 +720,7 @@ __all__ = [
     "BadReference",
     "BadSetting",
     "BuildFailed",
+    "CannotCompile",
     "CannotScale",
     "CannotTrain",
     "CnnInspectError",
@@ -704,6 +739,7 @@ __all__ = [
     "MissingLibrary",
     "Moved",
     "NeedsModules",
+    "NotCalibrated",
     "NothingToCheck",
     "OverBudget",
     "PatternMatchesNothing",
@@ -712,6 +748,7 @@ __all__ = [
     "SomeModelsFailed",
     "SourceBroken",
     "StateLeft",
+    "TooLarge",
     "Unexplained",
     "Unhealthy",
     "UnknownChoice",

@@ -29,7 +29,9 @@ _EXACT = (
     ("--force", "force=True"),
     ("--set-head", "head="),
     ("--count-as ", "--convention "),
-    ("--device-spec ", "--device "),
+    ("cnninspect time --calibrate measures it", "cnninspect.calibrate() measures it"),
+    ("cnninspect time --calibrate --device cuda measures it",
+     'cnninspect.calibrate(device="cuda") measures it'),
     ("--counter ", "counters="),
 )  # fmt: skip
 """What is said in other words, the first that fits before the rest."""

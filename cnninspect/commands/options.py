@@ -56,6 +56,17 @@ Device = Annotated[
         show_default=False,
     ),
 ]
+DeviceSpec = Annotated[
+    Optional[str],
+    typer.Option(
+        "--device-spec",
+        metavar="DEVICE[:DTYPE]",
+        help="Add the least time on a100, h100, h200, rtx4090, this machine (this) or "
+        "cpu:GFLOPS:GBPS, as traced or as if in a dtype: a100:bfloat16.",
+        rich_help_panel=RUNS,
+        show_default=False,
+    ),
+]
 RunMode = Annotated[
     Mode, typer.Option("--mode", help="Run as in testing or in training.", rich_help_panel=RUNS)
 ]

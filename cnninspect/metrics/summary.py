@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from cnninspect.records.machine import Bandwidth
 from cnninspect.records.models import ModelInfo
 from cnninspect.records.operations import NamedTensor
 from cnninspect.records.reports import Report
@@ -324,3 +325,17 @@ class Device:
     """Who says so."""
     assumed: bool = False
     """Whether every floating-point tensor is taken to be of that dtype, whatever it was."""
+    caches: tuple[Bandwidth, ...] = ()
+    """Bandwidth by what is worked on, smallest first, where that was measured."""
+
+    def bandwidth_for(self, moved: int) -> float:
+        """The most bytes a second for a call that moves so many: what fits a cache is faster.
+
+        Source: Ilic, Pratas, Sousa 2014, Cache-aware Roofline Model, IEEE CAL 13(1).
+        """
+        larger = [
+            c.bytes_per_second
+            for i, c in enumerate(self.caches)
+            if i + 1 == len(self.caches) or self.caches[i + 1].bytes > moved
+        ]
+        return max([self.bytes_per_second, *larger])

@@ -14,7 +14,7 @@ from cnninspect.metrics.summary import Roofline
 
 def test_a_linear_layer_by_hand() -> None:
     report = cnninspect.summarize(
-        nn.Linear(100, 50, bias=False), (torch.randn(8, 100),), device="cpu:1:1"
+        nn.Linear(100, 50, bias=False), (torch.randn(8, 100),), device_spec="cpu:1:1"
     )
     roofline = report.layers[0].roofline
     assert roofline is not None
@@ -28,18 +28,18 @@ def test_a_linear_layer_by_hand() -> None:
 
 @pytest.mark.parametrize(("spec", "bound"), [("cpu:1:1000", "compute"), ("cpu:1000:1", "memory")])
 def test_the_bound_is_the_slower_side(spec: str, bound: str) -> None:
-    report = cnninspect.summarize("resnet20", device=spec)
+    report = cnninspect.summarize("resnet20", device_spec=spec)
     assert report.layers[0].roofline is not None
     assert report.layers[0].roofline.total.bound == bound
 
 
 def test_views_move_nothing_and_own_adds_up_to_the_total() -> None:
-    report = cnninspect.summarize("resnet20", device="a100")
+    report = cnninspect.summarize("resnet20", device_spec="a100")
     rooflines = [layer.roofline for layer in report.layers if layer.roofline]
     together = sum((roofline.own for roofline in rooflines), Roofline())
     assert together.flops == rooflines[0].total.flops == report.totals.flops
     assert together.moved_bytes == rooflines[0].total.moved_bytes
-    flat = cnninspect.summarize(nn.Flatten(), (torch.randn(2, 3, 4),), device="a100")
+    flat = cnninspect.summarize(nn.Flatten(), (torch.randn(2, 3, 4),), device_spec="a100")
     assert flat.layers[0].roofline is not None
     assert flat.layers[0].roofline.own == Roofline()
 
@@ -53,30 +53,30 @@ def test_every_device_names_its_source(name: str) -> None:
 
 def test_another_dtype_moves_other_bytes_at_another_rate() -> None:
     net, x = nn.Linear(100, 50, bias=False), (torch.randn(8, 100),)
-    half = cnninspect.summarize(net, x, device="cpu:1:1:bfloat16")
+    half = cnninspect.summarize(net, x, device_spec="cpu:1:1:bfloat16")
     assert half.layers[0].roofline is not None
     assert half.layers[0].roofline.own.moved_bytes == 2 * (8 * 100 + 100 * 50 + 8 * 50)
     assert "call by call, were all floats bfloat16" in cnninspect.render(half)
-    same = cnninspect.summarize(net, x, device="cpu:1:1:float32")
-    assert same == cnninspect.summarize(net, x, device="cpu:1:1")
-    real = cnninspect.summarize(net.half(), (x[0].half(),), device="a100")
-    asked = cnninspect.summarize(nn.Linear(100, 50, bias=False), x, device="a100:float16")
+    same = cnninspect.summarize(net, x, device_spec="cpu:1:1:float32")
+    assert same == cnninspect.summarize(net, x, device_spec="cpu:1:1")
+    real = cnninspect.summarize(net.half(), (x[0].half(),), device_spec="a100")
+    asked = cnninspect.summarize(nn.Linear(100, 50, bias=False), x, device_spec="a100:float16")
     assert real.layers[0].roofline == asked.layers[0].roofline
 
 
 def test_a_network_of_token_ids_computes_in_the_dtype_of_its_weights() -> None:
     net = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 4, bias=False)).bfloat16()
     ids = (torch.zeros(3, dtype=torch.int64),)
-    own = cnninspect.summarize(net, ids, device="a100").device
+    own = cnninspect.summarize(net, ids, device_spec="a100").device
     assert own == parse_device("a100", "bfloat16")
-    asked = cnninspect.summarize(net, ids, device="a100:float32").layers[2].roofline
+    asked = cnninspect.summarize(net, ids, device_spec="a100:float32").layers[2].roofline
     assert asked is not None
     assert asked.own.moved_bytes == 4 * (3 * 4 + 4 * 4 + 3 * 4)
 
 
 def test_embeddings_move_their_whole_numbers_as_they_are() -> None:
     report = cnninspect.summarize(
-        nn.Embedding(10, 4), (torch.zeros(3, dtype=torch.int64),), device="h100:float16"
+        nn.Embedding(10, 4), (torch.zeros(3, dtype=torch.int64),), device_spec="h100:float16"
     )
     assert report.layers[0].roofline is not None
     assert report.layers[0].roofline.own.moved_bytes == 8 * 3 + 2 * (10 * 4 + 3 * 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union, overload
 
-from cnninspect.sources.open import Model, is_place, trace, trace_step, weights_table, with_head
+from cnninspect.sources.open import Model, trace, trace_step, weights_table, with_head
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -30,11 +30,11 @@ def summarize(
     convention: str = ...,
     backward: bool = ...,
     device: str | None = ...,
+    device_spec: str | None = ...,
     freeze: Sequence[str] = ...,
     unfreeze: Sequence[str] = ...,
     head: int | None = ...,
     receptive_fields: bool = ...,
-    place: str | None = ...,
 ) -> Summary: ...
 @overload
 def summarize(
@@ -48,11 +48,11 @@ def summarize(
     convention: str = ...,
     backward: bool = ...,
     device: str | None = ...,
+    device_spec: str | None = ...,
     freeze: Sequence[str] = ...,
     unfreeze: Sequence[str] = ...,
     head: int | None = ...,
     receptive_fields: bool = ...,
-    place: str | None = ...,
 ) -> Union[Summary, Checkpoint]: ...
 def summarize(
     model: Model,
@@ -65,11 +65,11 @@ def summarize(
     convention: str = "macs",
     backward: bool = False,
     device: str | None = None,
+    device_spec: str | None = None,
     freeze: Sequence[str] = (),
     unfreeze: Sequence[str] = (),
     head: int | None = None,
     receptive_fields: bool = True,
-    place: str | None = None,
 ) -> Union[Summary, Checkpoint]:
     """A model layer by layer: shapes, parameters, MACs, and the totals.
 
@@ -78,19 +78,17 @@ def summarize(
 
     `convention` names the rules for `report.convention.total`; `report.totals.macs` always stays
     the exact MACs.  With `backward`, each layer has the MACs of the backward pass in training, and
-    with `device` (a100, h100, h200, rtx4090, cpu:GFLOPS:GBPS) the least time that it takes there;
-    `a100:bfloat16` asks for another dtype than that of the trace.  As in transfer learning,
+    with `device_spec` (a100, h100, h200, rtx4090, this, cpu:GFLOPS:GBPS) the least time that it
+    takes there; `a100:bfloat16` asks for another dtype than that of the trace.  `device` is where
+    the tensors of the run seem to be, as for `trace`.  As in transfer learning,
     `head` gives a reference that many classes, and `freeze` are patterns of layers or parameters
     that are not trained, but for those of `unfreeze`.  Receptive fields, which take as long as all
-    else, can be left out.  `place` is the `device` of `trace`, which `device` may name as well:
-    `cpu`, `cuda`.  The other arguments are those of `trace`.
+    else, can be left out.  The other arguments are those of `trace`.
 
     Raises:
         CnnInspectError: see `cnninspect.errors`.
     """
-    if device is not None and is_place(device):
-        device, place = None, place or device
-    given = (inputs, kwargs, weights, device, place, head)
+    given = (inputs, kwargs, weights, device, device_spec, head)
     is_plain = all(value is None for value in given) and not (freeze or unfreeze)
     if is_plain and (mode, batch, convention, backward) == ("eval", 1, "macs", False):
         table = weights_table(model)
@@ -102,7 +100,7 @@ def summarize(
     if head is not None:
         model = with_head(model, head)
     traced = trace(
-        model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights, device=place
+        model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights, device=device
     )
     if freeze or unfreeze:
         traced = frozen(traced, freeze, unfreeze)
@@ -113,10 +111,11 @@ def summarize(
         from cnninspect.metrics.training_memory import memory_of, with_backward
 
         still = frozen_names(traced) if freeze or unfreeze else ()
-        step = trace_step(model, inputs, kwargs=kwargs, batch=batch, frozen=still, device=place)
+        step = trace_step(model, inputs, kwargs=kwargs, batch=batch, frozen=still, device=device)
         report = with_backward(report, memory_of(step))
-    if device is not None:
+    if device_spec is not None:
         from cnninspect.metrics.roofline import with_roofline
+        from cnninspect.store.this_machine import datasheet
 
-        report = with_roofline(report, traced, device)
+        report = with_roofline(report, traced, device_spec, this=datasheet(device_spec))
     return report

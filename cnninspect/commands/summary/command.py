@@ -102,17 +102,7 @@ def summary(
             rich_help_panel=options.RUNS,
         ),
     ] = False,
-    device_spec: Annotated[
-        Optional[str],
-        typer.Option(
-            "--device-spec",
-            metavar="DEVICE[:DTYPE]",
-            help="Add the least time on a100, h100, h200, rtx4090 or cpu:GFLOPS:GBPS, "
-            "as traced or as if in a dtype: a100:bfloat16.",
-            rich_help_panel=options.RUNS,
-            show_default=False,
-        ),
-    ] = None,
+    device_spec: options.DeviceSpec = None,
     freeze: Annotated[
         Optional[list[str]],
         typer.Option(
@@ -175,8 +165,8 @@ def summary(
         weights=weights,
         convention=count_as,
         backward=backward,
-        device=device_spec,
-        place=device,
+        device=device,
+        device_spec=device_spec,
         freeze=freeze or (),
         unfreeze=unfreeze or (),
         head=set_head,

@@ -8,6 +8,9 @@
 * `preparation`    a model that is ready to be measured
 * `unrolling`      recurrent layers step by step
 * `profiling`      all passes of a model, with or without training steps
+* `stopwatch`      which layer takes how long, by hooks
+* `timing`         how long a whole run takes, with nothing installed; then by layer
+* `machine_rates`  how fast this machine multiplies matrices and moves bytes
 """
 
 from __future__ import annotations

@@ -41,21 +41,9 @@ def ready_model(
         BadOption: the device is not there.
         FileMissing, FileUnreadable, WeightsMismatch: the file of weights cannot be loaded.
     """
-    device = device_of(settings.device)
-    seed_generators(seed)
-    borrowed = Borrowed(ledger, build_really(loaded), feed.inputs, feed.kwargs)
-    module = borrowed.structure.model
-    if borrowed.structure.is_lazy():
-        _materialise(borrowed, loaded, feed)
-    if any(parameter.is_meta for parameter in parameters_of(module)):
-        raise CannotTrain(
-            loaded.info.reference, "its weights have no values (they are on the meta device)"
-        )
     dtype = DTYPES[settings.dtype] if settings.dtype else None
-    if loaded.live or dtype is not None or device.type != "cpu":
-        # a live one stays on its device unless another is asked for
-        moves = not loaded.live or settings.device is not None or dtype is not None
-        borrowed.substitute(RealCopies(dtype, device if moves else None))
+    borrowed = real_model(ledger, loaded, feed, seed=seed, device=settings.device, dtype=dtype)
+    module = borrowed.structure.model
     initialise(module, layers, settings)
     if settings.weights is not None:
         load_weights(module, Path(settings.weights))
@@ -68,6 +56,39 @@ def ready_model(
         raise CannotTrain(loaded.info.reference, problem, "--freeze fewer of them" if owned else "")
     borrowed.set_mode(settings.mode)
     return module
+
+
+def real_model(
+    ledger: Ledger,
+    loaded: LoadedModel,
+    feed: Feed,
+    *,
+    seed: int,
+    device: str | None,
+    dtype: torch.dtype | None,
+) -> Borrowed:
+    """A model with weights that have values, on its device, until the ledger is closed.
+
+    In a live one, copies take the place of all its tensors, which stay as they are.
+
+    Raises:
+        CannotTrain: its weights have no values.
+        BadOption: the device is not there.
+    """
+    place = device_of(device)
+    seed_generators(seed)
+    borrowed = Borrowed(ledger, build_really(loaded), feed.inputs, feed.kwargs)
+    if borrowed.structure.is_lazy():
+        _materialise(borrowed, loaded, feed)
+    if any(parameter.is_meta for parameter in parameters_of(borrowed.structure.model)):
+        raise CannotTrain(
+            loaded.info.reference, "its weights have no values (they are on the meta device)"
+        )
+    if loaded.live or dtype is not None or place.type != "cpu":
+        # a live one stays on its device unless another is asked for
+        moves = not loaded.live or device is not None or dtype is not None
+        borrowed.substitute(RealCopies(dtype, place if moves else None))
+    return borrowed
 
 
 def device_of(name: str | None) -> torch.device:
