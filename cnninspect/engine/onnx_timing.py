@@ -29,7 +29,7 @@ from cnninspect.engine.real_passes.timing import Progress, spread_of, timed, war
 from cnninspect.errors import BadOption, CnnInspectError, RunFailed, first_line
 from cnninspect.records.exports import ExportSettings
 from cnninspect.records.models import LoadedModel
-from cnninspect.records.tensors import NamedTensor
+from cnninspect.records.operations import NamedTensor
 from cnninspect.records.timings import OperationTime, Phases, Timed, TimeSettings
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}

@@ -13,9 +13,8 @@ from datetime import date
 import torch
 from torch.utils import benchmark
 
-from cnninspect.engine.ledger import Ledger
-from cnninspect.engine.onnx_write.memory import free_bytes
-from cnninspect.engine.process_state import RUNS, RandomStates, set_apart
+from cnninspect.engine.onnx_write.verification import free_bytes
+from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, set_apart
 from cnninspect.engine.real_passes.preparation import device_of
 from cnninspect.engine.real_passes.timing import name_of
 from cnninspect.records.machine import Bandwidth, Calibration, Rate

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from cnninspect.engine import torch_private as private
 from cnninspect.engine.module_tree import Structure
-from cnninspect.records.layers import parent_of
+from cnninspect.records.traces import parent_of
 
 OUTSIDE = -1
 """In place of the entry around one that has none."""

@@ -23,9 +23,8 @@ from torch.utils import benchmark
 
 from cnninspect.engine.bind_inputs import converted
 from cnninspect.engine.borrowing import Borrowed
-from cnninspect.engine.ledger import Ledger
 from cnninspect.engine.module_tree import Structure, parameters_of
-from cnninspect.engine.process_state import RUNS, RandomStates, set_apart
+from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, set_apart
 from cnninspect.engine.real_passes.batches import Batches, Feed
 from cnninspect.engine.real_passes.losses import (
     chosen_loss,
