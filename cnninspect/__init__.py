@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cnninspect.commands.memory import fit_batch, memory
     from cnninspect.commands.scale import scale, scale_grid
     from cnninspect.commands.summary import summarize
+    from cnninspect.commands.timing import calibrate, time
     from cnninspect.commands.train import train
     from cnninspect.commands.weights import weights
     from cnninspect.costs import register as register_cost
@@ -46,6 +47,7 @@ _PLACES = {
     "activations": "cnninspect.commands.activations:activations",
     "audit": "cnninspect.commands.audit:audit",
     "cache": "cnninspect.commands.cache:cache",
+    "calibrate": "cnninspect.commands.timing:calibrate",
     "check": "cnninspect.commands.check:check",
     "compare": "cnninspect.commands.compare:compare",
     "diff": "cnninspect.commands.diff:diff",
@@ -65,6 +67,7 @@ _PLACES = {
     "scale": "cnninspect.commands.scale:scale",
     "scale_grid": "cnninspect.commands.scale:scale_grid",
     "summarize": "cnninspect.commands.summary:summarize",
+    "time": "cnninspect.commands.timing:time",
     "trace": "cnninspect.sources.open:trace",
     "train": "cnninspect.commands.train:train",
     "weights": "cnninspect.commands.weights:weights",
@@ -76,6 +79,7 @@ __all__ = [
     "activations",
     "audit",
     "cache",
+    "calibrate",
     "check",
     "compare",
     "diff",
@@ -95,6 +99,7 @@ __all__ = [
     "scale",
     "scale_grid",
     "summarize",
+    "time",
     "trace",
     "train",
     "weights",

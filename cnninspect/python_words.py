@@ -99,7 +99,7 @@ def speaking_python(function: Callable[P, Result]) -> Callable[P, Result]:
             raise
         except TypeError as problem:
             found = _REFUSED.search(str(problem))
-            names = (function.__name__, "GradientSettings", "ExportSettings")
+            names = (function.__name__, "GradientSettings", "ExportSettings", "TimeSettings")
             if found is None or found["name"] not in names:
                 raise
             known = [name for name in signature(function).parameters if name != "settings"]

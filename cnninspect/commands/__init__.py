@@ -20,6 +20,7 @@ COMMANDS = {
     "scale": "cnninspect.commands.scale.command:scale",
     "gradients": "cnninspect.commands.gradients.command:gradients",
     "memory": "cnninspect.commands.memory.command:memory",
+    "time": "cnninspect.commands.timing.command:time",
     "train": "cnninspect.commands.train.command:train",
     "evaluate": "cnninspect.commands.evaluate.command:evaluate",
     "activations": "cnninspect.commands.activations.command:activations",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from cnninspect.records.checkpoint import Checkpoint
+    from cnninspect.records.timings import Timed, TimeSettings
 
 Model = Union[str, "PathLike[str]", "nn.Module", LoadedModel, GraphFile, Trace]
 """A reference, a live module, what a source made of a reference, or a trace made before."""
@@ -366,6 +367,52 @@ def _step_traced(
     with kept_offline(loaded):
         step: TrainingTrace = run(loaded, arguments, **settings)
     return step
+
+
+def timed(
+    model: Model,
+    traced: Trace,
+    inputs: Any = None,
+    *,
+    settings: TimeSettings,
+    kwargs: Mapping[str, Any] | None = None,
+    **watching: Any,
+) -> Timed:
+    """How long a model takes; `traced` is what it does with these inputs, written down before.
+
+    `watching` are `by_layer`, `by_operation` and `progress`, as for
+    `engine.real_passes.timing.time_network`.
+
+    Raises:
+        NeedsModules: it is a trace.
+        BadOption: a file that holds a graph is not run by torch, nor trained.
+        TooLarge: it needs more memory than there is, as the trace says.
+        CnnInspectError: see `time_network` and `engine.onnx_timing.time_file`.
+    """
+    if isinstance(model, Trace):
+        raise NeedsModules(model.model.reference, "a trace", "a clock")
+    loaded, arguments = load(model), as_arguments(inputs)
+    if isinstance(loaded, GraphFile):
+        if settings.backend != "onnxruntime":
+            expected = "onnxruntime for the graph in a file"
+            raise BadOption("--backend", settings.backend, expected)
+        time_file = import_module("cnninspect.engine.onnx_timing").time_file
+        of_file: Timed = time_file(loaded.path, traced.inputs, settings, **watching)
+        return of_file
+    with kept_offline(loaded):
+        engine = import_module("cnninspect.engine.real_passes.timing")
+        engine.check_room(loaded, traced, settings)
+        if settings.backend == "onnxruntime":
+            onnx = import_module("cnninspect.engine.onnx_timing")
+            with onnx.exported_to_be_timed(
+                loaded, settings, inputs=arguments, kwargs=kwargs
+            ) as path:
+                exported: Timed = onnx.time_file(path, traced.inputs, settings, **watching)
+            return exported
+        batches = import_module("cnninspect.engine.real_passes.batches")
+        feed = batches.Feed(arguments, kwargs, specs=tuple(tensor.spec for tensor in traced.inputs))
+        built: Timed = engine.time_network(loaded, settings, feed, **watching)
+    return built
 
 
 def check_batch(batch: int) -> None:

@@ -24,6 +24,7 @@ from torch.utils import benchmark
 from cnninspect.engine.bind_inputs import converted
 from cnninspect.engine.borrowing import Borrowed
 from cnninspect.engine.module_tree import Structure, parameters_of
+from cnninspect.engine.onnx_write.verification import free_bytes, peak_bytes
 from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, set_apart
 from cnninspect.engine.real_passes.batches import Batches, Feed
 from cnninspect.engine.real_passes.losses import (
@@ -37,8 +38,16 @@ from cnninspect.engine.real_passes.profiling import OPTIMIZERS
 from cnninspect.engine.real_passes.stopwatch import clock_of, cost_of_hooks, watching
 from cnninspect.engine.recording import tensors_in
 from cnninspect.engine.weights import load_weights
-from cnninspect.errors import BadOption, CannotCompile, CannotTrain, RunFailed, first_line
+from cnninspect.errors import (
+    BadOption,
+    CannotCompile,
+    CannotTrain,
+    RunFailed,
+    TooLarge,
+    first_line,
+)
 from cnninspect.records.models import LoadedModel
+from cnninspect.records.operations import TensorSpec
 from cnninspect.records.passes import GradientSettings
 from cnninspect.records.timings import (
     AMP,
@@ -48,6 +57,7 @@ from cnninspect.records.timings import (
     Timed,
     TimeSettings,
 )
+from cnninspect.records.traces import Trace
 
 DTYPES = {
     "float32": torch.float32, "float64": torch.float64,
@@ -121,6 +131,43 @@ def time_network(
         compile_s=runner.compile_s,
         **watched,
     )
+
+
+MOMENTS = {"momentum": 1, "adagrad": 1, "rmsprop": 1, "adam": 2, "adamw": 2}
+"""Tensors that an optimiser keeps for each parameter; sgd none."""
+
+
+def check_room(loaded: LoadedModel, traced: Trace, settings: TimeSettings) -> None:
+    """See, from the trace, that a network is not too large for the memory, before it is built.
+
+    What is counted is needed whatever else is: weights, in training their gradients and what the
+    optimiser keeps, and the results that are needed at the same time.
+
+    Raises:
+        TooLarge: it is.
+        BadOption: the device is not there.
+    """
+    place = device_of(settings.device)
+    free = torch.cuda.mem_get_info(place)[0] if place.type == "cuda" else free_bytes()
+    owned = [
+        _converted(each.spec, settings.dtype)
+        for layer in traced.layers
+        for each in (*layer.parameters, *layer.buffers)
+        if each.shared_with is None
+    ]
+    copies = 2 + MOMENTS.get(settings.optimizer, 0) if settings.mode == "train" else 1
+    needed = copies * sum(spec.nbytes for spec in owned) + peak_bytes(traced)
+    if free is not None and needed > free:
+        where = "this machine" if place.type == "cpu" else f"this {place.type} device"
+        hint = "a smaller --batch or --dtype bfloat16 takes less"
+        raise TooLarge(
+            loaded.info.reference, needed, free, where=where,
+            hint=hint,
+        )  # fmt: skip
+
+
+def _converted(spec: TensorSpec, dtype: str | None) -> TensorSpec:
+    return TensorSpec(spec.shape, dtype) if dtype and "float" in spec.dtype else spec
 
 
 @contextmanager
