@@ -110,7 +110,9 @@ def time_file(
         if by_layer or by_operation:
             progress("profiling")
             nodes, profiled_s = _profile(ort, path, settings, threads, given)
-            scale = spread.median_s / (sum(node.seconds for node in nodes) or 1.0)
+            if not any(node.seconds for node in nodes):  # it counts in microseconds
+                nodes = [OperationTime(" Graph", 1, spread.median_s)]
+            scale = spread.median_s / sum(node.seconds for node in nodes)
             if by_layer:
                 found["own"] = _by_layer(nodes, path, scale)
                 found["phases"] = Phases(spread.median_s)

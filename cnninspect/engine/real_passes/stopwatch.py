@@ -85,7 +85,7 @@ class Stopwatch:
                 continue
             self._handles += [
                 module.register_forward_pre_hook(self._enter, prepend=True),
-                module.register_forward_hook(self._leave),
+                module.register_forward_hook(self._leave, always_call=True),
             ]
 
     def close(self) -> None:
