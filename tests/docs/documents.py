@@ -9,6 +9,8 @@ What a fenced block means:
     ```python NAME.py     is written to the file NAME.py, for commands further down
     ```toml NAME.toml     the same
     ```console no-run     (or `python no-run`) is left alone
+    ```console times      is run, and what it prints is compared but for the times: it stays as it
+                          is where only numbers differ, and what is said of a busy machine
 
 All blocks of a document run in the current directory, in order, and its Python blocks share their
 names.  After a command, `$ echo $?` prints its exit code.
@@ -58,7 +60,7 @@ def executed(text: str) -> str:
     def replace(match: re.Match[str]) -> str:
         info, body = match["info"].split(), match["body"]
         if info[:1] == ["console"] and "no-run" not in info:
-            body = run_console(body, session)
+            body = run_console(body, session, times="times" in info)
         elif len(info) == 2 and "." in info[1] and info[0] in ("python", "toml"):
             Path(info[1]).write_text(body)
         elif info[:1] == ["python"] and "no-run" not in info:
@@ -68,8 +70,11 @@ def executed(text: str) -> str:
     return FENCE.sub(replace, text)
 
 
-def run_console(body: str, session: Session) -> str:
-    """The block with the output of its `cnninspect` commands."""
+def run_console(body: str, session: Session, *, times: bool = False) -> str:
+    """The block with the output of its `cnninspect` commands.
+
+    With `times`, what stands there is kept where today's output says the same but for times.
+    """
     written = []
     for command, old_output in commands(body):
         written.append(command)
@@ -81,7 +86,9 @@ def run_console(body: str, session: Session) -> str:
             session.exit_code, output = run(line)
             if DEFECT in output:
                 raise AssertionError(f"{line} is a defect:\n{output}")
-            written.append(portable(output))
+            output = portable(output)
+            is_same = times and without_times(output) == without_times(old_output)
+            written.append(old_output if is_same else output)
         else:
             written.append(old_output)
     return "".join(written)
@@ -91,6 +98,26 @@ def portable(output: str) -> str:
     """The output without spaces at line ends, and without the build in torch's version."""
     lines = "".join(f"{line.rstrip()}\n" for line in output.splitlines())
     return re.sub(r'("torch": "[0-9.]+)\+\w+"', r'\1"', lines)
+
+
+MACHINE = re.compile(
+    r"^(machine|computes|moves|watched|runs|would gain most|against|this) .*\n(?: {8,}.*\n)*", re.M
+)
+"""Lines that say what the machine is, and which layers were slow today."""
+BUSY = re.compile(r"^what to know of these times:\n(?: .*\n)*", re.M)
+NUMBER = re.compile(r"(?<![\w.])(?:<|≥ ?)?[+−-]?\d[\d.,]*(?: ?(?:ns|µs|ms|s|%))?(?=[\s…%│]|$)|—")
+"""A number by itself, with the unit of a time."""
+
+
+def without_times(output: str) -> str:
+    """The output with a sign in place of each number, and nothing of the machine.
+
+    >>> without_times("conv1  1.25 ms  3.1\n") == without_times("conv1   340 µs   12\n")
+    True
+    """
+    output = BUSY.sub("", MACHINE.sub(r"\1\n", output))
+    lines = [re.sub(r"─+", "─", NUMBER.sub("#", line)) for line in output.splitlines()]
+    return "\n".join(line for line in (" ".join(line.split()) for line in lines) if line)
 
 
 def commands(body: str) -> Iterator[tuple[str, str]]:

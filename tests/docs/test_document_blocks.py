@@ -96,3 +96,18 @@ def test_a_named_python_block_is_written_to_its_file(tmp_path):
     text = block("python net.py", "WIDTH = 3")
     assert executed(text) == text
     assert (tmp_path / "net.py").read_text() == "WIDTH = 3\n"
+
+
+def test_a_block_of_times_stays_where_only_times_differ(monkeypatch):
+    import documents
+
+    def printing(text):
+        monkeypatch.setattr(documents, "run_here", lambda _: (0, text))
+
+    said = block(
+        "console times", "$ cnninspect time net", "conv1    1.25 ms   3.1", "machine  A, 2 threads"
+    )
+    printing("conv1  340 µs  <0.1\nmachine  B, 1 thread\nwhat to know of these times:\n  busy\n")
+    assert executed(said) == said
+    printing("conv2  1.25 ms  3.1\nmachine  A, 2 threads\n")
+    assert "conv2" in executed(said)

@@ -27,7 +27,7 @@ def time(
     models: Annotated[
         Optional[list[str]],
         typer.Argument(
-            metavar="[MODEL…]",
+            metavar="MODEL…",
             help="One reference or several; none is needed with --calibrate.",
             show_default=False,
         ),
@@ -37,8 +37,8 @@ def time(
         typer.Option(
             "--backend",
             metavar="A,B,…",
-            help="torch, onnxruntime, torch.compile; one row each. [default: torch, and "
-            "onnxruntime for a file that holds a graph]",
+            help="torch, onnxruntime, torch.compile; one row each. By itself torch, and "
+            "onnxruntime for a file that holds a graph.",
             rich_help_panel=options.RUNS,
             show_default=False,
         ),
@@ -109,7 +109,7 @@ def time(
         Optional[float],
         typer.Option(
             "--seconds", metavar="S",
-            help="Time it for so long at least. [default: 3; of --calibrate 6]",
+            help="Time it for so long at least; 3 by itself, 6 with --calibrate.",
             rich_help_panel=CLOCK, show_default=False,
         ),
     ] = None,
@@ -151,7 +151,7 @@ def time(
         Optional[bool],
         typer.Option(
             "--by-layer/--no-by-layer",
-            help="Time layers too. [default: yes, and shown where there is one row]",
+            help="Time layers too; by itself yes, and shown where there is one row.",
             rich_help_panel=options.LOOKS,
             show_default=False,
         ),
