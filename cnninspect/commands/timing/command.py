@@ -22,6 +22,15 @@ from cnninspect.records.timings import LEAST_RUNS
 
 CLOCK, MACHINE = "How it is timed", "This machine: what it does at best"
 
+EXAMPLES = (
+    ("cnninspect time resnet34", "One network, as a whole and by layer"),
+    (
+        "cnninspect time resnet50 densenet121 --batch 1,8 --backend torch,onnxruntime",
+        "Several, a row for each batch and backend",
+    ),
+    ("cnninspect time --calibrate", "What this machine does at best, remembered"),
+)
+
 
 def time(
     models: Annotated[
@@ -39,7 +48,7 @@ def time(
             metavar="A,B,…",
             help="torch, onnxruntime, torch.compile; one row each. By itself torch, and "
             "onnxruntime for a file that holds a graph.",
-            rich_help_panel=options.RUNS,
+            rich_help_panel=options.COMMON,
             show_default=False,
         ),
     ] = None,
@@ -53,15 +62,15 @@ def time(
         str,
         typer.Option(
             "--batch", "-b", metavar="N,M,…", help="Sizes of the batch, one row each.",
-            rich_help_panel=options.RUNS,
+            rich_help_panel=options.COMMON,
         ),
     ] = "1",
     mode: Annotated[
         options.Mode,
         typer.Option(
             "--mode",
-            help="eval: forward. train: forward, backward and the optimizer's step.",
-            rich_help_panel=options.RUNS,
+            help="The forward pass, or the whole step of training",
+            rich_help_panel=options.COMMON,
         ),
     ] = options.Mode.EVAL,
     device: Annotated[
@@ -134,7 +143,7 @@ def time(
             metavar="DEVICE[:DTYPE]",
             help="What least times are of: this machine unless it is a100, h100, h200, rtx4090 or "
             "cpu:GFLOPS:GBPS.",
-            rich_help_panel=MACHINE,
+            rich_help_panel=options.COMMON,
             show_default=False,
         ),
     ] = None,
@@ -167,7 +176,7 @@ def time(
         typer.Option(
             "--level", metavar="N|all",
             help="Names in the paths down to which layers are shown. In tables 2, else all.",
-            rich_help_panel=options.LOOKS, show_default=False,
+            rich_help_panel=options.COMMON, show_default=False,
         ),
     ] = None,
     sort: Annotated[
