@@ -57,7 +57,7 @@ from cnninspect.records.timings import (
     Timed,
     TimeSettings,
 )
-from cnninspect.records.traces import Trace
+from cnninspect.records.traces import Buffer, Parameter, Trace
 
 DTYPES = {
     "float32": torch.float32, "float64": torch.float64,
@@ -149,12 +149,10 @@ def check_room(loaded: LoadedModel, traced: Trace, settings: TimeSettings) -> No
     """
     place = device_of(settings.device)
     free = torch.cuda.mem_get_info(place)[0] if place.type == "cuda" else free_bytes()
-    owned = [
-        _converted(each.spec, settings.dtype)
-        for layer in traced.layers
-        for each in (*layer.parameters, *layer.buffers)
-        if each.shared_with is None
-    ]
+    held: list[Parameter | Buffer] = []
+    for layer in traced.layers:
+        held += [*layer.parameters, *layer.buffers]
+    owned = [_converted(each.spec, settings.dtype) for each in held if not each.shared_with]
     copies = 2 + MOMENTS.get(settings.optimizer, 0) if settings.mode == "train" else 1
     needed = copies * sum(spec.nbytes for spec in owned) + peak_bytes(traced)
     if free is not None and needed > free:
