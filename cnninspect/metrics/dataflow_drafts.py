@@ -10,10 +10,10 @@ from cnninspect.errors import BadOption, UnknownChoice, UnknownLayer
 from cnninspect.metrics.dataflow import COLORS, Edge, Frame, Graph, Node
 from cnninspect.metrics.dataflow_units import Dataflow, Run, Unit, dataflow, fold, units_at
 from cnninspect.metrics.recurrence import recurrence_of, unrolled
-from cnninspect.metrics.roofline import MOVES_NOTHING, device_for, least_time_of
+from cnninspect.metrics.roofline import MOVES_NOTHING, Datasheet, device_for, least_time_of
 from cnninspect.metrics.stacks import stacked
 from cnninspect.metrics.summarizing import costed_calls
-from cnninspect.metrics.summary import EngineInfo, LayerSummary, Summary
+from cnninspect.metrics.summary import Device, EngineInfo, LayerSummary, Summary
 from cnninspect.records.operations import Call, Costed, CostState
 from cnninspect.records.traces import Trace, level_of
 
@@ -34,8 +34,10 @@ class Looks:
     level: Union[int, str, None] = "auto"
     """Names in the paths down to which modules are shown; None: all; `auto`: as fits."""
     color_by: str = "macs"
-    device: str | None = None
+    device_spec: str | None = None
     folded: bool = True
+    this: Datasheet | None = None
+    """What was measured of this machine, where that is the device."""
 
     def __post_init__(self) -> None:
         if self.color_by not in COLORS:
@@ -51,9 +53,13 @@ class Drafts:
         for call, cost in costed_calls(trace):
             self.costs[id(call.operation)] = cost
         self.rows = {layer.path: layer for layer in summary.layers}
-        is_timed = looks.color_by == "time" or looks.device is not None
-        self.device = device_for(trace, looks.device or "a100") if is_timed else None
+        is_timed = looks.color_by == "time" or looks.device_spec is not None
+        self.device = self._device() if is_timed else None
         self._seconds: dict[int, float] = {}
+
+    def _device(self) -> Device:
+        """That whose least times are drawn."""
+        return device_for(self.trace, self.looks.device_spec or "a100", this=self.looks.this)
 
     def graph(self, layer: str = "") -> Graph:
         """The dataflow inside a module; of the whole network: inside of `""`.

@@ -23,7 +23,7 @@ def graph(
     color_by: str = "macs",
     fold: bool = True,
     receptive_fields: bool = False,
-    device: str | None = None,
+    device_spec: str | None = None,
     kwargs: Mapping[str, Any] | None = None,
     mode: str = "eval",
     batch: int = 1,
@@ -34,7 +34,7 @@ def graph(
     `layer` is the path of the module whose inside is wanted.  Modules are shown whose paths have
     up to `level` names: None all, `auto` as deep as leaves a picture that can be read.  `color_by`
     says what the nodes' `share` is of: macs, parameters, memory (bytes that are written) or time,
-    the least on a `device` (a100, h100, h200, rtx4090, cpu:GFLOPS:GBPS).  With `fold`, equal blocks
+    the least on a `device_spec` (a100, h100, h200, rtx4090, this, cpu:GFLOPS:GBPS).  With `fold`, equal blocks
     in a row are one node with its number of `times`.  The other arguments are those of `trace`.
 
     Raises:
@@ -43,7 +43,7 @@ def graph(
     """
     drafts = _drafts(
         (model, inputs, kwargs, mode, batch, weights),
-        (level, color_by, device, fold),
+        (level, color_by, device_spec, fold),
         receptive_fields=receptive_fields,
     )
     return drafts.graph(layer)
@@ -58,7 +58,7 @@ def graphs(
     color_by: str = "macs",
     fold: bool = True,
     receptive_fields: bool = False,
-    device: str | None = None,
+    device_spec: str | None = None,
     kwargs: Mapping[str, Any] | None = None,
     mode: str = "eval",
     batch: int = 1,
@@ -73,7 +73,7 @@ def graphs(
     """
     drafts = _drafts(
         (model, inputs, kwargs, mode, batch, weights),
-        (level, color_by, device, fold),
+        (level, color_by, device_spec, fold),
         receptive_fields=receptive_fields,
     )
     return drafts.with_insides(layer)
@@ -82,8 +82,10 @@ def graphs(
 def _drafts(run: tuple[Any, ...], looks: tuple[Any, ...], *, receptive_fields: bool) -> Drafts:
     from cnninspect.metrics.dataflow_drafts import Drafts, Looks
     from cnninspect.metrics.summarizing import summarize_trace, with_receptive_fields
+    from cnninspect.store.this_machine import datasheet
 
-    chosen = Looks(*looks)
+    device_spec = looks[2]
+    chosen = Looks(*looks, this=datasheet(device_spec) if device_spec else None)
     model, inputs, kwargs, mode, batch, weights = run
     traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights)
     summary = summarize_trace(traced, "macs")

@@ -70,8 +70,8 @@ def graph(
         typer.Option(
             "--device-spec",
             metavar="DEVICE[:DTYPE]",
-            help="Write the least time on a100, h100, h200, rtx4090 or cpu:GFLOPS:GBPS in each "
-            "box; --color-by time takes a100 unless told otherwise.",
+            help="Write the least time on a100, h100, h200, rtx4090, this or cpu:GFLOPS:GBPS in "
+            "each box; --color-by time takes a100 unless told otherwise.",
             rich_help_panel=options.RUNS,
             show_default=False,
         ),
@@ -131,7 +131,7 @@ def graph(
         color_by=color_by.value,
         fold=fold,
         receptive_fields=receptive_field,
-        device=device_spec,
+        device_spec=device_spec,
         mode=mode.value,
         batch=batch,
         weights=weights,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cnninspect.commands.timing.report import LayerTiming, Shares, TimedModel
-from cnninspect.metrics.roofline import float_dtype, of_operation, rooflines
+from cnninspect.metrics.roofline import float_dtype, least_time_of, rooflines
 from cnninspect.metrics.summarizing import summarize_trace
 from cnninspect.metrics.summary import Device, Roofline
 from cnninspect.records.operations import Call
@@ -148,7 +148,7 @@ def shares_of(
     for call in calls:
         key = id(call.operation)
         if key not in known:
-            known[key] = of_operation(call.operation, spec)
+            known[key] = least_time_of(call.operation, spec)
         part = parts.setdefault(call.layer, [0.0, 0.0])
         part[known[key].bound == "memory"] += known[key].seconds
     whole = sum(own.values()) + update
