@@ -34,8 +34,9 @@ def graph(
     `layer` is the path of the module whose inside is wanted.  Modules are shown whose paths have
     up to `level` names: None all, `auto` as deep as leaves a picture that can be read.  `color_by`
     says what the nodes' `share` is of: macs, parameters, memory (bytes that are written) or time,
-    the least on a `device_spec` (a100, h100, h200, rtx4090, this, cpu:GFLOPS:GBPS).  With `fold`, equal blocks
-    in a row are one node with its number of `times`.  The other arguments are those of `trace`.
+    the least on a `device_spec` (a100, h100, h200, rtx4090, this, cpu:GFLOPS:GBPS).  With `fold`,
+    equal blocks in a row are one node with its number of `times`.  The other arguments are those of
+    `trace`.
 
     Raises:
         UnknownLayer: the model has no layer of that path.
