@@ -85,8 +85,9 @@ def _drafts(run: tuple[Any, ...], looks: tuple[Any, ...], *, receptive_fields: b
     from cnninspect.metrics.summarizing import summarize_trace, with_receptive_fields
     from cnninspect.store.this_machine import datasheet
 
-    device_spec = looks[2]
-    chosen = Looks(*looks, this=datasheet(device_spec) if device_spec else None)
+    level, color_by, device_spec, folded = looks
+    this = datasheet(device_spec) if device_spec else None
+    chosen = Looks(level, color_by, device_spec, folded, this)
     model, inputs, kwargs, mode, batch, weights = run
     traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights)
     summary = summarize_trace(traced, "macs")
