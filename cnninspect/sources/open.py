@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Union
 from cnninspect.errors import AlreadyTraced, BadOption, NeedsModules, NotAModel, UnknownChoice
 from cnninspect.records.models import MODES, GraphFile, LoadedModel, ModelInfo, Reference
 from cnninspect.records.traces import Trace, TrainingTrace
+from cnninspect.sources.revisions import at_revision, has_revision
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -41,9 +42,13 @@ def several(models: Union[Model, Sequence[Model], Mapping[str, Model]]) -> tuple
 def called(model: Model, name: str) -> Union[LoadedModel, GraphFile, Trace]:
     """The same model under another name."""
     if isinstance(model, Trace):
-        return replace(model, model=replace(model.model, reference=name, name=name))
+        return _renamed(model, name)
     loaded = load(model)
     return replace(loaded, info=replace(loaded.info, reference=name, name=name))
+
+
+def _renamed(trace: Trace, name: str) -> Trace:
+    return replace(trace, model=replace(trace.model, reference=name, name=name))
 
 
 def is_model(value: Any) -> bool:
@@ -85,6 +90,10 @@ def weights_table(model: Model) -> Checkpoint | None:
     from cnninspect.sources.registry import reference_of
 
     model = os.fspath(model)
+    if has_revision(model):
+        with at_revision(model) as there:
+            table = weights_of(reference_of(there))
+        return table and replace(table, reference=model)
     return weights_of(reference_of(model))
 
 
@@ -234,6 +243,10 @@ def _traced(
     device: str | None,
     **options: Any,
 ) -> Trace:
+    if has_revision(model):
+        with at_revision(model) as there:
+            then = _traced(there, arguments, weights=weights, device=device, **options)
+        return _renamed(then, model)
     loaded = load(model)
     if isinstance(loaded, GraphFile):
         if weights is not None:
@@ -362,11 +375,15 @@ def trace_step(
 def _step_traced(
     model: Any, arguments: Sequence[Any] | None, settings: Mapping[str, Any]
 ) -> TrainingTrace:
+    if has_revision(model):
+        with at_revision(model) as there:
+            step = _step_traced(there, arguments, settings)
+        return replace(step, forward=_renamed(step.forward, model))
     loaded = network(model, "a step of training")
     run = import_module("cnninspect.engine.training").trace_training
     with kept_offline(loaded):
-        step: TrainingTrace = run(loaded, arguments, **settings)
-    return step
+        made: TrainingTrace = run(loaded, arguments, **settings)
+    return made
 
 
 def timed(

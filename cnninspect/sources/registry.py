@@ -11,6 +11,7 @@ from typing import Any
 from cnninspect.errors import BadOption, BadReference, SourceBroken, UnknownChoice
 from cnninspect.records.models import GraphFile, LoadedModel, ModelEntry, Reference
 from cnninspect.sources.references import SETTINGS, parse_reference
+from cnninspect.sources.revisions import has_revision
 
 SOURCES = {
     "zoo": "cnninspect.sources.zoo",
@@ -41,6 +42,10 @@ def load(text: str) -> LoadedModel | GraphFile:
         UnknownSetting, BadSetting: its settings do not fit the model.
         SourceBroken: its source is of another package, and cannot be imported.
     """
+    if has_revision(text):
+        raise BadReference(
+            text, "this question is asked of files as they are", "leave out the revision @{…}"
+        )
     reference = parse_reference(text, schemes(text))
     loaded: LoadedModel | GraphFile = source(reference.source).load(reference)
     return loaded

@@ -23,8 +23,8 @@ EXAMPLES = (
         "Limits: exit code 3 where one is exceeded",
     ),
     (
-        "cnninspect check resnet34 --baseline resnet18 --max-growth 110%",
-        "How much more than another one it may have of anything",
+        "cnninspect check net.py:Net --baseline 'net.py:Net@{HEAD}' --max-growth 2%",
+        "No more than 2 % above what is committed",
     ),
     (
         "cnninspect check --budget budget.toml -f github",

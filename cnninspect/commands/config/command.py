@@ -8,7 +8,7 @@ from cnninspect.commands.output import check_output, show
 EXAMPLES = (
     ("cnninspect config", "Every default, and the file that it comes from"),
     ("cnninspect config --format json", "The same for a program"),
-    ("cnninspect help configuration", "Which files are read, and which keys they may have"),
+    ("cnninspect config --format markdown", "The same for a document"),
 )
 
 

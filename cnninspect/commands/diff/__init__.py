@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Union
 
+from cnninspect.errors import BadOption
 from cnninspect.records.models import ModelInfo
 from cnninspect.sources.open import Model, trace, weights_table
 
@@ -16,9 +18,10 @@ if TYPE_CHECKING:
 
 def diff(
     old: Model,
-    new: Model,
+    new: Model | None = None,
     inputs: Any = None,
     *,
+    base: str | None = None,
     kwargs: Mapping[str, Any] | None = None,
     mode: str = "eval",
     batch: int = 1,
@@ -26,14 +29,22 @@ def diff(
     """Which layers were added, removed, renamed and changed, and what that costs.
 
     Where one of the two is a file of weights: which tensors of the file do not fit the network,
-    and why.  The other arguments are those of `trace`, for both.
+    and why.  With `base`, a revision of git, `old` is the file as it was then, and `new` the same
+    file as it is unless something else is given.  The other arguments are those of `trace`, for
+    both.
 
     Raises:
+        BadOption: there is nothing to compare with.
+        BadReference: there is no such repository, revision, or file in it.
         CnnInspectError: see `cnninspect.errors`.
     """
     from cnninspect.commands.diff import analysis as weight_matching
     from cnninspect.metrics.alignment import difference
 
+    if base is not None:
+        old, new = _at(base, old), old if new is None else new
+    if new is None:
+        raise BadOption("NEW", "left out", "given, or a revision to compare with: --base HEAD~1")
     before, after = weights_table(old), weights_table(new)
     if before is not None and after is not None:
         return weight_matching.match_files(before, after)
@@ -50,6 +61,15 @@ def diff(
         old=replace(found.old, notes=told_before.engine.notes),
         new=replace(found.new, notes=told_now.engine.notes),
     )
+
+
+def _at(revision: str, model: Model) -> str:
+    """The model as it was."""
+    from cnninspect.sources.revisions import with_revision
+
+    if not isinstance(model, (str, os.PathLike)):
+        raise BadOption("--base", revision, "left out for what is no file under git")
+    return with_revision(os.fspath(model), revision)
 
 
 def _facts(

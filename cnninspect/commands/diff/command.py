@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -15,7 +15,7 @@ DIFFERENT = 1
 
 EXAMPLES = (
     ("cnninspect diff resnet18 se_resnet18", "What was added, and what that costs"),
-    ("cnninspect diff lenet5 lenet5_modern --all", "Every row, in the order of the network"),
+    ("cnninspect diff net.py:Net --base HEAD~1", "Your network against what it was a commit ago"),
     ("cnninspect diff resnet18 checkpoint.pth", "Which tensors of a file do not fit a network"),
 )
 
@@ -28,8 +28,23 @@ def diff(
         ),
     ],
     new: Annotated[
-        str, typer.Argument(metavar="NEW", help="What it is held against.", show_default=False)
-    ],
+        Optional[str],
+        typer.Argument(
+            metavar="[NEW]",
+            help="What it is held against; with --base it may be left out.",
+            show_default=False,
+        ),
+    ] = None,
+    base: Annotated[
+        Optional[str],
+        typer.Option(
+            "--base",
+            metavar="REVISION",
+            help="Take OLD as it was at a revision of git, as OLD@{REVISION} does; alone against "
+            "what it is.",
+            show_default=False,
+        ),
+    ] = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 where they differ, as git does.")
     ] = False,
@@ -56,7 +71,7 @@ def diff(
     from cnninspect.commands.diff import diff
 
     check_output(output, force=force)
-    report = diff(old, new, parse_inputs(input), batch=batch, mode=mode.value)
+    report = diff(old, new, parse_inputs(input), base=base, batch=batch, mode=mode.value)
     show(
         report,
         format=format,

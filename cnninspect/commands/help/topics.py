@@ -40,6 +40,8 @@ TOPICS: dict[str, Topic] = {
                 ("net.py:Net", "A class, or a function that returns a module, in a file."),
                 ("net.py:Net@width=16", "The same, with arguments."),
                 ("package.module:Class", "The same, from a package that can be imported."),
+                ("net.py:Net@{HEAD~1}", "The code as it was at a revision of git, with what it "
+                 "imports from its repository; model.onnx@{v1} is a file as it was."),
             ),
             _panel(
                 "Files",
