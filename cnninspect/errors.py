@@ -387,8 +387,7 @@ class LabelOutOfRange(UsageError):
         self.label, self.classes = label, classes
         enough = max(label + 1, classes, wanted)
         super().__init__(
-            f"label {label} is out of range: the model tells {classes} classes apart, "
-            f"0 to {classes - 1}",
+            f"label {label} is out of range: the model has {classes} classes, 0 to {classes - 1}",
             f"a model with more outputs fits, as MODEL@num_classes={enough}",
         )
 
@@ -640,7 +639,7 @@ class OverBudget(AnswerIsNo):
 
     def __init__(self, broken: int, checked: int) -> None:
         is_one = checked == 1
-        super().__init__(f"{broken} of {checked} {'limit is' if is_one else 'limits are'} not kept")
+        super().__init__(f"{broken} of {checked} {'limit' if is_one else 'limits'} exceeded")
 
 
 class Moved(AnswerIsNo):

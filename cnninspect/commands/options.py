@@ -100,7 +100,8 @@ Strict = Annotated[
 Weights = Annotated[
     Optional[Path],
     typer.Option(
-        "--weights", metavar="FILE", help="See that these fit: safetensors or a state dict.",
+        "--weights", metavar="FILE",
+        help="Check that these weights load: safetensors or a state dict.",
         rich_help_panel=RUNS, show_default=False,
     ),
 ]  # fmt: skip

@@ -43,7 +43,7 @@ TENSORS: dict[str, str] = {
         unfold unfold_backward unfold_copy unsafe_chunk unsafe_split unsafe_split_with_sizes
         unsqueeze unsqueeze_copy values values_copy view view_as view_as_complex
         view_as_complex_copy view_as_real view_as_real_copy view_copy vsplit""",
-    "a copy, also into another place, layout or dtype": """
+    "copy or cast": """
         _autocast_to_full_precision _autocast_to_reduced_precision _cast_Byte _cast_Char
         _cast_Double _cast_Float _cast_Half _cast_Int _cast_Long _cast_Short _chunk_cat _coalesce
         _copy_from _copy_from_and_resize _cslt_compress _cudnn_rnn_flatten_weight
@@ -69,7 +69,7 @@ TENSORS: dict[str, str] = {
         sparse_resize_and_clear stack tile to to_dense to_dense_backward to_mkldnn
         to_mkldnn_backward to_padded_tensor to_sparse to_sparse_bsc to_sparse_bsr to_sparse_csc
         to_sparse_csr tril triu type_as vstack zero fft_fftshift fft_ifftshift""",
-    "the making of a tensor": """
+    "tensor creation": """
         _dim_arange _efficientzerotensor _make_dep_token _new_zeros_with_same_feature_meta
         _no_grad_fill_ _no_grad_zero_ _sparse_bsc_tensor_unsafe _sparse_bsr_tensor_unsafe
         _sparse_compressed_tensor_unsafe _sparse_compressed_tensor_with_dims
@@ -311,7 +311,7 @@ LIBRARIES: dict[str, str] = {
         quantized.sigmoid quantized.threshold onednn.qadd onednn.qadd_relu onednn.qmul""",
     "a sum or another statistic over elements": """
         prims.amax prims.amin prims.prod prims.sum prims.var prims.xor_sum""",
-    "a view, a copy or the making of a tensor": """
+    "a view, a copy or tensor creation": """
         prims.as_strided prims.as_strided_scatter prims.broadcast_in_dim prims.cat prims.clone
         prims.collapse prims.collapse_view prims.convert_element_type prims.copy_strided
         prims.copy_to prims.device_put prims.empty prims.empty_permuted prims.empty_strided
@@ -402,7 +402,7 @@ ONNX: dict[str, str] = {
     "a view, a copy or another shape of the same data": """
         BitCast Cast CastLike CenterCropPad Col2Im Concat DepthToSpace Expand Flatten Identity Pad
         Reshape ReverseSequence Slice SpaceToDepth Split Squeeze Tile Transpose Trilu Unsqueeze""",
-    "the making of a tensor": """
+    "tensor creation": """
         BlackmanWindow Constant ConstantOfShape EyeLike HammingWindow HannWindow MelWeightMatrix
         Range""",
     "random numbers": """

@@ -18,6 +18,7 @@ softmax, activations or the moving of data.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import prod
 
@@ -35,7 +36,15 @@ class Term:
         return prod(size for _, size in self.factors)
 
     def __str__(self) -> str:
-        return " × ".join(f"{size:,} {name}" for name, size in self.factors)
+        return " × ".join(
+            f"{size:,} {name if size != 1 else _singular(name)}" for name, size in self.factors
+        )
+
+
+def _singular(name: str) -> str:
+    """`directions` as `direction`, `in channels per group` as `in channel per group`."""
+    words = (re.sub("ies$", "y", word) for word in name.split())
+    return " ".join(re.sub("(?<=[^suia])s$", "", word) for word in words)
 
 
 Terms = tuple[Term, ...]

@@ -233,7 +233,7 @@ REASONS: dict[str, str] = {
     "gathering and scattering by index": "GatherBlockQuantized GatherND Unique",
     "a view, a copy or another shape of the same data": """
         ExpandDims Pad QLinearConcat Trilu UnfoldTensor nchwc.ReorderInput nchwc.ReorderOutput""",
-    "the making of a tensor": "Range",
+    "tensor creation": "Range",
     "quantisation: scaling and rounding": "DequantizeLinear QuantizeLinear",
 }
 FREE: dict[str, str] = {

@@ -153,7 +153,7 @@ def _fit(structure: Structure, path: str | os.PathLike[str]) -> str:
 
 
 def reason_for_real_run(run: Run, problem: Exception) -> str:
-    """Why a run without computing failed, where a real one may succeed.
+    """Why a run with fake tensors failed, where a real one may succeed.
 
     Raises:
         RunFailed: a real run would fail as well: a layer got a shape that it does not take, or the

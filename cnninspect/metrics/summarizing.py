@@ -18,6 +18,7 @@ from cnninspect.metrics.summary import (
     EngineInfo,
     LayerSummary,
     MatrixForm,
+    Shared,
     StoredAs,
     Summary,
     Totals,
@@ -101,6 +102,12 @@ def summarize_trace(trace: Trace, convention: str) -> Summary:
         uncounted=uncounted_in(costed),
         published=published_for(trace, total[""]),
         stored=stored_in(trace),
+        shared=tuple(
+            Shared(f"{layer.path}.{p.name}" if layer.path else p.name, p.shared_with)
+            for layer in trace.layers
+            for p in layer.parameters
+            if p.shared_with is not None
+        ),
     )
 
 

@@ -211,6 +211,16 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """A parameter that is another layer's as well, and is counted there."""
+
+    name: str
+    """Its full name: `lm_head.weight`."""
+    counted_as: str
+    """The full name under which it was met first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Summary(Report):
     """A network layer by layer, and its totals."""
 
@@ -234,6 +244,8 @@ class Summary(Report):
     """The device of the rooflines, if one was named."""
     stored: tuple[StoredAs, ...] = ()
     """Its parameters by type, as they are stored: the most bytes first."""
+    shared: tuple[Shared, ...] = ()
+    """Parameters that several layers own, each counted in the first alone."""
 
 
 def limit_level(summary: Summary, level: int) -> Summary:

@@ -72,16 +72,16 @@ class MemoryTotals:
     gradient_bytes: int
     optimizer_bytes: int
     saved_bytes: int
-    """What is alive only for the backward pass, the inputs among it."""
+    """What is kept only for the backward pass, the inputs among it."""
     input_bytes: int
     """The inputs."""
     temporary_bytes: int
-    """The most that is alive at one time beyond what is named above."""
+    """The most that is allocated at one time beyond what is named above."""
     update_bytes: int
-    """What is alive, everything together, while the optimiser updates the parameters after the
+    """What is allocated, everything together, while the optimiser updates the parameters after the
     backward pass; 0 for inference."""
     peak_bytes: int
-    """The most that is alive at one time, everything together."""
+    """The most that is allocated at one time, everything together."""
     trained_tensors: int
     """Parameters that are trained: tensors, not elements."""
     forward_macs: int
@@ -109,10 +109,12 @@ class Memory(Report):
     layers: tuple[LayerMemory, ...]
     """The model itself first, then every layer, parents before children."""
     timeline: tuple[int, ...]
-    """Bytes alive after each call of the step, in order: parameters, buffers, optimiser state,
+    """Bytes allocated after each operation of the step: parameters, buffers, optimizer state,
     inputs, activations, temporaries and gradients; in training, the optimiser's update last."""
     backward_from: int
     """The first entry of the timeline that belongs to the backward pass."""
+    peak_layer: str | None = None
+    """Path of the layer whose operation has the peak; None: the optimizer's update has it."""
     notes: tuple[str, ...] = ()
     """What a reader should know."""
 
@@ -144,6 +146,8 @@ def memory_of(
         update = fixed + step.left_bytes + made
         timeline = (*timeline, update)
     peak = max(timeline, default=fixed + step.input_bytes)
+    calls = (*trace.calls, *step.backward)
+    place = timeline.index(peak) if timeline else 0
     named = fixed + everything.gradient_bytes + max(everything.saved_bytes, step.input_bytes)
     return Memory(
         model=trace.model,
@@ -172,6 +176,7 @@ def memory_of(
         ),
         timeline=timeline,
         backward_from=len(trace.calls),
+        peak_layer=calls[place].layer if place < len(calls) else None,
         notes=(*trace.how.notes, *_unreached(step, purpose)),
     )
 

@@ -11,6 +11,7 @@ from cnninspect.metrics.summary import (
     EngineInfo,
     LayerRoofline,
     Published,
+    Shared,
     StoredAs,
     Summary,
     Totals,
@@ -21,15 +22,17 @@ from cnninspect.page.quantities import bytes_text, count, plural, scaled, scaled
 from cnninspect.records.operations import NamedTensor
 
 BUILDS = {
-    "meta": "built without memory for weights",
+    "meta": "built on the meta device",
     "real": "built for real",
     "file": "read from a file",
 }
 RUNS = {
-    "abstract": "run without computing",
+    "abstract": "run with fake tensors",
     "real": "run for real",
     "graph": "followed as a graph",
 }
+TENSORS_NAMED = 6
+"""Outputs and shared parameters that are named."""
 LAYERS_NAMED = 5
 """Layers named for each operation without a formula."""
 
@@ -88,8 +91,10 @@ def _gap(gap: Uncounted) -> str:
 def footer(report: Summary, *, human: bool) -> Facts:
     """Totals, coverage, published numbers, how it was traced."""
     facts = (
+        *_outputs(report.outputs),
         *_totals(report.totals, "≥ " if report.uncounted else "", human=human),
         *_stored(report.stored, human=human),
+        *_shared(report.shared),
         *_convention(report.convention, human=human),
         _coverage(report.coverage),
         *_published(report.published),
@@ -98,6 +103,23 @@ def footer(report: Summary, *, human: bool) -> Facts:
         *(Fact("note", note) for note in report.engine.notes),
     )
     return Facts(facts)
+
+
+def _outputs(outputs: Sequence[NamedTensor]) -> Iterator[Fact]:
+    """The outputs by name, where there are several: tables show the first and count the others."""
+    if len(outputs) > 1:
+        listed = tensors_text(tuple(outputs[:TENSORS_NAMED]))
+        more = len(outputs) - TENSORS_NAMED
+        yield Fact("outputs", listed + (f" and {more:,} more" if more > 0 else ""))
+
+
+def _shared(shared: Sequence[Shared]) -> Iterator[Fact]:
+    """Parameters that are those of another layer, which the table counts there alone."""
+    if shared:
+        listed = [f"{tensor.name} is {tensor.counted_as}" for tensor in shared[:TENSORS_NAMED]]
+        more = len(shared) - TENSORS_NAMED
+        rest = f" and {more:,} more" if more > 0 else ""
+        yield Fact("shared", f"{', '.join(listed)}{rest}, counted once")
 
 
 def _totals(totals: Totals, bound: str, *, human: bool) -> Iterator[Fact]:

@@ -35,6 +35,8 @@ class Kind(Enum):
     """Sentences: left, run over several lines, and begin a new one at each line break."""
     SHAPE = "shape"
     """Sizes: right, never cut."""
+    BAR = "bar"
+    """A bar: left, never cut."""
     NUMBER = "number"
     """A number: right, never cut."""
 

@@ -87,6 +87,16 @@ def sizes(values: Sequence[int] | None) -> str:
     return "×".join(map(str, values)) if values else "scalar"
 
 
+def short_name(reference: str) -> str:
+    """What a reference names, without where it is from and how it is set.
+
+    >>> short_name("src/net.py:Net@width=2"), short_name("out/model.onnx"), short_name("resnet18")
+    ('Net', 'model.onnx', 'resnet18')
+    """
+    name = reference.split("@", 1)[0]
+    return name.rpartition(":")[2].rpartition("/")[2] or reference
+
+
 def shapes_text(shapes: Sequence[Sequence[int]]) -> str:
     """The first shape, and how many follow: `1×128×768 +2`."""
     if not shapes:

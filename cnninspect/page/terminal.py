@@ -23,6 +23,7 @@ from cnninspect.page.page import (
     Style,
     Table,
 )
+from cnninspect.page.quantities import ZERO
 
 GAP = 2
 """Spaces between columns."""
@@ -61,7 +62,7 @@ def fit(table: Table, width: int | None) -> Fit:
         return Fit(everything, natural[False], is_compact=False)
     order = sorted(
         (i for i in everything if table.columns[i].sacrifice),
-        key=lambda i: table.columns[i].sacrifice,
+        key=lambda i: (_says_something(table, i), table.columns[i].sacrifice),
     )
     for gone in range(len(order) + 1):
         shown = tuple(i for i in everything if i not in order[:gone])
@@ -74,6 +75,12 @@ def fit(table: Table, width: int | None) -> Fit:
                 narrowed = _narrowed(columns, wanted, width, least=least)
                 return Fit(shown, narrowed, is_compact=compact)
     return Fit(shown, _narrowed(columns, wanted, width, least=SMALLEST), is_compact=True)
+
+
+def _says_something(table: Table, column: int) -> bool:
+    """Whether any row has more in a column than the sign for zero."""
+    rows = (row for row in table.rows if not isinstance(row, Heading))
+    return any(row[column].text not in ("", ZERO) for row in rows)
 
 
 def _natural_widths(table: Table, *, compact: bool) -> tuple[int, ...]:

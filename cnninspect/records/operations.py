@@ -113,7 +113,7 @@ class CostState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Costed:
-    """An operation's cost with what it rests on."""
+    """An operation's cost with source."""
 
     state: CostState
     """Counted, free or unknown."""

@@ -184,12 +184,12 @@ class TrainingTrace:
     saved: tuple[SavedStorage, ...]
     """What autograd kept, in the order in which it was saved."""
     live_bytes: tuple[int, ...]
-    """Bytes of the tensors that were alive right after each call, forward then backward:
+    """Bytes of the tensors that were allocated right after each call, forward then backward:
     activations, temporaries and gradients of parameters, and the inputs."""
     input_bytes: int
     """Bytes of the inputs."""
     left_bytes: int
-    """Bytes of what is still alive after the last call: inputs, outputs and gradients."""
+    """Bytes of what is still allocated after the last call: inputs, outputs and gradients."""
     gradient_bytes: int
     """Bytes of the parameters' gradients."""
     reached: frozenset[str] = frozenset()

@@ -11,15 +11,18 @@ from cnninspect.errors import BadQuantity
 from cnninspect.metrics.limits import limits_of
 from cnninspect.metrics.summary import Uncounted
 from cnninspect.records.models import Accuracy
+from cnninspect.records.operations import NamedTensor, TensorSpec
 
 SMALL, LARGE = figures("small", 100, 1000), figures("large", 300, 4000)
 VAGUE = replace(figures("vague", 50, 500), uncounted=(Uncounted("x.odd", 1, ("a",)),))
 
 
-def found(models, baseline=None, axes=("parameters", "macs", "accuracy"), **limits):
+def found(
+    models, baseline=None, axes=("parameters", "macs", "accuracy"), any_input=False, **limits
+):
     return select(
         models, [], baseline=baseline, limits=limits_of(limits.items()), axes=axes,
-        sources=("zoo",), pattern="*",
+        sources=("zoo",), pattern="*", any_input=any_input,
     )  # fmt: skip
 
 
@@ -82,3 +85,31 @@ def test_accuracy_is_an_axis_where_it_is_known():
 def test_capacity_takes_many_parameters_for_good():
     report = found([SMALL, LARGE, figures("worse", 200, 4000)], axes=("capacity", "macs"))
     assert {m.model.name for m in report.models if m.frontier} == {"small", "large"}
+
+
+def test_what_takes_something_else_than_most_is_left_out():
+    digits = replace(
+        figures("digits", 10, 100), inputs=(NamedTensor("x", TensorSpec((1, 1, 8, 8))),)
+    )
+    renamed = replace(LARGE, inputs=(NamedTensor("image", TensorSpec((1, 3, 8, 8))),))
+    report = found([digits, SMALL, renamed])
+    assert [model.model.name for model in report.models] == ["small", "large"]
+    assert report.inputs == (TensorSpec((1, 3, 8, 8)),)
+    assert [other.models for other in report.other_inputs] == [("digits",)]
+    assert report.other_inputs[0].inputs == (TensorSpec((1, 1, 8, 8)),)
+    everything = found([digits, SMALL, renamed], any_input=True)
+    assert {model.model.name for model in everything.models} == {"digits", "small", "large"}
+    assert everything.inputs is None
+    assert everything.other_inputs == ()
+
+
+def test_the_most_common_input_is_that_of_what_fits():
+    """Networks beyond the limit have no say in what is compared."""
+    digits = [
+        replace(figures(name, 10, 100), inputs=(NamedTensor("x", TensorSpec((1, 1, 8, 8))),))
+        for name in ("one", "two")
+    ]
+    large = [figures(f"large{i}", 300, 4000) for i in range(5)]
+    report = found([*large, *digits], max_params="200")
+    assert [model.model.name for model in report.models] == ["one", "two"]
+    assert report.other_inputs == ()

@@ -17,10 +17,10 @@ def sizes(slope, depth=20, start=1e-3):
     [(0.0, "healthy"), (0.13, "healthy"), (0.14, "vanishing"), (-0.13, "healthy"),
      (-0.14, "exploding"), (1.0, "vanishing")],
 )  # fmt: skip
-def test_a_straight_line_is_judged_by_its_decades(slope, verdict):
+def test_a_straight_line_is_judged_by_its_orders(slope, verdict):
     trend = trend_of(sizes(slope), sizes(slope))
     assert trend.slope == pytest.approx(slope, abs=1e-12)
-    assert trend.decades == pytest.approx(-19 * slope)
+    assert trend.orders == pytest.approx(-19 * slope)
     assert trend.verdict == verdict
 
 
@@ -46,13 +46,13 @@ def test_what_has_no_logarithm_leaves_a_gap():
     line[3], line[7], line[9] = None, 0.0, math.inf
     trend = trend_of(line, line)
     assert trend.slope == pytest.approx(0.05)
-    assert trend.decades == pytest.approx(-0.95)
+    assert trend.orders == pytest.approx(-0.95)
 
 
 @pytest.mark.parametrize(("line", "verdict"), [([], "nothing-measured"), ([1.0], "healthy")])
 def test_fewer_than_two_sizes_have_no_slope(line, verdict):
     trend = trend_of(line, line)
-    assert (trend.slope, trend.decades, trend.verdict) == (None, None, verdict)
+    assert (trend.slope, trend.orders, trend.verdict) == (None, None, verdict)
 
 
 def test_slopes_are_the_median_over_all_pairs():
@@ -78,11 +78,11 @@ def test_one_step_is_seen_wherever_it_is(place, factor, verdict):
     line = stepped((place, factor))
     trend = trend_of(line, line, NAMES, has_head=True)
     assert trend.verdict == verdict
-    assert trend.decades == pytest.approx(math.log10(factor))
-    assert trend.range_decades == pytest.approx(12)
+    assert trend.orders == pytest.approx(math.log10(factor))
+    assert trend.range_orders == pytest.approx(12)
     jump = trend.drop if factor < 1 else trend.rise
     assert (jump.below, jump.above) == (f"layer{place - 1}", f"layer{place}")
-    assert jump.decades == pytest.approx(math.log10(factor))
+    assert jump.orders == pytest.approx(math.log10(factor))
     assert (trend.rise if factor < 1 else trend.drop) is None
 
 
@@ -90,9 +90,9 @@ def test_one_step_is_seen_wherever_it_is(place, factor, verdict):
 def test_a_loss_that_is_made_up_for_is_seen(low, high):
     line = stepped((low, 1e-12), (high, 1e12))
     trend = trend_of(line, line, NAMES, has_head=True)
-    assert trend.decades == pytest.approx(0)
+    assert trend.orders == pytest.approx(0)
     assert (trend.verdict, trend.reason) == ("vanishing", "fall")
-    assert trend.range_decades == pytest.approx(12)
+    assert trend.range_orders == pytest.approx(12)
 
 
 def test_one_odd_layer_decides_nothing():
@@ -103,8 +103,8 @@ def test_one_odd_layer_decides_nothing():
 
 def test_the_head_is_no_part_of_the_ends():
     line = [1.0] * 9 + [1e6]
-    assert trend_of(line, line, NAMES, has_head=True).decades == 0
-    assert trend_of(line, line, NAMES).decades == -6
+    assert trend_of(line, line, NAMES, has_head=True).orders == 0
+    assert trend_of(line, line, NAMES).orders == -6
 
 
 def test_branches_may_have_less_than_the_trunk_and_not_more():
@@ -118,12 +118,12 @@ def test_branches_may_have_less_than_the_trunk_and_not_more():
 
 
 @pytest.mark.parametrize(
-    ("decades", "verdict", "is_borderline"),
+    ("orders", "verdict", "is_borderline"),
     [(2.1, "healthy", False), (2.3, "healthy", True), (2.9, "vanishing", True),
      (3.2, "vanishing", False)],
 )  # fmt: skip
-def test_what_is_near_the_threshold_is_borderline(decades, verdict, is_borderline):
-    line = sizes(decades / 19)
+def test_what_is_near_the_threshold_is_borderline(orders, verdict, is_borderline):
+    line = sizes(orders / 19)
     trend = trend_of(line, line)
     assert (trend.verdict, trend.is_borderline) == (verdict, is_borderline)
-    assert trend.decisive_decades == pytest.approx(-decades)
+    assert trend.decisive_orders == pytest.approx(-orders)

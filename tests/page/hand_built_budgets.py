@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cnninspect.commands.check.report import BudgetCheck, CheckedLimit, CheckedModel
 from cnninspect.commands.compare.report import Comparison
-from cnninspect.commands.find.report import Finding, FoundModel
+from cnninspect.commands.find.report import Finding, FoundModel, OtherInput
 from cnninspect.commands.scale.report import (
     CompoundGrid,
     GridPoint,
@@ -150,6 +150,10 @@ def found_models() -> Finding:
         sources=("zoo", "torchvision"),
         pattern="*net*",
         searched=60,
+        inputs=(TensorSpec((1, 3, 32, 32)),),
+        other_inputs=(
+            OtherInput((TensorSpec((1, 1, 28, 28)),), ("lenet5_caffe", "highway_mnist")),
+        ),
         axes=("parameters", "macs", "accuracy"),
         baseline=None,
         limits=(LimitText("max_params", "6M", 6_000_000),),

@@ -40,7 +40,7 @@ def layer(path, depth, size, *, spread=1.2, kind="Conv2d", **changes) -> LayerGr
 
 
 def model(name, layers, *, slope=0.0, verdict="healthy", paths=1, **changes) -> ModelGradients:
-    decades = None if slope is None else -slope * (len(layers) - 1)
+    orders = None if slope is None else -slope * (len(layers) - 1)
     made = ModelGradients(
         model=ModelInfo(name, "zoo", name),
         inputs=IMAGE,
@@ -54,10 +54,10 @@ def model(name, layers, *, slope=0.0, verdict="healthy", paths=1, **changes) -> 
         else (PathLength(len(layers), 1),),
         layers=tuple(layers),
         slope=slope,
-        decades=decades,
-        norm_decades=decades,
+        orders=orders,
+        norm_orders=orders,
         verdict=verdict,
-        trend=trend_of_hand(slope, decades, verdict),
+        trend=trend_of_hand(slope, orders, verdict),
         predicted_slope=None,
         dead=(),
         asleep=(),
@@ -68,24 +68,24 @@ def model(name, layers, *, slope=0.0, verdict="healthy", paths=1, **changes) -> 
     return replace(made, **changes)
 
 
-def trend_of_hand(slope, decades, verdict) -> Trend:
+def trend_of_hand(slope, orders, verdict) -> Trend:
     """A straight line, with its largest steps."""
     if slope is None:
         return Trend(None, None, None, verdict)
     jump = Jump(-slope, above="layer1.conv1", below="layer0.conv2")
     return Trend(
         slope,
-        decades,
-        decades,
+        orders,
+        orders,
         verdict,
-        fitted_decades=decades,
-        fitted_norm_decades=decades,
-        range_decades=abs(decades),
+        fitted_orders=orders,
+        fitted_norm_orders=orders,
+        range_orders=abs(orders),
         drop=jump if slope > 0 else None,
         rise=jump if slope < 0 else None,
-        decisive_decades=decades,
+        decisive_orders=orders,
         reason="ends",
-        is_borderline=2.2 < abs(decades) < 3,
+        is_borderline=2.2 < abs(orders) < 3,
     )
 
 
@@ -163,8 +163,8 @@ def over_time() -> GradientProfile:
 
     def with_states(made, *states):
         trend = states[0].trend
-        decades = trend.decades
-        return replace(made, states=states, trend=trend, decades=decades, norm_decades=decades)
+        orders = trend.orders
+        return replace(made, states=states, trend=trend, orders=orders, norm_orders=orders)
 
     return profile(
         with_states(rnn, state("hidden", 0.3, "vanishing")),

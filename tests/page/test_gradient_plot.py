@@ -48,7 +48,10 @@ def test_each_model_is_a_line_with_a_band_on_a_logarithmic_axis(monkeypatch):
     (axes,) = axes_of(side_by_side(), monkeypatch)
     assert axes.get_yscale() == "log"
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert labels == ["resnet8: healthy, -0.2 decades", "plain8: vanishing, -3.5 decades"]
+    assert labels == [
+        "resnet8: healthy, -0.2 orders",
+        "plain8: vanishing, -3.5 orders",
+    ]
     resnet, plain = axes.get_lines()
     assert list(resnet.get_xdata()) == list(range(1, 10))
     assert list(resnet.get_ydata()) == pytest.approx([2e-3 * i for i in range(1, 10)])

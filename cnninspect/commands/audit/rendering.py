@@ -170,7 +170,7 @@ NUMBER_COLUMNS = (
     Column("total", Kind.NUMBER),
     Column("difference", Kind.NUMBER),
     Column("%", Kind.NUMBER),
-    Column("what it rests on", Kind.PROSE, sacrifice=1),
+    Column("source", Kind.PROSE, sacrifice=1),
 )
 RULES_OF = "as "
 """What stands before the name of a counter whose rules were applied to our trace."""
@@ -183,8 +183,9 @@ def _numbers(report: Audit, shown: Sequence[AuditedCounter], view: AuditView) ->
     rows: list[tuple[Cell, ...]] = [(Cell(OURS, Style.STRONG), ours, Cell(), Cell(), what)]
     printed: dict[tuple[int | None, int], list[AuditedCounter]] = {}
     silent = _silent(shown)
+    missing = [c for c in shown if c.problem.startswith(NOT_INSTALLED)]
     for counter in shown:
-        if counter.name in silent.get(counter.problem, ()):
+        if counter in missing or counter.name in silent.get(counter.problem, ()):
             continue
         if counter.kind is CounterKind.PUBLISHED:
             printed.setdefault((counter.total, counter.unexplained), []).append(counter)
@@ -194,18 +195,27 @@ def _numbers(report: Audit, shown: Sequence[AuditedCounter], view: AuditView) ->
         where = " · ".join(counter.about for counter in alike)
         agrees = f": {AS_PRINTED}" if _is_as_printed(alike[0]) else ""
         rows.append(_number_row(alike[0], f"{where}{agrees}", view))
-    remarks = [f"no answer from {_names(names)}: {problem}" for problem, names in silent.items()]
+    remarks = []
+    if missing:
+        install = " ".join(c.problem.removeprefix(NOT_INSTALLED) for c in missing)
+        names = ", ".join(counter.name for counter in missing)
+        remarks.append(f"not installed: {names}; pip install {install}")
+    remarks += [f"no answer from {_names(names)}: {problem}" for problem, names in silent.items()]
     if len(report.counters) > len(shown):
         names = _names([counter.name for counter in report.counters if counter not in shown])
         remarks.append(f"the rules of {names} give the same as the tools")
     return Table(NUMBER_COLUMNS, tuple(rows), remarks=tuple(remarks))
 
 
+NOT_INSTALLED = "not installed: pip install "
+"""How the problem of a tool begins that is not there."""
+
+
 def _silent(counters: Sequence[AuditedCounter]) -> dict[str, list[str]]:
     """Names of the counters that failed for one reason, where several did; they need no rows."""
     failed: dict[str, list[str]] = {}
     for counter in counters:
-        if counter.total is None:
+        if counter.total is None and not counter.problem.startswith(NOT_INSTALLED):
             failed.setdefault(counter.problem, []).append(counter.name)
     return {problem: names for problem, names in failed.items() if len(names) > 1}
 

@@ -74,7 +74,7 @@ def rule_of(limit: CheckedLimit) -> str:
 
 
 def write_annotations(report: BudgetCheck) -> str:
-    """One line for each limit that is not kept, else one that says that all are."""
+    """One line for each limit that is exceeded, else one that says that all are."""
     lines = [
         _line("error", f"{limit.model}: {sentence(limit)}", report.budget, limit.line)
         for limit in report.limits

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cnninspect.metrics.difference import Change, Difference, LayerFacts
 from cnninspect.page.footers import lower_bounds
@@ -29,6 +30,8 @@ INKS = {"+": Style.GOOD, "-": Style.BAD, "→": Style.ACCENT, "~": Style.WARNING
 
 REMARK = "- and + of one name: a layer that changed; →: renamed; a row counts all under its layer"
 
+FOLDED = "×n: n layers that changed alike, counted together; --all shows each"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceView(View):
@@ -49,7 +52,8 @@ def page(report: Difference, view: DifferenceView) -> Page:
     blocks: list[Block] = []
     if shown:
         rows = tuple(_rows(shown, view))
-        blocks.append(Table(COLUMNS, rows, remarks=(REMARK,)))
+        is_folded = any("×" in row[1].mark for row in rows)
+        blocks.append(Table(COLUMNS, rows, remarks=(REMARK, FOLDED) if is_folded else (REMARK,)))
     if reshaped:
         others = (
             f"{plural(reshaped, 'layer')} of the same weights with another output or other MACs"
@@ -69,7 +73,15 @@ def _is_structural(change: Change) -> bool:
 
 def _rows(changes: Sequence[Change], view: DifferenceView) -> Iterator[tuple[Cell, ...]]:
     told: set[tuple[str, str]] = set()
+    times = {} if view.every else Counter(map(_likeness, changes))
+    folded = set()
     for change in changes:
+        alike = _likeness(change)
+        if times.get(alike, 1) > 1 and change.kind != "renamed":
+            if alike not in folded:
+                folded.add(alike)
+                yield from _change_rows(change, human=view.human, times=times[alike])
+            continue
         old, new = change.old, change.new
         if change.kind == "renamed" and old and new:
             family = (parent_of(old.path), parent_of(new.path))
@@ -80,6 +92,15 @@ def _rows(changes: Sequence[Change], view: DifferenceView) -> Iterator[tuple[Cel
                     yield _renamed_row(alike)
                 continue
         yield from _change_rows(change, human=view.human)
+
+
+def _likeness(change: Change) -> tuple[object, ...]:
+    """What two changes have in common that one row may stand for, wherever their layers are."""
+    sides = [
+        (side.type, side.tensors, side.parameters, side.macs) if side else None
+        for side in (change.old, change.new)
+    ]
+    return (change.kind, change.what, change.layers, change.parameters, change.macs, *sides)
 
 
 def _renamed_alike(changes: Sequence[Change], family: tuple[str, str]) -> list[Change]:
@@ -102,23 +123,28 @@ def _renamed_row(alike: Sequence[Change]) -> tuple[Cell, ...]:
     return _row("→", Cell(text, Style.ACCENT, mark=mark), None)
 
 
-def _change_rows(change: Change, *, human: bool) -> Iterator[tuple[Cell, ...]]:
+def _change_rows(change: Change, *, human: bool, times: int = 1) -> Iterator[tuple[Cell, ...]]:
+    """The rows of a change, which stands for so many like it."""
     old, new = change.old, change.new
+    like_it = f"  ×{times}" if times > 1 else ""
+    if times > 1:  # they are in different places, and of different sizes
+        old, new = (side and replace(side, output_shapes=()) for side in (old, new))
     if change.kind in ("added", "removed"):
         sign = SIGNS[change.kind]
         facts = new or old
         assert facts is not None
         mark = f"  +{plural(change.layers - 1, 'layer')}" if change.layers > 1 else ""
-        name = Cell(facts.path, INKS[sign], mark=mark)
-        yield _row(sign, name, facts, (change.parameters, change.macs), human=human)
+        name = Cell(facts.path, INKS[sign], mark=mark + like_it)
+        counts = (times * change.parameters, times * change.macs)
+        yield _row(sign, name, facts, counts, human=human)
     elif old and new:
         if change.kind == "renamed":
             mark = f"  {plural(change.layers, 'layer')}" if change.layers > 1 else ""
             yield _row("→", Cell(f"{old.path} → {new.path}", Style.ACCENT, mark=mark), None)
         if change.what:
             for sign, facts in (("-", old), ("+", new)):
-                counts = (facts.parameters, facts.macs)
-                name = Cell(facts.path or "the model itself", INKS[sign])
+                counts = (times * facts.parameters, times * facts.macs)
+                name = Cell(facts.path or "the model itself", INKS[sign], mark=like_it)
                 yield _row(sign, name, facts, counts, human=human, is_signed=False)
 
 

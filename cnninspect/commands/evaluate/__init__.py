@@ -1,4 +1,4 @@
-"""How well a network, an ONNX file, or a table of predictions tells classes apart."""
+"""How well a network, an ONNX file, or a table of predictions classifies."""
 
 from __future__ import annotations
 

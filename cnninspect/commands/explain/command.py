@@ -25,6 +25,10 @@ def explain(
     input: options.Input = None,  # noqa: A002
     batch: options.Batch = 1,
     mode: options.RunMode = options.Mode.EVAL,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="Show free operations, too.", rich_help_panel=options.LOOKS),
+    ] = False,
     human: options.Human = False,
     format: options.OutputFormat = "table",  # noqa: A002
     output: options.Output = None,
@@ -37,4 +41,4 @@ def explain(
 
     check_output(output, force=force)
     report = explain(model, layer, inputs=parse_inputs(input), mode=mode.value, batch=batch)
-    show(report, format=format, output=output, force=force, human=human)
+    show(report, format=format, output=output, force=force, human=human, every=every)

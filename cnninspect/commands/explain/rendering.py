@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from cnninspect.commands.explain.report import ExplainedOperation, ExplainedTensor, Explanation
 from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.layer_columns import matrix_text
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Page, Style, Table
-from cnninspect.page.quantities import bytes_text, count, share, sizes
+from cnninspect.page.quantities import bytes_text, count, plural, share, sizes
 from cnninspect.records.operations import CostState, TensorSpec
 
 CSV_FIELDS = ("op", "layer", "calls", "state", "macs", "reason", "formula")
 TIMES = {0: "never called", 1: "called once", 2: "called twice"}
 
 
-def page(report: Explanation, view: View) -> Page:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplanationView(View):
+    """What to show of an explanation."""
+
+    every: bool = False
+    """Free operations as well, where others are counted."""
+
+
+def page(report: Explanation, view: ExplanationView) -> Page:
     """Shapes and counts, then each operation with its formula, then what the layer owns."""
     layer = report.layer
     calls = TIMES.get(layer.calls, f"called {layer.calls:,} times")
     about = f"{layer.type} in {report.model.reference}" if layer.path else layer.type
     blocks: list[Block] = [Facts(tuple(_facts(report, human=view.human)))]
     if report.operations:
-        blocks.append(_operations(report, human=view.human))
+        blocks.append(_operations(report, view))
     if report.parameters or report.buffers:
         blocks.append(_tensors(report, human=view.human))
     return Page(layer.path or report.model.reference, f"{about} · {calls}", tuple(blocks))
@@ -64,9 +73,12 @@ def _specs(specs: Sequence[TensorSpec]) -> str:
     return ", ".join(f"{sizes(spec.shape)} {spec.dtype}" for spec in specs) or "none"
 
 
-def _operations(report: Explanation, *, human: bool) -> Table:
+def _operations(report: Explanation, view: ExplanationView) -> Table:
     path = report.layer.path
-    is_several = any(operation.layer != path for operation in report.operations)
+    told = [operation for operation in report.operations if operation.state != CostState.FREE]
+    listed = report.operations if view.every or not told else told
+    free = sum(o.calls for o in report.operations) - sum(o.calls for o in listed)
+    is_several = any(operation.layer != path for operation in listed)
     columns = (
         Column("operation", Kind.PATH),
         Column("layer", Kind.PATH),
@@ -74,11 +86,12 @@ def _operations(report: Explanation, *, human: bool) -> Table:
         Column("MACs", Kind.NUMBER),
         Column("why", Kind.PROSE),
     )
-    rows = tuple(_operation_row(operation, path, human=human) for operation in report.operations)
+    rows = tuple(_operation_row(operation, path, human=view.human) for operation in listed)
     shown = [i for i, column in enumerate(columns) if is_several or column.header != "layer"]
     return Table(
         columns=tuple(columns[i] for i in shown),
         rows=tuple(tuple(row[i] for i in shown) for row in rows),
+        remarks=(f"{plural(free, 'free call')} hidden; --all shows them",) if free else (),
     )
 
 
@@ -129,7 +142,10 @@ def _tensor_row(tensor: ExplainedTensor, kind: str, *, human: bool) -> tuple[Cel
     )
 
 
-def rows(report: Explanation, view: View) -> tuple[Sequence[str], Iterator[Sequence[Field]]]:  # noqa: ARG001
+def rows(
+    report: Explanation,
+    view: ExplanationView,  # noqa: ARG001
+) -> tuple[Sequence[str], Iterator[Sequence[Field]]]:
     """A row for each operation."""
     return CSV_FIELDS, (
         (o.op, o.layer, o.calls, o.state.value, o.macs, o.reason, o.formula)
@@ -137,4 +153,4 @@ def rows(report: Explanation, view: View) -> tuple[Sequence[str], Iterator[Seque
     )
 
 
-RENDERER = Renderer(view=View, page=page, rows=rows)
+RENDERER = Renderer(view=ExplanationView, page=page, rows=rows)

@@ -29,13 +29,16 @@ def find(
     sources: Sequence[str] = ("zoo",),
     axes: Sequence[str] = ("parameters", "macs", "accuracy"),
     baseline: str | None = None,
+    any_input: bool = False,
     remember: bool = True,
     **options: Unpack[MeasuringOptions],
 ) -> Finding:
     """Every architecture of these sources that keeps the limits, the Pareto frontier first.
 
     `pattern` is matched against names as in a shell, and otherwise as a part of them.  The
-    frontier is of those `axes` that something is known of.  `options` are those of `compare`.
+    frontier is of those `axes` that something is known of.  Without `inputs`, models that take
+    something else than most of those do are left out, unless `any_input`.  `options` are those of
+    `compare`.
 
     Raises:
         UnknownChoice: there is no such source or axis.
@@ -47,6 +50,7 @@ def find(
         sources=sources,
         axes=axes,
         baseline=baseline,
+        any_input=any_input,
         remember=remember,
         arguments=as_arguments(inputs),
         **options,
@@ -59,6 +63,7 @@ def find_models(
     sources: Sequence[str],
     axes: Sequence[str],
     baseline: str | None,
+    any_input: bool,
     remember: bool,
     **options: Any,
 ) -> Finding:
@@ -84,6 +89,7 @@ def find_models(
         axes=axes,
         sources=sources,
         pattern=pattern,
+        any_input=any_input,
         notes=memory.told() if memory else (),
     )
 

@@ -55,6 +55,12 @@ def find(
     ] = "parameters,macs,accuracy",
     frontier: Annotated[bool, typer.Option("--frontier", help="Only the frontier.")] = False,
     input: options.Input = None,  # noqa: A002
+    any_input: Annotated[
+        bool,
+        typer.Option(
+            "--any-input", help="Compare models with different inputs, not only the most common."
+        ),
+    ] = False,
     batch: options.Batch = 1,
     mode: options.RunMode = options.Mode.EVAL,
     count_as: limits.CountAs = "macs",
@@ -113,6 +119,7 @@ def find(
             sources=parse_columns(source),
             axes=parse_columns(axes),
             baseline=baseline,
+            any_input=any_input,
             max_params=max_params,
             min_params=min_params,
             max_macs=max_macs,

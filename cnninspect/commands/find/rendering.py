@@ -20,7 +20,7 @@ from cnninspect.page.model_table import (
     note_facts,
 )
 from cnninspect.page.page import Block, Fact, Facts, Notice, Page, Table
-from cnninspect.page.quantities import plural
+from cnninspect.page.quantities import plural, sizes
 
 AXES = {
     "parameters": "few parameters",
@@ -28,11 +28,11 @@ AXES = {
     "accuracy": "high accuracy",
     "capacity": "many parameters",
 }
-NO_ACCURACY = (
-    "of accuracy nothing is known here; --axes capacity,macs asks for many parameters at few MACs"
-)
+NO_ACCURACY = "no accuracy data; --axes capacity,macs asks for many parameters at few MACs"
 LEFT_OUT = ("float16_bytes", "int8_bytes", "receptive_field", "paths", "bytes_ratio")
 """Columns that a long list shows only when it is asked to."""
+INPUTS = 4
+"""Inputs of models left out that are named."""
 FAILURES = 5
 """Failures that are told in full."""
 
@@ -56,6 +56,7 @@ def page(report: Finding, view: FindingView) -> Page:
     if not report.models:
         blocks.append(Notice("nothing fits" if report.searched else "nothing could be measured"))
     facts = [*limit_facts(report.limits, human=view.human)]
+    facts += _inputs(report)
     if report.open:
         facts.append(Fact("left open", f"{', '.join(report.open)}: operations without a formula"))
     facts += note_facts((*on, *beside), report.notes)
@@ -66,6 +67,20 @@ def page(report: Finding, view: FindingView) -> Page:
     about = f"of {plural(report.searched, 'architecture')} in {where}{named}"
     fit = "fits" if len(report.models) == 1 else "fit"
     return Page(f"{plural(len(report.models), 'model')} {fit}", about, tuple(blocks))
+
+
+def _inputs(report: Finding) -> Iterator[Fact]:
+    """What the models take, and how many were left out that take something else."""
+    if report.inputs:
+        yield Fact("input", " ".join(sizes(spec.shape) for spec in report.inputs))
+    left_out = [
+        f"{plural(len(other.models), 'model')} on {' '.join(sizes(s.shape) for s in other.inputs)}"
+        for other in report.other_inputs
+    ]
+    if left_out:
+        shown, more = left_out[:INPUTS], left_out[INPUTS:]
+        text = ", ".join([*shown, f"{len(more):,} inputs more"] if more else shown)
+        yield Fact("left out", f"{text}; --input measures all on one, --any-input compares all")
 
 
 def _groups(report: Finding, view: FindingView) -> tuple[list[FoundModel], list[FoundModel]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cnninspect.metrics.figures import (
     ComparedModel,
@@ -16,6 +16,7 @@ from cnninspect.metrics.figures import (
 )
 from cnninspect.metrics.frontier import cost_on, frontier, or_worst
 from cnninspect.metrics.limits import Limit
+from cnninspect.records.operations import TensorSpec
 from cnninspect.records.reports import Report
 
 
@@ -25,6 +26,15 @@ class FoundModel(ComparedModel):
 
     frontier: bool
     """Whether no other one that was found is as good in everything and better in something."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherInput:
+    """Models that were left out, since they take something else than those compared."""
+
+    inputs: tuple[TensorSpec, ...]
+    models: tuple[str, ...]
+    """Their references."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,10 @@ class Finding(Report):
     """What names had to match."""
     searched: int
     """Architectures that were measured."""
+    inputs: tuple[TensorSpec, ...] | None
+    """What every model takes; None: different ones take different things."""
+    other_inputs: tuple[OtherInput, ...]
+    """What the others take that keep the limits as well, the most common first."""
     axes: tuple[str, ...]
     """What the frontier is of: `parameters`, `macs`, `accuracy`."""
     baseline: str | None
@@ -62,11 +76,14 @@ def select(
     axes: Sequence[str],
     sources: Sequence[str],
     pattern: str,
+    any_input: bool = False,
     notes: Sequence[str] = (),
 ) -> Finding:
     """The models that keep every limit, those on the frontier first, each group by MACs.
 
-    The frontier takes the axes that some model has a value for.
+    Costs compare only between models that do the same work: unless `any_input`, those are left
+    out that take something else than most do.  The frontier takes the axes that some model has a
+    value for.
 
     Raises:
         BadQuantity: a limit is a share, and there is no baseline.
@@ -74,7 +91,9 @@ def select(
     texts = limit_texts(limits, baseline)
     stands = [compared(figures, baseline, limits) for figures in models]
     fitting = [fields for fields in stands if fields["fits"] is not False]
-    chosen = [fields for fields in fitting if fields["fits"] or not limits]
+    every = [fields for fields in fitting if fields["fits"] or not limits]
+    groups = _by_input(every)
+    chosen = every if any_input or not groups else groups[0][1]
     used = tuple(a for a in axes if any(cost_on(fields, a) is not None for fields in chosen))
     points = [tuple(or_worst(cost_on(fields, axis)) for axis in used) for fields in chosen]
     found = [FoundModel(**fields, frontier=on) for fields, on in zip(chosen, frontier(points))]
@@ -83,6 +102,11 @@ def select(
         sources=tuple(sources),
         pattern=pattern,
         searched=len(models),
+        inputs=groups[0][0] if groups and (len(groups) == 1 or not any_input) else None,
+        other_inputs=tuple(
+            OtherInput(inputs, tuple(fields["model"].reference for fields in group))
+            for inputs, group in ([] if any_input else groups[1:])
+        ),
         axes=used,
         baseline=baseline.model.reference if baseline else None,
         limits=texts,
@@ -91,3 +115,13 @@ def select(
         open=tuple(f["model"].reference for f in fitting if limits and f["fits"] is None),
         notes=tuple(notes),
     )
+
+
+def _by_input(
+    stands: Sequence[dict[str, Any]],
+) -> list[tuple[tuple[TensorSpec, ...], list[dict[str, Any]]]]:
+    """Models by what they take, the most common first."""
+    groups: dict[tuple[TensorSpec, ...], list[dict[str, Any]]] = {}
+    for fields in stands:
+        groups.setdefault(tuple(item.spec for item in fields["inputs"]), []).append(fields)
+    return sorted(groups.items(), key=lambda group: -len(group[1]))

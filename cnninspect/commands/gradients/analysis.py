@@ -67,8 +67,8 @@ def profile_of(
         path_lengths=paths.lengths,
         layers=profile,
         slope=trend.slope,
-        decades=trend.decades,
-        norm_decades=trend.norm_decades,
+        orders=trend.orders,
+        norm_orders=trend.norm_orders,
         verdict=trend.verdict,
         trend=trend,
         predicted_slope=predicted_slope(trace, profile, paths=paths.count),
@@ -152,7 +152,7 @@ def _judged(trend: Trend, *, dead: tuple[str, ...], broken: NotFinite | None) ->
 
 def worst(trends: Sequence[Trend]) -> Trend:
     """That of the state whose gradient changes most; of the others, less is asked."""
-    return max(trends, key=lambda trend: abs(trend.decisive_decades or 0.0))
+    return max(trends, key=lambda trend: abs(trend.decisive_orders or 0.0))
 
 
 def _training(
@@ -270,7 +270,7 @@ class Point:
 class Change:
     """A change on the way down, as root mean square and norm agree on it; below 0 a loss."""
 
-    decades: float
+    orders: float
     reason: str
 
 
@@ -299,7 +299,7 @@ def trend_of(
     span = points[-1].place - points[0].place
     bottom = next(p for p in points if p.is_branch == points[-1].is_branch)
     bottom = points[0] if bottom is points[-1] else bottom
-    decades, norm_decades = bottom.rms - points[-1].rms, bottom.norm - points[-1].norm
+    orders, norm_orders = bottom.rms - points[-1].rms, bottom.norm - points[-1].norm
     steps = [_change(above, below) for below, above in pairwise(points)]
     by_pair = [0.0]
     for below, above in combinations(_smoothed(points), 2):
@@ -308,7 +308,7 @@ def trend_of(
         if below.is_branch == above.is_branch or (change < 0) == above.is_branch:
             by_pair.append(change)
     changes = (
-        Change(agreed(decades, norm_decades), "ends"),
+        Change(agreed(orders, norm_orders), "ends"),
         Change(agreed(-slope * span, -norm_slope * span), "fit"),
         Change(min(by_pair), "fall"),
         Change(max(by_pair), "rise"),
@@ -317,17 +317,17 @@ def trend_of(
     sizes = [p.rms for p in points]
     return Trend(
         slope=slope,
-        decades=decades,
-        norm_decades=norm_decades,
+        orders=orders,
+        norm_orders=norm_orders,
         verdict=verdict,
-        fitted_decades=-slope * span,
-        fitted_norm_decades=-norm_slope * span,
-        range_decades=max(sizes) - min(sizes),
+        fitted_orders=-slope * span,
+        fitted_norm_orders=-norm_slope * span,
+        range_orders=max(sizes) - min(sizes),
         drop=_jump(points, steps, min),
         rise=_jump(points, steps, max),
-        decisive_decades=decisive.decades,
+        decisive_orders=decisive.orders,
         reason=decisive.reason,
-        is_borderline=BORDERLINE[0] < abs(decisive.decades) < BORDERLINE[1],
+        is_borderline=BORDERLINE[0] < abs(decisive.orders) < BORDERLINE[1],
     )
 
 
@@ -336,8 +336,8 @@ def judged(changes: Sequence[Change]) -> tuple[str, Change]:
 
     The plainer ones stand first: what a comparison of the ends shows needs no other reason.
     """
-    fall = min(change.decades for change in changes)
-    rise = max(change.decades for change in changes)
+    fall = min(change.orders for change in changes)
+    rise = max(change.orders for change in changes)
     if -fall > MOST_DECADES and -fall > rise - TIE:
         return VANISHING, _first(changes, fall)
     if rise > MOST_DECADES:
@@ -351,8 +351,8 @@ def _first(changes: Sequence[Change], extreme: float) -> Change:
     return next(
         change
         for change in changes
-        if abs(change.decades - extreme) <= min(TIE, abs(extreme)) / 2
-        and (abs(change.decades) > MOST_DECADES) == over
+        if abs(change.orders - extreme) <= min(TIE, abs(extreme)) / 2
+        and (abs(change.orders) > MOST_DECADES) == over
     )
 
 

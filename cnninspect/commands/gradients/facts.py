@@ -110,8 +110,8 @@ def style_of(verdict: str) -> Style:
 VERDICT_COLUMNS = (
     Column("model", Kind.PATH),
     Column("verdict", Kind.SHAPE),
-    Column("decades\nin rms", Kind.NUMBER, name="decades"),
-    Column("and in\nL2 norm", Kind.NUMBER, name="norm decades", sacrifice=10),
+    Column("orders of\nmagnitude", Kind.NUMBER, name="orders"),
+    Column("and of\nL2 norm", Kind.NUMBER, name="norm orders", sacrifice=10),
     Column("largest\n/ least", Kind.NUMBER, name="range", sacrifice=5),
     Column("largest\ndrop", Kind.NUMBER, name="drop", sacrifice=8),
     Column("per layer", Kind.NUMBER, sacrifice=7),
@@ -131,20 +131,20 @@ def verdicts(report: GradientProfile, *, human: bool) -> Table:
     is_single = report.settings.seeds * report.settings.batches == 1
     hidden = {"spread"} if is_single else set()
     if over_time:
-        hidden |= {"gradient paths", "their length", "weighted layers", "norm decades"}
+        hidden |= {"gradient paths", "their length", "weighted layers", "norm orders"}
     if over_time or not any(model.predicted_slope is not None for model in report.models):
         hidden |= {"predicted"}
     columns = [
         Column("per step", c.kind, sacrifice=c.sacrifice)
         if c.header == "per layer" and over_time
-        else Column("decades", c.kind, name=c.name)
-        if c.name == "decades" and over_time
+        else Column("orders of\nmagnitude", c.kind, name=c.name)
+        if c.name == "orders" and over_time
         else c
         for c in VERDICT_COLUMNS
     ]
     shown = [i for i, c in enumerate(columns) if (c.name or c.header) not in hidden]
     way = "from the last time step to the first" if over_time else "from top to bottom"
-    remark = f"decades are powers of ten {way}"
+    remark = f"orders of magnitude: powers of ten {way}"
     remark += "" if over_time else ", without the last layer"
     return Table(
         tuple(columns[i] for i in shown),
@@ -159,13 +159,11 @@ def _verdict_row(model: ModelGradients, *, human: bool) -> tuple[Cell, ...]:
     return (
         Cell(model.model.name),
         Cell(verdict_text(trend), Style.GOOD if style == Style.ACCENT else style),
-        Cell(_signed(trend.decades, 1)),
-        Cell(_signed(trend.norm_decades, 1)),
-        Cell("" if trend.range_decades is None else f"{_rounded(trend.range_decades, 1):.1f}"),
+        Cell(_signed(trend.orders, 1)),
+        Cell(_signed(trend.norm_orders, 1)),
+        Cell("" if trend.range_orders is None else f"{_rounded(trend.range_orders, 1):.1f}"),
         Cell(
-            ""
-            if trend.drop is None or trend.drop.decades > -0.05
-            else _signed(trend.drop.decades, 1)
+            "" if trend.drop is None or trend.drop.orders > -0.05 else _signed(trend.drop.orders, 1)
         ),
         Cell("" if trend.slope is None else _signed(-trend.slope, 3)),
         Cell("" if model.predicted_slope is None else _signed(-model.predicted_slope, 3)),
@@ -282,17 +280,17 @@ def _warnings(model: ModelGradients, name: str) -> Iterator[Notice]:
 
 
 WAYS = {
-    "ends": "{size} decades {done} from {top} to {bottom}",
-    "fit": "{size} decades {done} from {top} to {bottom}, by a robust fit",
-    "fall": "{size} decades {done} between two {places} on the way",
-    "rise": "{size} decades {done} between two {places} on the way",
+    "ends": "{size} orders of magnitude {done} from {top} to {bottom}",
+    "fit": "{size} orders of magnitude {done} from {top} to {bottom}, by a robust fit",
+    "fall": "{size} orders of magnitude {done} between two {places} on the way",
+    "rise": "{size} orders of magnitude {done} between two {places} on the way",
 }
 """What a verdict comes from, by its name in the trend."""
 
 
 def _because(trend: Trend, *, of_time: bool) -> str:
     """What made the verdict; empty where all is well."""
-    change = trend.decisive_decades
+    change = trend.decisive_orders
     if trend.verdict not in (VANISHING, EXPLODING) or change is None:
         return ""
     lost = change < 0
@@ -305,10 +303,10 @@ def _because(trend: Trend, *, of_time: bool) -> str:
         places="time steps" if of_time else "layers",
     )
     jump = trend.drop if lost else trend.rise
-    if jump is not None and abs(jump.decades) >= NOTABLE:
+    if jump is not None and abs(jump.orders) >= NOTABLE:
         word = "drop" if lost else "rise"
         where = "from step {} to step {}" if of_time else "from {} to {} below it"
-        text += f"; largest single {word} {abs(jump.decades):.1f}, " + where.format(
+        text += f"; largest single {word} {abs(jump.orders):.1f}, " + where.format(
             jump.above, jump.below
         )
     return text

@@ -59,7 +59,7 @@ def _lengths(model: ModelPaths, view: View) -> Table:
         Column("layers", Kind.NUMBER),
         Column("paths", Kind.NUMBER),
         Column("%", Kind.NUMBER),
-        Column("", Kind.WORD, name="bar", sacrifice=1),
+        Column("", Kind.BAR, name="bar", sacrifice=1),
     )
     count = plural(len(model.path_lengths), "length")
     return Table(columns, tuple(rows), title=f"{model.model.name}: paths of {count}")

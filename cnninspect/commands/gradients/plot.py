@@ -93,7 +93,7 @@ def _time_curves(report: GradientProfile) -> list[Curve]:
 
 
 def _label(name: str, trend: Trend) -> str:
-    change = "" if trend.decades is None else f", {round(trend.decades, 1) + 0.0:+.1f} decades"
+    change = "" if trend.orders is None else f", {round(trend.orders, 1) + 0.0:+.1f} orders"
     return _plain(f"{name}: {trend.verdict}{change}")
 
 

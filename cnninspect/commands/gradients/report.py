@@ -50,7 +50,7 @@ class LayerGradients:
 class Jump:
     """How much the gradient changes between two neighbours, on its way down."""
 
-    decades: float
+    orders: float
     """Powers of ten, by which root mean square and L2 norm both change; below 0, it shrinks."""
     above: str
     """Path of the layer above, or number of the later time step."""
@@ -66,24 +66,24 @@ class Trend:
     """Of log10 of the gradient's root mean square, for each unit of depth or time, as a robust
     fit has it: above 0, the gradient shrinks on its way to the input; None where fewer than two
     sizes are known."""
-    decades: float | None
+    orders: float | None
     """Powers of ten between the lowest and the highest layer (the last one, which gives the
     classes, left out), or the first and the last time step: below 0, it shrinks on its way."""
-    norm_decades: float | None
+    norm_orders: float | None
     """The same of L2 norms, which do not shrink where a layer has more elements than the next."""
     verdict: str
     """`healthy`, `vanishing`, `exploding`, `dead`, `not-finite`, or `nothing-measured`."""
-    fitted_decades: float | None = None
+    fitted_orders: float | None = None
     """Powers of ten over the whole depth or time by the slope."""
-    fitted_norm_decades: float | None = None
+    fitted_norm_orders: float | None = None
     """The same of L2 norms."""
-    range_decades: float | None = None
+    range_orders: float | None = None
     """Powers of ten between the largest and the smallest root mean square."""
     drop: Jump | None = None
     """The largest loss from one layer or time step to the next; None where nothing is lost."""
     rise: Jump | None = None
     """The largest gain likewise."""
-    decisive_decades: float | None = None
+    decisive_orders: float | None = None
     """The change that the verdict comes from."""
     reason: str = ""
     """Which one that is: between the `ends`, by the `fit`, or the greatest `fall` or `rise`
@@ -157,8 +157,8 @@ class ModelGradients:
     """Weighted layers by depth, before any training."""
     slope: float | None
     """This and the next three are those of `trend`."""
-    decades: float | None
-    norm_decades: float | None
+    orders: float | None
+    norm_orders: float | None
     verdict: str
     trend: Trend
     """How the gradient changes from top to bottom, and all that the verdict uses."""

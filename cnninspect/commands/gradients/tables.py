@@ -381,7 +381,7 @@ def training_table(report: GradientProfile) -> Table:
         name = f"{model.model.name}\n" if several else ""
         columns += [
             Column(f"{name}loss", Kind.NUMBER),
-            Column("decades", Kind.NUMBER, sacrifice=1),
+            Column("orders of\nmagnitude", Kind.NUMBER, sacrifice=1),
             Column("verdict", Kind.WORD),
         ]
     rows = []
@@ -391,7 +391,7 @@ def training_table(report: GradientProfile) -> Table:
             trend = point.trend
             cells += [
                 Cell(f"{point.loss:.3f}"),
-                Cell("" if trend.decades is None else f"{round(trend.decades, 1) + 0.0:+.1f}"),
+                Cell("" if trend.orders is None else f"{round(trend.orders, 1) + 0.0:+.1f}"),
                 Cell(trend.verdict, style_of(trend.verdict)),
             ]
         rows.append(tuple(cells))

@@ -10,11 +10,13 @@ import typer
 from cnninspect.commands import options
 from cnninspect.commands.options import parse_inputs
 from cnninspect.commands.output import check_output, check_picture, show, write_whole
-from cnninspect.errors import BadOption
+from cnninspect.errors import BadOption, BadQuantity
 from cnninspect.metrics.limits import parse_bound
 from cnninspect.records.reports import Report
 
 STEP = "What is run"
+LEAST_FIT = 10**6
+"""A number without a unit below this is not meant to be bytes."""
 
 EXAMPLES = (
     (
@@ -154,6 +156,8 @@ def memory(
         raise BadOption("--batch", str(batch), "left out with --fit, which looks for the batch")
     else:
         limit = parse_bound(fit, option="--fit", is_bytes=True)
+        if fit.strip().isdigit() and limit.value < LEAST_FIT:
+            raise BadQuantity("--fit", fit, f"those are bytes: write {fit}GB or {fit}GiB")
         report = fit_batch(model, int(limit.value), **settings)
     show(report, format=format, output=output, force=force, quiet=quiet, **looks)
     if plot is not None:

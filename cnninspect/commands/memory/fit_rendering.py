@@ -10,6 +10,9 @@ from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Cell, Column, Fact, Facts, Kind, Page, Style, Table
 from cnninspect.page.quantities import bytes_text, scaled
 
+LEFT_OUT = "the CUDA context, workspaces of libraries, what the allocator keeps in reserve"
+"""What takes memory beside tensors."""
+
 
 def page(report: BatchFit, view: View) -> Page:
     """The answer, and the table over batch sizes and optimisers."""
@@ -31,6 +34,7 @@ def page(report: BatchFit, view: View) -> Page:
             Fact("its peak", text(totals.peak_bytes)),
             Fact("one more", f"{text(report.next_peak_bytes)}, {then}"),
             Fact("limit", text(report.limit_bytes)),
+            Fact("left out", LEFT_OUT),
             Fact("confirmed", f"by {report.traces} traces, at this batch and the next among them"),
         )
     )

@@ -1,4 +1,4 @@
-"""A memory report as a picture: what each layer needs, and what is alive over the step."""
+"""A memory report as a picture: what each layer needs, and what each operation has allocated."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UPDATE_SHARE = 0.03
 
 @in_style
 def picture(report: Memory, format: str, *, level: int = 2) -> bytes:  # noqa: A002
-    """The content of a picture file: stacked bars by layer, and the bytes alive after each call.
+    """The content of a picture file: stacked bars by layer, and the bytes allocated.
 
     Raises:
         MissingLibrary: matplotlib is not installed.
@@ -115,9 +115,9 @@ def _draw_timeline(axes: Any, report: Memory) -> None:
         )
     axes.set_ylim(0, peak * 1.1 or 1)
     axes.set_xlim(0, max(places[-1] if places else 0, 1))
-    axes.set_xlabel("call of the step")
-    axes.set_ylabel(f"alive, {name}")
-    axes.set_title("over the step")
+    axes.set_xlabel("operation index")
+    axes.set_ylabel(f"allocated, {name}")
+    axes.set_title("allocated memory by operation")
 
 
 def _unit(largest: int) -> tuple[str, float]:

@@ -36,7 +36,7 @@ COLUMNS = (
     Column("gradients", Kind.NUMBER, sacrifice=1),
     Column("optimiser", Kind.NUMBER, sacrifice=4),
     Column("saved", Kind.NUMBER),
-    Column("", Kind.SHAPE, name="bars", sacrifice=3),
+    Column("", Kind.BAR, name="bars", sacrifice=3),
     Column("forward\nMACs", Kind.NUMBER, name="forward MACs", sacrifice=6),
     Column("backward\nMACs", Kind.NUMBER, name="backward MACs", sacrifice=5),
     Column("ratio", Kind.NUMBER, sacrifice=7),
@@ -128,8 +128,7 @@ def _bar(value: int, largest: int) -> str:
     if not value or not largest:
         return ""
     eighths = max(round(8 * BAR * value / largest), 1)
-    drawn = "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
-    return drawn.ljust(BAR)  # the column is flush right, its bars begin at the left
+    return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
 
 
 def _facts(report: Memory, view: MemoryView) -> Facts:
@@ -155,14 +154,15 @@ def _facts(report: Memory, view: MemoryView) -> Facts:
 
 def _where(report: Memory) -> str:
     """In which part of a training step the peak is."""
-    if report.purpose != "training" or not report.timeline:
+    if not report.timeline:
         return ""
+    if report.purpose != "training":
+        return f"at {report.peak_layer or 'the model itself'}"
     place = report.timeline.index(report.totals.peak_bytes)
-    if place < report.backward_from:
-        return "in the forward pass"
-    if place < len(report.timeline) - 1:
-        return "in the backward pass"
-    return "while the optimiser updates the parameters"
+    if report.peak_layer is None:
+        return "while the optimizer updates the parameters"
+    which = "forward" if place < report.backward_from else "backward"
+    return f"in the {which} pass of {report.peak_layer or 'the model itself'}"
 
 
 def rows(report: Memory, view: MemoryView) -> tuple[Sequence[str], Iterator[Sequence[Field]]]:  # noqa: ARG001

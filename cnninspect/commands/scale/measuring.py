@@ -105,7 +105,8 @@ def _report(
     notes = list(base.how.notes)
     if over == "resolution" and not is_chosen:
         notes.append(
-            "layers round sizes, so that the laws hold on this grid: between its points, maps jump"
+            "layers round sizes, so that the laws hold on this grid: between its points, sizes "
+            "change in steps"
         )
     laws = laws_of(samples)
     notes += _own_size(base, way, samples, laws[0])

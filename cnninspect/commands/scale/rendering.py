@@ -130,7 +130,7 @@ def _terms(law: Law, report: Scaling, *, human: bool) -> Table:
         Column("term of the MACs", Kind.SHAPE),
         Column(f"at {report.variable} = {at}", Kind.NUMBER),
         Column("%", Kind.NUMBER, sacrifice=1),
-        Column("brought by", Kind.PROSE),
+        Column("contributed by", Kind.PROSE),
     )
     return Table(columns, tuple(rows))
 

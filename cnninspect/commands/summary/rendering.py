@@ -28,7 +28,7 @@ from cnninspect.page.layer_columns import (
 )
 from cnninspect.page.layer_tree import SORT_KEYS, TABLE_LEVEL, Node, TreeView, flat, fold, tree_of
 from cnninspect.page.page import Block, Cell, Column, Kind, Page, Style, Table, chooser
-from cnninspect.page.quantities import ZERO, plural
+from cnninspect.page.quantities import ZERO, plural, short_name
 from cnninspect.records.traces import parent_of
 
 
@@ -72,14 +72,20 @@ def table_of(report: Summary, view: SummaryView) -> Table:
     return Table(
         columns=tuple(_column(name, report.convention, view.columns) for name in names),
         rows=tuple(tuple(_cell(name, row, scale) for name in names) for row in rows),
-        remarks=tuple(_remarks(view, hidden=len(report.layers) - len(limited.layers))),
+        remarks=tuple(
+            _remarks(
+                view,
+                hidden=len(report.layers) - len(limited.layers),
+                is_folded=any(row.name.mark for row in rows),
+            )
+        ),
         chooser=chooser(view.columns),
     )
 
 
-def _remarks(view: SummaryView, *, hidden: int) -> Iterator[str]:
+def _remarks(view: SummaryView, *, hidden: int, is_folded: bool) -> Iterator[str]:
     """What one must know to read the table."""
-    if view.fold:
+    if is_folded:
         yield "×n: n identical blocks in a row; that row and those under it count one of them"
     if view.is_flat:
         which = " that --level shows" if hidden else ""
@@ -143,7 +149,7 @@ def _with_ancestors(paths: Iterable[str]) -> frozenset[str]:
 def _tree_rows(report: Summary, marks: Marks, view: SummaryView) -> Iterator[Row]:
     nodes = tree_of(report.layers)
     for node in fold(nodes) if view.fold else nodes:
-        yield from _branch(node, marks, root=report.model.name)
+        yield from _branch(node, marks, root=short_name(report.model.name))
 
 
 def _branch(
@@ -193,7 +199,7 @@ def _flat_rows(report: Summary, marks: Marks, view: SummaryView) -> Iterator[Row
     layers = flat(report.layers, sort=view.sort or "macs", keep=bounded)
     listed = layers if view.top is None else layers[: view.top]
     for layer in listed:
-        name = Cell(layer.path or f"{report.model.name} {OWN}")
+        name = Cell(layer.path or f"{short_name(report.model.name)} {OWN}")
         is_idle = layer.path not in marks.active
         subject = Subject(layer.own, layer, None, layer.path in bounded, is_idle)
         yield Row(subject, name, Style.FAINT if is_idle else Style.PLAIN)

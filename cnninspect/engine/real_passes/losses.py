@@ -116,7 +116,7 @@ def _cross_entropy(output: Tensor, labels: Tensor | None, noise: torch.Generator
     if classes < 2:
         shape = shape_text(output.shape)
         raise BadOption(
-            "--loss", "cross-entropy", f"mse or sum: an output of {shape} tells no classes apart"
+            "--loss", "cross-entropy", f"mse or sum: an output of {shape} is no class scores"
         )
     scores = output if output.dim() < 3 else output.movedim(1 if output.dim() > 3 else -1, -1)
     scores = scores.reshape(-1, classes)

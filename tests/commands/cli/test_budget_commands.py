@@ -112,7 +112,7 @@ def test_a_budget_that_is_kept_is_0_and_one_that_is_not_is_3(cnninspect_: Callab
     code, out, err = cnninspect_("check", "mlp", "--max-params", "28325", "--max-macs", "1M")
     assert code == 3
     assert out.startswith("over budget: 1 of 2 limits")
-    assert err == "error: 1 of 2 limits are not kept\n"
+    assert err == "error: 1 of 2 limits exceeded\n"
     assert cnninspect_("check", "mlp", "--max-params", "1", "--quiet").out == ""
 
 

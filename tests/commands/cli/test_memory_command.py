@@ -81,6 +81,7 @@ def test_a_picture_is_drawn(cnninspect_: Callable, tmp_path: Path) -> None:
         (["resnet20", "--freeze", "layer9"], 2, "layer9"),
         (["resnet20", "--freeze", "*"], 2, "cannot be trained"),
         (["resnet20", "--fit", "much"], 2, "much"),
+        (["resnet20", "--fit", "40"], 2, "those are bytes: write 40GB"),
         (["resnet20", "--fit", "1GB", "--batch", "4"], 2, "--batch 4 is not possible"),
         (["resnet20", "--plot", "memory.gif"], 2, "memory.gif"),
         (["resnet21"], 2, "no model called"),

@@ -129,8 +129,8 @@ def test_a_gradient_that_reads_backwards_is_judged_in_its_own_order():
     assert backward.is_backward
     assert forward.norms[-1] > 1e3 * forward.norms[0]
     assert backward.norms[0] > 1e3 * backward.norms[-1]
-    assert forward.trend.decades < -3
-    assert backward.trend.decades < -3
+    assert forward.trend.orders < -3
+    assert backward.trend.orders < -3
 
 
 def test_networks_without_recurrent_layers_and_packed_sequences_are_refused():
