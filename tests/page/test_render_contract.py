@@ -15,7 +15,6 @@ import cnninspect
 from cnninspect.commands.summary.rendering import SummaryView, table_of
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.metrics.summary import Counts, Published, Uncounted, limit_level
-from cnninspect.page import layer_tree as folding
 from cnninspect.page import quantities
 from cnninspect.page.formats import (
     FORMATS,
@@ -26,6 +25,7 @@ from cnninspect.page.formats import (
     write_csv,
     write_json,
 )
+from cnninspect.records import traces
 from cnninspect.records.reports import Report
 
 
@@ -186,7 +186,7 @@ def test_another_format_is_one_row(monkeypatch):
     assert render(resnet10(), format="title") == "resnet10!\n"
 
 
-@pytest.mark.parametrize("module", [quantities, folding])
+@pytest.mark.parametrize("module", [quantities, traces])
 def test_examples_in_docstrings_hold(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
