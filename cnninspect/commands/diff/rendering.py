@@ -73,14 +73,14 @@ def _is_structural(change: Change) -> bool:
 
 def _rows(changes: Sequence[Change], view: DifferenceView) -> Iterator[tuple[Cell, ...]]:
     told: set[tuple[str, str]] = set()
-    times = {} if view.every else Counter(map(_likeness, changes))
-    folded = set()
+    times = Counter(() if view.every else map(_likeness, changes))
+    folded: set[tuple[object, ...]] = set()
     for change in changes:
-        alike = _likeness(change)
-        if times.get(alike, 1) > 1 and change.kind != "renamed":
-            if alike not in folded:
-                folded.add(alike)
-                yield from _change_rows(change, human=view.human, times=times[alike])
+        likeness = _likeness(change)
+        if times.get(likeness, 1) > 1 and change.kind != "renamed":
+            if likeness not in folded:
+                folded.add(likeness)
+                yield from _change_rows(change, human=view.human, times=times[likeness])
             continue
         old, new = change.old, change.new
         if change.kind == "renamed" and old and new:
