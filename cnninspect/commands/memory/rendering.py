@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from cnninspect.metrics.training_memory import LayerMemory, Memory, Needs
 from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Notice, Page, Table
-from cnninspect.page.quantities import ZERO, bytes_text, count, plural, scaled, sizes
+from cnninspect.page.quantities import ZERO, bytes_text, count, plural, scaled, short_name, sizes
 
 TABLE_LEVEL = 2
 """Levels that a table shows unless told otherwise."""
@@ -96,7 +96,7 @@ def _row(layer: LayerMemory, largest: int, report: Memory, *, human: bool) -> tu
     ratio = needs.backward_macs / needs.forward_macs if needs.forward_macs else None
     return (
         Cell(
-            name if layer.path else report.model.name,
+            name if layer.path else short_name(report.model.name),
             guide="   " * max(layer.level - 1, 0),
             full=layer.path or report.model.name,
         ),
