@@ -170,8 +170,13 @@ def several_columns(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def one_column(context: typer.Context, incomplete: str) -> list[str]:
-    """A column to sort by."""
-    return [name for name in columns_of(context.info_name) if name.startswith(incomplete)]
+    """What a table can be sorted by."""
+    names: Iterable[str] = columns_of(context.info_name)
+    if context.info_name == "summary":
+        from cnninspect.page.layer_tree import SORT_KEYS
+
+        names = SORT_KEYS
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def _conventions() -> Iterable[str]:
@@ -239,6 +244,7 @@ COMPLETERS: dict[str, Callable[..., list[str]]] = {
     "family": _one_of(_families),
     "source": _one_of(_sources),
     "optimizer": _one_of(_optimizers),
+    "memory_of": _one_of(lambda: ("training", "inference")),
     "dtype": _one_of(_dtypes),
     "device": _one_of(_places),
     "device_spec": _one_of(_boards),

@@ -33,6 +33,7 @@ QUANTITIES = {
         Quantity("params", "parameters", "parameters"),
         Quantity("trainable", "trainable_parameters", "trainable parameters"),
         Quantity("macs", "macs", "MACs", is_work=True),
+        Quantity("flops", "flops", "FLOPs", is_work=True),
         Quantity("activations", "activations", "activations", is_work=True),
         Quantity("bytes", "parameter_bytes", "parameter bytes", is_bytes=True),
         Quantity("depth", "depth", "depth"),
@@ -53,6 +54,8 @@ class LimitOptions(TypedDict, total=False):
     min_trainable: Bounded | None
     max_macs: Bounded | None
     min_macs: Bounded | None
+    max_flops: Bounded | None
+    min_flops: Bounded | None
     max_activations: Bounded | None
     min_activations: Bounded | None
     max_bytes: Bounded | None
@@ -163,7 +166,7 @@ def _factor(unit: str, option: str, text: str, *, is_bytes: bool) -> int:
         if unit.endswith("b") or re.search(r"(?i)bits?$", unit):
             raise BadQuantity(option, text, "it is counted in bytes: write MB or MiB")
     else:
-        prefix = _without_noun(unit, option, text)
+        prefix = _without_noun(unit, option, text, are_flops="flops" in option)
     prefix = SPELLINGS.get(prefix, prefix)
     if prefix in DECIMAL:
         return DECIMAL[prefix]
@@ -173,14 +176,21 @@ def _factor(unit: str, option: str, text: str, *, is_bytes: bool) -> int:
     raise BadQuantity(option, text, f"there is no unit {unit!r} here; units are {known}")
 
 
-def _without_noun(unit: str, option: str, text: str) -> str:
-    """The prefix of a unit of counts: `M` for `M`, `MMACs`, `Mparams`; `G` for `B`, a billion."""
+def _without_noun(unit: str, option: str, text: str, *, are_flops: bool) -> str:
+    """The prefix of a unit of counts: `M` for `M`, `MMACs`, `Mparams`; `G` for `B`, a billion.
+
+    `are_flops` says whether what is limited are FLOPs, which are two to a MAC.
+    """
     if unit == "B":
         return "G"
     if re.fullmatch(r"(?i)[kmgtp]i?b(ytes?)?|bytes?", unit):
         raise BadQuantity(option, text, "it is a count, not bytes: write 6M; --max-bytes is bytes")
+    if are_flops and re.search(r"(?i)macs?$", unit):
+        raise BadQuantity(option, text, "this limit is FLOPs, two to a MAC; --max-macs is MACs")
+    if are_flops:
+        return re.sub(r"(?i)flops?$", "", unit)
     if re.search(r"(?i)flops?$", unit):
-        raise BadQuantity(option, text, "limits are MACs; a MAC is two FLOPs")
+        raise BadQuantity(option, text, "limits are MACs, two FLOPs each; --max-flops is FLOPs")
     return re.sub(r"(?i)(macs?|params?|parameters?|elements?)$", "", unit)
 
 

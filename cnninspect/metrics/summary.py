@@ -31,6 +31,11 @@ class Counts:
     convention: int = 0
     """What the report's convention counts; equal to `macs` under the convention of that name."""
 
+    @property
+    def flops(self) -> int:
+        """Two for each multiply-accumulate."""
+        return 2 * self.macs
+
     def __add__(self, other: Counts) -> Counts:
         return Counts(
             self.parameters + other.parameters,

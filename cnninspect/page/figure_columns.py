@@ -130,6 +130,7 @@ COLUMNS: dict[str, FigureColumn] = {
     "trainable": _total("trainable", "trainable_parameters"),
     "macs": _total("MACs", "macs", is_work=True),
     "macs_ratio": _ratio("macs"),
+    "flops": _total("FLOPs", "flops", is_work=True),
     "convention": FigureColumn(
         "{convention}",
         Kind.NUMBER,

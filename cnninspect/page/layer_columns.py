@@ -198,6 +198,7 @@ COLUMNS: dict[str, LayerColumn] = {
     "parameter_bytes": _counted("parameter\nbytes", "parameter_bytes", unit="B"),
     "macs": _counted("MACs", "macs", is_work=True),
     "macs_share": _shared("macs"),
+    "flops": _counted("FLOPs", "flops", is_work=True),
     "activations": _counted("activations", "activations", is_work=True),
     "activation_bytes": _counted("activation\nbytes", "activation_bytes", unit="B", is_work=True),
     "receptive_field": LayerColumn(

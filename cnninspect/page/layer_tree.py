@@ -115,6 +115,7 @@ def natural(path: str) -> tuple[tuple[bool, int, str], ...]:
 
 SORT_KEYS: dict[str, Callable[[LayerSummary], Any]] = {
     "macs": lambda layer: -layer.own.macs,
+    "flops": lambda layer: -layer.own.flops,
     "parameters": lambda layer: -layer.own.parameters,
     "trainable": lambda layer: -layer.own.trainable_parameters,
     "parameter_bytes": lambda layer: -layer.own.parameter_bytes,

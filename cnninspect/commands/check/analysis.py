@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from fractions import Fraction
 
-from cnninspect.commands.check.report import Budget, CheckedLimit, Growth, LayerRule, Rule
+from cnninspect.commands.check.report import (
+    Budget,
+    CheckedLimit,
+    Growth,
+    LayerRule,
+    PeakLimit,
+    Rule,
+)
 from cnninspect.errors import BadQuantity, NothingToCheck, PatternMatchesNothing
 from cnninspect.metrics.figures import Figures, bytes_of, figure, figures_of, stored_as
 from cnninspect.metrics.limits import QUANTITIES, Limit
@@ -51,6 +58,24 @@ def check_trace(
     return tuple(check.all())
 
 
+def check_peak(reference: str, limit: PeakLimit, peak: int, what: str) -> CheckedLimit:
+    """The limit on the memory of a step; `what` says of which step."""
+    most = limit.bound.value.numerator // limit.bound.value.denominator
+    return CheckedLimit(
+        model=reference,
+        name="max_memory",
+        subject="peak memory",
+        layers="",
+        limit=most,
+        value=peak,
+        ok=peak <= most,
+        unit="bytes",
+        text=limit.bound.text,
+        reason=what,
+        line=limit.line,
+    )
+
+
 def check_sense(budget: Budget, model: str) -> None:
     """See that a budget can fail.
 
@@ -58,6 +83,11 @@ def check_sense(budget: Budget, model: str) -> None:
         NothingToCheck: it cannot, or its baseline is compared with nothing.
         BadQuantity: a growth is limited, and there is no baseline.
     """
+    if budget.memory is None and (budget.memory_of or budget.optimizer):
+        raise NothingToCheck(
+            f"of the memory of {model}",
+            "add --max-memory 8GB, which memory_of and optimizer are of",
+        )
     if not budget.checks_something:
         raise NothingToCheck(
             f"of {model}", "add a limit, such as --max-params 22M, or --budget budget.toml"

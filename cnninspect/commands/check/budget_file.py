@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnninspect.commands.check.report import Budget, BudgetFile, Growth, LayerRule, Rule
+from cnninspect.commands.check.report import (
+    Budget,
+    BudgetFile,
+    Growth,
+    LayerRule,
+    PeakLimit,
+    Rule,
+)
 from cnninspect.errors import (
     BadBudget,
     BadOption,
@@ -25,8 +32,10 @@ from cnninspect.metrics.limits import (
     LimitOptions,
     check_consistency,
     limit_of,
+    parse_bound,
     parse_share,
 )
+from cnninspect.metrics.training_memory import OPTIMIZERS
 from cnninspect.records.models import MODES
 
 if sys.version_info >= (3, 11):
@@ -36,7 +45,11 @@ else:
 
 LIMITS = tuple(f"{side}_{name}" for name in QUANTITIES for side in ("max", "min"))
 OF_LAYERS = (*(name for name in LIMITS if not name.endswith("_depth")), "each")
-SETTINGS = ("forbid", "min_coverage", "baseline", "max_growth", "input", "batch", "mode", "dtype")
+SETTINGS = (
+    "forbid", "min_coverage", "baseline", "max_growth", "max_memory", "memory_of", "optimizer",
+    "input", "batch", "mode", "dtype",
+)  # fmt: skip
+PURPOSES = ("training", "inference")
 OF_MODELS = (*LIMITS, *SETTINGS, "layers")
 GROWING = ("params", "macs", "activations", "bytes")
 """What `max_growth` is about where it is one share."""
@@ -49,6 +62,9 @@ class BudgetRules(LimitOptions, total=False):
     min_coverage: Bounded | None
     baseline: str | None
     max_growth: Bounded | Mapping[str, Bounded] | None
+    max_memory: Bounded | None
+    memory_of: str | None
+    optimizer: str | None
     input: Sequence[str] | None
     batch: int | None
     mode: str | None
@@ -126,6 +142,9 @@ def combined(general: Budget, own: Budget, where: str = "") -> Budget:
         coverage_line=own.coverage_line if own.coverage else general.coverage_line,
         baseline=own.baseline or general.baseline,
         growth=(*(g for g in general.growth if g.quantity not in grown), *own.growth),
+        memory=own.memory or general.memory,
+        memory_of=own.memory_of or general.memory_of,
+        optimizer=own.optimizer or general.optimizer,
         inputs=own.inputs or general.inputs,
         batch=own.batch or general.batch,
         mode=own.mode or general.mode,
@@ -151,6 +170,9 @@ def _budget(table: Table, values: Values, above: Place) -> Budget:
         coverage_line=values.line((*above, "min_coverage")) if coverage else None,
         baseline=Rule(baseline, values.line((*above, "baseline"))) if baseline else None,
         growth=_growth(table, values, (*above, "max_growth")),
+        memory=values.memory(table, above),
+        memory_of=values.text(table, "memory_of", above, PURPOSES),
+        optimizer=values.text(table, "optimizer", above, tuple(OPTIMIZERS)),
         inputs=values.texts(table, "input", above),
         batch=values.batch(table, above),
         mode=values.text(table, "mode", above, MODES),
@@ -258,6 +280,17 @@ class Values:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.wrong(keys, value, 'a number, or "22M", "95MiB", "60%"')
         return repr(value)
+
+    def memory(self, table: Table, above: Place) -> PeakLimit | None:
+        """The most bytes at a peak; None where it is not limited."""
+        value, keys = table.get("max_memory"), (*above, "max_memory")
+        if value is None:
+            return None
+        option = self._option(keys)
+        bound = parse_bound(self.number(value, keys), option=option, is_bytes=True)
+        if bound.is_share:
+            raise BadQuantity(option, bound.text, "a peak is bytes: write 8GB or 8GiB")
+        return PeakLimit(bound, self.line(keys))
 
     def batch(self, table: Table, above: Place) -> int | None:
         """The size of a batch."""

@@ -15,6 +15,7 @@ from cnninspect.errors import BadOption, Moved, OverBudget, SomeModelsFailed
 from cnninspect.page.formats import FORMATS
 
 LOCK = Path("cnninspect.lock")
+MEMORY = "Memory of a training step, or of inference"
 LOCKING = "Lock file: numbers and structure that must not move"
 
 EXAMPLES = (
@@ -64,6 +65,8 @@ def check(
     min_params: limits.MinParams = None,
     max_macs: limits.MaxMacs = None,
     min_macs: limits.MinMacs = None,
+    max_flops: limits.MaxFlops = None,
+    min_flops: limits.MinFlops = None,
     max_activations: limits.MaxActivations = None,
     min_activations: limits.MinActivations = None,
     max_bytes: limits.MaxBytes = None,
@@ -102,6 +105,36 @@ def check(
             "--max-growth",
             metavar="SHARE",
             help="How much more than the baseline it may have of anything: 2%.",
+            show_default=False,
+        ),
+    ] = None,
+    max_memory: Annotated[
+        Optional[str],
+        typer.Option(
+            "--max-memory",
+            metavar="BYTES",
+            help="At most so much allocated memory at the peak of a step: 8GB, 8GiB.",
+            rich_help_panel=MEMORY,
+            show_default=False,
+        ),
+    ] = None,
+    memory_of: Annotated[
+        Optional[str],
+        typer.Option(
+            "--memory-of",
+            metavar="training|inference",
+            help="Of which step; training unless told.",
+            rich_help_panel=MEMORY,
+            show_default=False,
+        ),
+    ] = None,
+    optimizer: Annotated[
+        Optional[str],
+        typer.Option(
+            "--optimizer",
+            metavar="OPTIMIZER",
+            help="Of a training step: sgd unless told, momentum, adagrad, rmsprop, adam, adamw.",
+            rich_help_panel=MEMORY,
             show_default=False,
         ),
     ] = None,
@@ -159,6 +192,8 @@ def check(
         "min_params": min_params,
         "max_macs": max_macs,
         "min_macs": min_macs,
+        "max_flops": max_flops,
+        "min_flops": min_flops,
         "max_activations": max_activations,
         "min_activations": min_activations,
         "max_bytes": max_bytes,
@@ -168,6 +203,9 @@ def check(
         "min_coverage": min_coverage,
         "baseline": baseline,
         "max_growth": max_growth,
+        "max_memory": max_memory,
+        "memory_of": memory_of,
+        "optimizer": optimizer,
         "input": input,
         "batch": batch,
         "mode": mode.value if mode else None,
@@ -186,7 +224,7 @@ def check(
 
 
 def _limits(rules: dict[str, Any]) -> bool:
-    settings = ("dtype", "input", "batch", "mode")
+    settings = ("dtype", "input", "batch", "mode", "memory_of", "optimizer")
     return any(value is not None for name, value in rules.items() if name not in settings)
 
 

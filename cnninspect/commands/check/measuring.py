@@ -9,13 +9,20 @@ from typing import Any, Union
 
 from cnninspect.commands.check import budget_file
 from cnninspect.commands.check import lock_file as locking
-from cnninspect.commands.check.analysis import Baseline, baseline_of, check_sense, check_trace
+from cnninspect.commands.check.analysis import (
+    Baseline,
+    baseline_of,
+    check_peak,
+    check_sense,
+    check_trace,
+)
 from cnninspect.commands.check.report import (
     Budget,
     BudgetCheck,
     CheckedLimit,
     CheckedModel,
     LockedModel,
+    PeakLimit,
 )
 from cnninspect.errors import BadBudget, CnnInspectError, NothingToCheck, did_you_mean
 from cnninspect.files import exists, read_text
@@ -151,6 +158,13 @@ class Gate:
         if budget.checks_something:
             baseline = self._baseline(budget, traced, before)
             limits += check_trace(traced, summary, budget, baseline)
+        if budget.memory is not None:
+            try:
+                limits.append(self._peak(subject, budget, budget.memory))
+            except CnnInspectError as problem:
+                collected.failed.append(unmeasured(_name(subject), problem))
+                collected.problems.append(problem)
+                return
         now = locking.locked(traced, summary)
         if locked is not None:
             if before is None:
@@ -165,6 +179,28 @@ class Gate:
             CheckedModel(now.model, now.inputs, now.mode, now.totals, now.structure,
                          all(limit.ok for limit in limits))
         )  # fmt: skip
+
+    def _peak(self, subject: Subject, budget: Budget, limit: PeakLimit) -> CheckedLimit:
+        """The peak of a step held against its limit, run with what the budget names."""
+        from cnninspect.metrics.training_memory import memory_of
+        from cnninspect.sources.open import trace_step
+
+        purpose, optimizer = budget.memory_of or "training", budget.optimizer or "sgd"
+        inference = purpose == "inference"
+        arguments = self.arguments
+        if arguments is None and budget.inputs:
+            arguments = parse_inputs(list(budget.inputs))
+        step = trace_step(
+            subject,
+            arguments,
+            kwargs=self.kwargs,
+            mode=budget.mode or ("eval" if inference else "train"),
+            batch=budget.batch or 1,
+            inference=inference,
+        )
+        peak = memory_of(step, optimizer=optimizer, purpose=purpose).totals.peak_bytes
+        what = "inference" if inference else f"training with {optimizer}"
+        return check_peak(_name(subject), limit, peak, f"{what}, batch {budget.batch or 1:,}")
 
     def _baseline(
         self, budget: Budget, traced: Trace, before: LockedModel | None

@@ -48,6 +48,15 @@ class Growth:
 
 
 @dataclass(frozen=True, slots=True)
+class PeakLimit:
+    """How much memory a step may need at its peak."""
+
+    bound: Bound
+    line: int | None = None
+    """The line of the budget file that sets it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """What one model is allowed."""
 
@@ -61,6 +70,12 @@ class Budget:
     baseline: Rule | None = None
     """A reference, or a file that `check --write-lock` wrote."""
     growth: tuple[Growth, ...] = ()
+    memory: PeakLimit | None = None
+    """The most that a step may need at its peak."""
+    memory_of: str | None = None
+    """What kind of step: `training` or `inference`; None: training."""
+    optimizer: str | None = None
+    """That of a training step; None: `sgd`."""
     inputs: tuple[str, ...] = ()
     """Shapes as after `--input`; empty: the model's own."""
     batch: int | None = None
@@ -73,7 +88,8 @@ class Budget:
     @property
     def checks_something(self) -> bool:
         """Whether there is anything that could fail."""
-        return bool(self.limits or self.layers or self.forbidden or self.coverage or self.growth)
+        of_network = self.limits or self.layers or self.forbidden or self.coverage or self.growth
+        return bool(of_network or self.memory)
 
 
 @dataclass(frozen=True, slots=True)
