@@ -25,6 +25,7 @@ from cnninspect.costs.convolutions import (
     transposed_convolution,
     transposed_convolution_backward,
 )
+from cnninspect.costs.distances import FORMULAS as DISTANCES
 from cnninspect.costs.products import (
     affine_grid,
     bilinear,
@@ -39,7 +40,6 @@ from cnninspect.costs.products import (
     product_of,
     tensordot,
     trilinear,
-    vector_dots,
 )
 from cnninspect.costs.recurrent import (
     cell_of,
@@ -101,7 +101,6 @@ MATRIX_PRODUCTS: dict[str, Formula] = {
     "aten.vdot": product_of("self", "other"),
     "aten.matmul": product_of("self", "other"),
     "aten.linalg_matmul": product_of("self", "other"),
-    "aten.linalg_vecdot": vector_dots,
     "aten.linear": linear,
     "nested.linear": linear,  # of parts of different lengths, which the engine packs
     "aten.inner": inner,
@@ -237,6 +236,7 @@ BACKWARD: dict[str, Formula] = {
 COUNTED: dict[str, Formula] = {
     **CONVOLUTIONS,
     **MATRIX_PRODUCTS,
+    **DISTANCES,
     **PACKED_PRODUCTS,
     **PACKED_CONVOLUTIONS,
     **PACKED_RECURRENT,

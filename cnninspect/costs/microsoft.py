@@ -13,6 +13,7 @@ from math import prod
 
 from cnninspect.costs import laws
 from cnninspect.costs.convolutions import convolution_of
+from cnninspect.costs.distances import all_distances_of
 from cnninspect.costs.laws import Terms
 from cnninspect.costs.onnx import steps_of
 from cnninspect.costs.products import Formula, multiply, product_of
@@ -192,6 +193,7 @@ def _past(operation: Operation, name: str) -> int:
 
 COUNTED: dict[str, Formula] = {
     "com.microsoft.Attention": projected_attention("weights"),
+    "com.microsoft.CDist": all_distances_of("A", "B"),  # Euclidean ones are all that it knows
     "com.microsoft.DecoderMaskedMultiHeadAttention": multi_head_attention,
     "com.microsoft.DynamicQuantizeLSTM": quantized_lstm,
     "com.microsoft.DynamicQuantizeMatMul": product_of("A", "B"),
@@ -242,7 +244,6 @@ FREE: dict[str, str] = {
 }
 """Reason by operation name."""
 UNKNOWN: dict[str, str] = {
-    "com.microsoft.CDist": "a distance: it sums squares, and no convention counts it",
     "com.microsoft.Inverse": "a matrix inversion: its work depends on the algorithm",
     **dict.fromkeys(
         ("com.microsoft.Rfft", "com.microsoft.Irfft"),

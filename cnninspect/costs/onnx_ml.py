@@ -7,7 +7,7 @@ Source: onnx, docs/Operators-ml.md.
 from __future__ import annotations
 
 from cnninspect.costs import laws
-from cnninspect.costs.laws import NotCounted, Terms
+from cnninspect.costs.laws import Terms
 from cnninspect.costs.products import Formula
 from cnninspect.records.operations import Operation, TensorSpec
 
@@ -20,12 +20,9 @@ def linear(operation: Operation) -> Terms:
 def support_vectors(operation: Operation) -> Terms:
     """Each row times each support vector, and the results times the coefficients.
 
-    Raises:
-        NotCounted: its kernel is a distance.
+    The kernel `RBF` takes a distance for the product, with as many multiply-accumulates.
     """
-    rows, kernel = _rows(operation), operation.argument("kernel_type", "LINEAR")
-    if kernel == "RBF" and _count(operation, "support_vectors"):
-        raise NotCounted("a distance to each support vector: no convention counts it")
+    rows = _rows(operation)
     return (
         laws.term(rows=rows, elements_of_support_vectors=_count(operation, "support_vectors")),
         laws.term(rows=rows, coefficients=_count(operation, "coefficients")),

@@ -94,15 +94,6 @@ def inner(operation: Operation) -> Terms:
     return laws.matrix_product(rows=prod(left[:-1]), inner=left[-1], columns=prod(right[:-1]))
 
 
-def vector_dots(operation: Operation) -> Terms:
-    """Dot products along one dimension of two tensors that broadcast."""
-    shape = broadcast(operation.tensor("x").shape, operation.tensor("y").shape)
-    dim = operation.argument("dim", -1)
-    length = shape[dim if isinstance(dim, int) else -1]
-    rows = prod(shape) // length if length else 0
-    return laws.matrix_product(rows=rows, inner=length, columns=1)
-
-
 def tensordot(operation: Operation) -> Terms:
     """Sums over pairs of dimensions; with none to sum over it is an outer product, and free."""
     left, right = operation.tensor("self").shape, operation.tensor("other").shape

@@ -194,11 +194,8 @@ REASONS: dict[str, str] = {
         aten.chain_matmul aten.linalg_multi_dot aten.linalg_matrix_power aten.matrix_power
         aten.linalg_matrix_exp aten.matrix_exp aten.matrix_exp_backward
         aten._compute_linear_combination""",
-    "a distance or similarity: it sums squares or products, and no convention counts it": """
-        aten._cdist_forward aten._cdist_backward aten.cdist aten._euclidean_dist
-        aten._pdist_forward aten._pdist_backward aten.pdist aten.dist aten.dist_backward
-        aten.pairwise_distance aten.cosine_similarity aten.cosine_embedding_loss
-        aten.triplet_margin_loss aten.cov aten.corrcoef aten.cross aten.linalg_cross""",
+    "a sum of products that no convention counts": """
+        aten.dist_backward aten.cov aten.corrcoef aten.cross aten.linalg_cross""",
     "a product with a sparse matrix: its work depends on the elements that are not zero": """
         aten._sparse_mm aten._sparse_addmm aten._sparse_mm_reduce_impl
         aten._sparse_mm_reduce_impl_backward aten._sparse_sparse_matmul aten.smm aten.hspmm

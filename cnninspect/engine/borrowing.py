@@ -160,6 +160,7 @@ class Borrowed:
         self._states: list[HeldState] = []
         self._code: HeldState | None = None
         self._is_code_changed = False
+        self._substitutes: list[Tensor] = []
         self._flags: list[tuple[nn.Module, bool]] = []
         """Training flags of modules that only the code reaches."""
         self._leftovers = Leftovers()
@@ -179,11 +180,13 @@ class Borrowed:
 
     def restore(self) -> None:
         """Put back everything that belongs to the network."""
+        for tensor in self._substitutes:
+            tensor.grad = None  # else it would seem that somebody keeps it
         for state in self._states:
             state.restore()
         for module, flag in self._flags:
             _set_flag(module, flag)
-        if self._is_code_changed:
+        if self._is_code_changed or self._holds_what_was_made():
             self._restore_code()
 
     def renew(self, mode: str) -> None:
@@ -214,16 +217,21 @@ class Borrowed:
     def substitute(self, other: Callable[[Tensor], Tensor | None]) -> None:
         """Put other tensors in place of the network's own; None keeps one."""
         instead: dict[int, Tensor] = {}
-        states = [self._states[0], *([self._code] if self._code else [])]
-        for tensor in [tensor for state in states for tensor in state.tensors]:
+        code = self._code.tensors if self._code else []
+        for tensor in [*self._states[0].tensors, *code]:
             replacement = other(tensor)
             if replacement is not None and replacement is not tensor:
                 instead[id(tensor)] = replacement
-        if self._code is not None and any(id(tensor) in instead for tensor in self._code.tensors):
-            self._is_code_changed = True
-        for state in states:
-            state.replace(instead)
+        self._substitutes += instead.values()
+        self._states[0].replace(instead)
+        if self._code is not None:
+            was_changed, self._is_code_changed = self._is_code_changed, True
+            self._is_code_changed = self._code.replace(instead) or was_changed
         self.structure = Structure(self.structure.model)
+
+    def _holds_what_was_made(self) -> bool:
+        """Whether the code keeps a tensor that was worked out from the substitutes of others."""
+        return bool(self._substitutes) and self._code is not None and self._code.has_new_tensors()
 
     def _restore_code(self) -> None:
         if self._code is not None:

@@ -19,7 +19,7 @@ from cnninspect.engine.fake_tensors import abstract_twin
 from cnninspect.engine.layouts import MARK, TENSOR, abstract, contiguous, number_of, spec_of
 from cnninspect.engine.operators import plain_argument
 from cnninspect.engine.questions import is_fake
-from cnninspect.engine.recording import Recorder, tensors_in
+from cnninspect.engine.recording import Recorder, Whole, tensors_in
 from cnninspect.engine.torch_private import (
     _disable_current_modes,
     cond_op,
@@ -82,7 +82,10 @@ WHOLE: dict[Any, tuple[str, tuple[str, ...]]] = {
     ),
     **dict.fromkeys(
         (torch.triplet_margin_loss, F.triplet_margin_loss),
-        ("aten.triplet_margin_loss", ("anchor", "positive", "negative", "margin", "p", "eps")),
+        (
+            "aten.triplet_margin_loss",
+            ("anchor", "positive", "negative", "margin", "p", "eps", "swap"),
+        ),
     ),
 }
 """Functions, and the operator with the names of its arguments that each is recorded as."""
@@ -91,8 +94,15 @@ CONVOLUTIONS = {
     torch.conv_transpose1d: True, torch.conv_transpose2d: True, torch.conv_transpose3d: True,
 }  # fmt: skip
 """Functions of convolutions, and whether they are transposed."""
-FREE_BACKWARD = frozenset({"aten.linalg_vecdot"})
-"""Operators whose gradients are products element by element, which cost nothing."""
+BACKWARD = {
+    "aten.convolution": ("aten.convolution_backward", ("input", "weight")),
+    "aten.linalg_vecdot": ("autograd.vecdot_backward", ("x", "y")),
+    "aten.cosine_similarity": ("autograd.cosine_similarity_backward", ("x1", "x2")),
+    "aten.pairwise_distance": ("autograd.pairwise_distance_backward", ("x1", "x2")),
+}
+"""What the backward pass is recorded as, and the two tensors that it may be wanted for.
+
+Of other operators what PyTorch makes of it is written down: products element by element."""
 
 
 def _whole(name: str, names: tuple[str, ...]) -> Handler:
@@ -116,26 +126,19 @@ def record_as_one(
 ) -> Any:
     """Run a function and record it as one call of the operator `name`."""
     recorder = catcher.recorder
-    with recorder.paused(_backward_of(name, named)):
+    backward = Whole() if name in BACKWARD else None
+    with recorder.paused(backward):
         result = catcher.pass_on(func, args, kwargs)
-    operation = Operation(
-        name,
-        tuple((key, plain_argument(value)) for key, value in named.items()),
-        tuple(spec_of(tensor) for tensor in tensors_in(result)),
-    )
+    arguments = tuple((key, plain_argument(value)) for key, value in named.items())
+    outputs = tuple(spec_of(tensor) for tensor in tensors_in(result))
+    if backward is not None:
+        backward_name, factors = BACKWARD[name]
+        wanted = tuple(named[key].requires_grad for key in factors)
+        more = ("grad_output", outputs[0]), ("output_mask", wanted)
+        backward.operation = Operation(backward_name, (*arguments, *more), ())
+    operation = Operation(name, arguments, outputs)
     recorder.mark(result, recorder.record(operation, list(tensors_in(named))))
     return result
-
-
-def _backward_of(name: str, named: dict[str, Any]) -> Operation | None:
-    """What the backward pass of such a call is recorded as; None for what PyTorch makes of it."""
-    if name in FREE_BACKWARD:
-        return None
-    arguments = [(key, plain_argument(value)) for key, value in named.items()]
-    if name == "aten.convolution":
-        wanted = tuple(named[key].requires_grad for key in ("input", "weight"))
-        arguments.append(("output_mask", wanted))
-    return Operation(f"{name}_backward", tuple(arguments), ())
 
 
 HANDLERS: dict[Any, Handler] = {

@@ -19,6 +19,7 @@ from cnninspect.engine.fake_tensors import (
     StandIns,
     fits,
     key_of,
+    learns_a_shape,
 )
 from cnninspect.engine.layouts import LAYOUTS, MARK, META, NUMBERS, TENSOR, layout_of
 from cnninspect.engine.legality import CHECKS
@@ -37,12 +38,9 @@ from cnninspect.engine.shape_rules import ARITHMETIC
 from cnninspect.engine.torch_private import (
     TorchDispatchMode,
     _current_autograd_node,
-    _get_dispatch_mode,
     _len_torch_function_stack,
-    _meta_in_tls_dispatch_include,
     _pop_torch_function_stack,
     _push_on_torch_function_stack,
-    _TorchDispatchModeKey,
     is_traceable_wrapper_subclass_type,
 )
 from cnninspect.records.operations import Operation
@@ -51,7 +49,6 @@ MOST_REAL_FLOATS_MADE = 2**20
 """Elements up to which floating-point tensors keep their values that a forward pass makes itself,
 such as masks: no weights are among those."""
 INDEXING = frozenset({"aten.index", "aten._unsafe_index", "aten.index_put", "aten.index_put_"})
-FAKE = _TorchDispatchModeKey.FAKE
 MASKS = (torch.bool, torch.uint8)
 SELECTING = frozenset({"aten.index", "aten._unsafe_index"})
 """Those of them whose result has as many rows as a mask has true entries."""
@@ -78,8 +75,8 @@ class Abstraction(TorchDispatchMode):
         return False  # else the first operator imports the compiler, which takes a second
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if _meta_in_tls_dispatch_include() or (types and _get_dispatch_mode(FAKE) is not None):
-            return func(*args, **(kwargs or {}))  # PyTorch's own fake tensors, to learn a shape
+        if learns_a_shape(types):
+            return func(*args, **(kwargs or {}))
         if (
             _len_torch_function_stack()
         ):  # of autograd, or of C++: the modes must not see what we ask

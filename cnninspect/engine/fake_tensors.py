@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -13,13 +13,28 @@ from torch import Tensor, nn
 from cnninspect.engine.layouts import MARK, META, NUMBERS, UNINITIALISED, layout_of
 from cnninspect.engine.operators import Operator
 from cnninspect.engine.recording import Recorder, storage_of
-from cnninspect.engine.torch_private import is_traceable_wrapper_subclass_type
+from cnninspect.engine.torch_private import (
+    _get_dispatch_mode,
+    _meta_in_tls_dispatch_include,
+    _TorchDispatchModeKey,
+    is_traceable_wrapper_subclass_type,
+)
 
 CPU = torch.device("cpu")
 MOST_REAL_BYTES = 8 * 2**20
 """Integer and boolean tensors up to this size keep their values."""
 MOST_REAL_FLOATS = 4096
 """Floating-point tensors of known value up to this many elements keep their values."""
+
+
+def learns_a_shape(types: Any) -> bool:
+    """Whether an operator is run on PyTorch's own fake tensors, only to learn a shape.
+
+    So DTensor does before each product, and `types` are the tensor subclasses of the call.
+    """
+    if _meta_in_tls_dispatch_include():
+        return True
+    return bool(types) and _get_dispatch_mode(_TorchDispatchModeKey.FAKE) is not None
 
 
 class Twin:
@@ -159,9 +174,20 @@ def abstract_twin(tensor: Tensor) -> Tensor:
             return torch.sparse_compressed_tensor(
                 pointers, others, values, tensor.shape, layout=tensor.layout
             )
+    if is_traceable_wrapper_subclass_type(type(tensor)):
+        return wrapper_of(tensor, abstract_twin)
     if tensor.layout is not torch.strided or tensor.is_quantized:
         return torch.empty_like(tensor, device=META)
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
+
+
+def wrapper_of(tensor: Any, convert: Callable[[Tensor], Tensor]) -> Tensor:
+    """A wrapper like this one around other tensors, each converted from the one that it wraps."""
+    names, context = tensor.__tensor_flatten__()
+    held = {name: getattr(tensor, name) for name in names}
+    inner = {k: convert(v) if isinstance(v, Tensor) else v for k, v in held.items()}
+    made: Tensor = type(tensor).__tensor_unflatten__(inner, context, tensor.shape, tensor.stride())
+    return made
 
 
 def _copy_if_small(tensor: Tensor) -> Tensor:

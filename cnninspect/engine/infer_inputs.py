@@ -229,7 +229,7 @@ def _for_name(model: nn.Module, name: str) -> InputRequest | None:
 
 def _for_shape(model: nn.Module, shape: tuple[int, ...]) -> InputRequest | None:
     """What the first convolution takes that a shape fits in its channels and rank."""
-    for module in model.modules():
+    for _, module in walk(model):
         if isinstance(module, nn.modules.conv._ConvNd):
             rank = len(module.kernel_size)
             if len(shape) in (rank + 1, rank + 2) and shape[-rank - 1] == module.in_channels:

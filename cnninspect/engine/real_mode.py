@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cnninspect.engine.fake_tensors import learns_a_shape
 from cnninspect.engine.layouts import spec_of
 from cnninspect.engine.operators import Operator, operation_of, operator_of, plain_argument
 from cnninspect.engine.recording import Recorder, storage_of, tensors_in
@@ -87,6 +88,8 @@ class Computation(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if learns_a_shape(types):
+            return func(*args, **kwargs)
         if isinstance(func, HigherOrderOperator):
             return self._whole(func, args, kwargs)
         if any(is_traceable_wrapper_subclass_type(kind) for kind in types):

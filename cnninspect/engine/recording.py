@@ -138,6 +138,15 @@ class ValueNeeded(RuntimeError):
         self.operator = operator
 
 
+class Whole:
+    """Several backward calls that are recorded as one, once it is known as which."""
+
+    __slots__ = ("operation",)
+
+    def __init__(self) -> None:
+        self.operation: Operation | None = None
+
+
 class Recorder:
     """The calls of one run, and the stack of modules that are running."""
 
@@ -164,7 +173,7 @@ class Recorder:
         self.routings: dict[tuple[str, int, int], None] = {}
         """Each choice of some of several: layer, of how many, how many."""
         self._is_paused = False
-        self._backward: Operation | None = None
+        self._backward: Whole | None = None
 
     def refuse(self, question: str) -> ValueNeeded:
         """The error to raise for a question that cannot be answered."""
@@ -188,10 +197,10 @@ class Recorder:
         return tuple(Routing(*routing) for routing in self.routings)
 
     @contextmanager
-    def paused(self, backward: Operation | None = None) -> Iterator[None]:
+    def paused(self, backward: Whole | None = None) -> Iterator[None]:
         """Write down none of the calls that are made meanwhile.
 
-        All of their backward calls are written down as one `backward`, if it is given.
+        All of their backward calls are written down as that of a `backward`, if it is given.
         """
         before = self._is_paused, self._backward
         self._is_paused, self._backward = True, backward

@@ -99,6 +99,8 @@ class HeldState:
         self._empty: list[Any] = []
         self._attributes: list[tuple[Any, Any, Any]] = []
         """Owner, descriptor of a slot or name, value."""
+        self._caches: list[tuple[Any, int]] = []
+        """Caches with a limit, and how often they had been asked for something new."""
         self._restorers: list[Callable[[], object]] = []
         self._names: list[_Names] = []
         """Class attributes and globals, of what the code names."""
@@ -256,7 +258,7 @@ class HeldState:
             if len(own) == 1:
                 pending.append(own[0])
                 return
-        self._restorers.append(lambda: cache.cache_info().misses != misses and cache.cache_clear())
+        self._caches.append((cache, misses))
 
     def _take_class(self, kind: type, _: list[Any]) -> None:
         self._seen.pop(id(kind))
@@ -335,33 +337,54 @@ class HeldState:
                     object.__setattr__(module, "__class__", kind)
             for names in self._names:
                 names.restore()
+            for cache, misses in self._caches:
+                if cache.cache_info().misses != misses:
+                    cache.cache_clear()
             for restore in self._restorers:
                 restore()
             self._tensor_state.restore()
 
     # --- replaced ---
 
-    def replace(self, instead: dict[int, Any]) -> None:
-        """Put others in place of these tensors, by `id`, wherever they are held; see `restore`."""
+    def has_new_tensors(self) -> bool:
+        """Whether a tensor is held that was not there before, or a cache was asked for more."""
+        if any(cache.cache_info().misses != misses for cache, misses in self._caches):
+            return True
+        now = _items([*self._containers, *self._empty])
+        now += [_held_in(slot, owner) for owner, slot, _ in self._attributes]
+        now += chain.from_iterable(names.held() for names in self._names)
+        strange = [value for value in _rich(now) if id(value) not in self._seen]
+        return any(id(tensor) not in self._seen for tensor in HeldState(strange).tensors)
+
+    def replace(self, instead: dict[int, Any]) -> bool:
+        """Put others in place of these tensors, by `id`, wherever they are held; see `restore`.
+
+        Returns whether any was held.
+        """
+        found = False
         for container, content in zip(self._containers, self._contents):
             if isinstance(content, dict):
                 for key, value in content.items():
                     other = _replaced(value, instead)
                     if other is not value:
                         _base_of(container).__setitem__(container, key, other)
+                        found = True
             elif not isinstance(content, set):
                 for i, value in enumerate(content):
                     other = _replaced(value, instead)
                     if other is not value:
                         container[i] = other
+                        found = True
             elif any(id(value) in instead for value in content):
                 put_back(container, {_replaced(value, instead) for value in content})
+                found = True
         for owner, slot, value in self._attributes:
             other = _replaced(value, instead)
             if other is not value:
                 _hold_in(slot, owner, other)
-        for names in self._names:
-            names.replace(instead)
+                found = True
+        replaced = [names.replace(instead) for names in self._names]
+        return found or any(replaced)
 
 
 def _rich(values: Iterable[Any]) -> list[Any]:
@@ -516,12 +539,20 @@ class _Names:
             if now.get(name, MISSING) is not value:
                 self._set(name, value)
 
-    def replace(self, instead: dict[int, Any]) -> None:
-        """Let them stand for others in place of these tensors."""
+    def held(self) -> list[Any]:
+        """What they stand for now; those of a class with the ones that are new."""
+        now = self._now()
+        return list(now.values()) if self.is_class else [now.get(name) for name in self.values]
+
+    def replace(self, instead: dict[int, Any]) -> bool:
+        """Let them stand for others in place of these tensors; returns whether any did."""
+        found = False
         for name, value in self.values.items():
             other = _replaced(value, instead)
             if other is not value:
                 self._set(name, other)
+                found = True
+        return found
 
 
 def _replaced(value: Any, instead: dict[int, Any]) -> Any:

@@ -82,6 +82,7 @@ USES = {
 }
 """Each name with what it is for; without it, that is what breaks."""
 
+
 SKIPS_DYNAMO = "_should_skip_dynamo"
 """Class method of dispatch modes; where it returns False, PyTorch does not import its compiler for
 the first operator, which takes a second."""

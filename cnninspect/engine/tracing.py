@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from cnninspect.engine.fake_tensors import abstract_twin
 from cnninspect.engine.fusion import Fusion, whole_modules
 from cnninspect.engine.layouts import MADE, MARK, META, layout_of, shape_of, spec_of
 from cnninspect.engine.module_stack import Watch
-from cnninspect.engine.module_tree import Structure, parameters_of
+from cnninspect.engine.module_tree import Structure, parameters_of, walk
 from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, seed_generators, set_apart
 from cnninspect.engine.real_mode import Computation
 from cnninspect.engine.recording import Recorder, ValueNeeded, finished, walked
@@ -137,8 +136,8 @@ def devices_of(loaded: LoadedModel, device: str | None) -> Devices:
     if not loaded.live:
         return Devices(device)
     model: nn.Module = loaded.build()
-    tensors = itertools.chain(nn.Module.parameters(model), nn.Module.buffers(model))
-    places = (tensor.device for tensor in tensors)
+    owned = (held for _, part in walk(model) for held in (part._parameters, part._buffers))
+    places = (tensor.device for held in owned for tensor in held.values() if tensor is not None)
     return Devices(device, real=next((place for place in places if place != META), None))
 
 

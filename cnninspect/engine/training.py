@@ -33,6 +33,7 @@ from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, seed_gen
 from cnninspect.engine.recording import (
     Recorder,
     ValueNeeded,
+    Whole,
     finished,
     storage_of,
     tensors_in,
@@ -132,7 +133,7 @@ def _traced(
             borrowed.renew(wanted.mode)
             borrowed.substitute(fake_like(wanted.dtype))
             _freeze(borrowed.structure, wanted.frozen)
-        step = Step(loaded, borrowed, given, mode=wanted.mode, amp=wanted.amp, devices=devices)
+        step = Step(loaded, borrowed, given, wanted=wanted, devices=devices)
         how = HowTraced(built.rung, "abstract", (*loaded.notes, *built.notes, *given.notes))
         try:
             traced = step.trace(how, differentiable=wanted.is_differentiable, computes=False)
@@ -156,7 +157,7 @@ def _traced(
         borrowed.set_mode(wanted.mode)
     borrowed.substitute(RealCopies(getattr(torch, wanted.dtype) if wanted.dtype else None))
     given = next(islice(attempts(borrowed), number, None))
-    step = Step(loaded, borrowed, given, mode=wanted.mode, amp=wanted.amp, devices=devices)
+    step = Step(loaded, borrowed, given, wanted=wanted, devices=devices)
     try:
         notes = (*loaded.notes, *built.notes, *given.notes, f"{reason}; batch {wanted.batch}")
         how = HowTraced("real", "real", notes)
@@ -187,14 +188,15 @@ class Step:
         borrowed: Borrowed,
         given: Given,
         *,
-        mode: str,
-        amp: str | None = None,
+        wanted: Wanted,
         devices: Devices | None = None,
     ) -> None:
-        self.amp = amp
+        self.dtype, self.amp = wanted.dtype, wanted.amp
         self.structure = structure = borrowed.structure
         self.ledger = borrowed.ledger
-        self.run = Run(loaded, structure, given, mode=mode, ledger=self.ledger, devices=devices)
+        self.run = Run(
+            loaded, structure, given, mode=wanted.mode, ledger=self.ledger, devices=devices
+        )
         self.recorder = self.run.recorder = StepRecorder(structure.tensor_names)
         self.run.watch.recorder = self.recorder
         self.liveness = Liveness(structure.tensors)
@@ -206,7 +208,10 @@ class Step:
         """Run forward and, if it is to be differentiated, backward, for real if it `computes`."""
         given = self.run.given
         make = _on_cpu if computes else _on_meta
-        args, kwargs = (converted(part, make) for part in (given.args, given.kwargs))
+        args, kwargs = (
+            converted(part, lambda tensor: self._cast(make(tensor)))
+            for part in (given.args, given.kwargs)
+        )
         self.run.mark_inputs(tensors_in((args, kwargs)))
         for tensor in tensors_in((args, kwargs)):
             self._inputs.add(storage_of(tensor))
@@ -266,6 +271,11 @@ class Step:
                 if t.grad is not None
             ),
         )
+
+    def _cast(self, tensor: Tensor) -> Tensor:
+        """A floating-point input in the dtype that is asked for."""
+        wanted: torch.dtype | None = getattr(torch, self.dtype) if self.dtype else None
+        return tensor.to(wanted) if wanted and tensor.dtype.is_floating_point else tensor
 
     def _run_recurrent(self, function: Callable[..., Any], args: Any) -> Any:
         """Run a recurrent layer step by step, and have it keep what oneDNN keeps on a CPU.
@@ -332,8 +342,8 @@ class StepRecorder(Recorder):
     def __init__(self, names: dict[int, str]) -> None:
         super().__init__(names)
         self._layer_of_node: dict[int, str] = {}
-        self._whole_of_node: dict[int, Operation] = {}
-        """The backward operation of what was recorded as one call, by each of its nodes."""
+        self._whole_of_node: dict[int, Whole] = {}
+        """The backward call of what was recorded as one call, by each of its nodes."""
         self._met: set[int] = set()
         self._breaks: list[tuple[str, Operation]] = []
         """Forward calls that nobody can differentiate, by layer."""
@@ -370,11 +380,11 @@ class StepRecorder(Recorder):
                 self._whole_of_node.setdefault(last_node, self._backward)
             return super().record(operation, tensors)
         whole = self._whole_of_node.get(node._sequence_nr())
-        if whole is not None:
+        if whole is not None and whole.operation is not None:
             if id(whole) in self._met:
                 return self._last_of(tensors)
             self._met.add(id(whole))
-            operation = whole
+            operation = whole.operation
         self.layers.append(self._layer_of_node.get(node._sequence_nr(), ""))
         try:
             return super().record(operation, tensors)

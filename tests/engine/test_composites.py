@@ -122,16 +122,51 @@ def test_a_complex_convolution_counts_once(function, given, weight, options, mac
             return function((x * self.scale).to(torch.cfloat), self.w, **options).abs()
 
     assert cnninspect.summarize(Net(), [given]).totals.macs == macs
-    assert cnninspect.memory(Net(), [given]).totals.forward_macs == macs
+    step = cnninspect.memory(Net(), [given])
+    assert (step.totals.forward_macs, step.totals.backward_macs) == (macs, 2 * macs)
+    assert not cnninspect.summarize(Net(), [given], backward=True).uncounted
 
 
-def test_the_backward_pass_of_a_similarity_is_unknown():
-    step = cnninspect.memory(Calls(lambda s, x, y: F.cosine_similarity(s.a(x), y)), [(2, 4)] * 2)
-    assert step.totals.backward_macs == 32
-    report = cnninspect.summarize(
-        Calls(lambda s, x, y: F.cosine_similarity(s.a(x), y)), [(2, 4)] * 2, backward=True
-    )
-    assert "aten.cosine_similarity" in {gap.op for gap in report.uncounted}
+def cross(function):
+    """What a function gives for each row of one tensor and each of another."""
+    return lambda x, y: function(x[:, None], y[None])
+
+
+DISTANCES = {
+    # name: function of (3, 4) and (3, 4), MACs forward, MACs backward
+    "cosine": (F.cosine_similarity, 12, 0),
+    "cosine of all pairs": (cross(lambda x, y: F.cosine_similarity(x, y, -1)), 36, 72),
+    "one cosine": (lambda x, y: F.cosine_similarity(x, y[:1]), 12, 12),
+    "distance": (F.pairwise_distance, 12, 0),
+    "distance of all pairs": (cross(F.pairwise_distance), 36, 72),
+    "dots": (torch.linalg.vecdot, 12, 0),
+    "dots of all pairs": (cross(torch.linalg.vecdot), 36, 72),
+    "cdist": (torch.cdist, 36, 72),
+    "pdist": (lambda x, y: torch.pdist(x + y), 12, 24),
+    "dist": (torch.dist, 12, 0),
+    "cosine loss": (lambda x, y: F.cosine_embedding_loss(x, y, torch.ones(3)), 12, 0),
+    "triplet loss": (lambda x, y: F.triplet_margin_loss(x, y, x.flip(0)), 24, 0),
+    "triplet loss with swap": (
+        lambda x, y: F.triplet_margin_loss(x, y, x.flip(0), swap=True), 36, 0,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DISTANCES)
+def test_a_distance_counts_each_coordinate_of_each_pair(name):
+    function, forward, backward = DISTANCES[name]
+    net = Calls(lambda s, x, y: function(s.a(x), s.b(y)))
+    report = cnninspect.summarize(net, [(3, 4)] * 2, backward=True)
+    step = cnninspect.memory(net, [(3, 4)] * 2)
+    products = 2 * 48  # of the two layers, forward; backward for their weights alone
+    assert (report.totals.macs, report.uncounted) == (products + forward, ())
+    assert step.totals.forward_macs == products + forward
+    assert step.totals.backward_macs == products + backward
+
+
+def test_a_distance_that_sums_no_products_is_unknown():
+    report = cnninspect.summarize(traced(lambda s, x, y: torch.cdist(x, y, p=1), *[(3, 4)] * 2))
+    assert [gap.reason for gap in report.uncounted] == ["a distance of power 1.0 sums no products"]
 
 
 # --- control flow ---

@@ -6,6 +6,7 @@ import collections
 import contextlib
 import dataclasses
 import functools
+import pathlib
 import queue
 import threading
 import types
@@ -348,6 +349,78 @@ ASK: dict[str, Callable[[nn.Module], Any]] = {
     "memory": lambda module: cnninspect.memory(module, (X,)),
     "gradients": lambda module: cnninspect.gradients(module, (X,)),
 }
+
+
+def compared(module: nn.Module) -> None:
+    """Compare a module with itself; one that cannot be measured is a failure here."""
+    if cnninspect.compare([module, module], inputs=(X,)).failed:
+        raise RunFailed("compare has it in its table of failures")
+
+
+MORE: dict[str, Callable[[nn.Module], Any]] = {
+    "summarize": lambda module: cnninspect.summarize(module, (X,), backward=True),
+    "summarize, frozen": lambda module: cnninspect.summarize(module, (X,), freeze=["f"]),
+    "compare": compared,
+    "check": lambda module: cnninspect.check(module, (X,), max_macs=10**9),
+    "explain": lambda module: cnninspect.explain(module, "f", (X,)),
+    "diff": lambda module: cnninspect.diff(module, module, (X,)),
+    "fit_batch": lambda module: cnninspect.fit_batch(module, 10**6, mode="eval"),
+    "scale": lambda module: cnninspect.scale(module, over="batch", sizes=(1, 2)),
+    "gradient_paths": lambda module: cnninspect.gradient_paths(module, (X,)),
+    "activations": lambda module: cnninspect.activations(module, (X,)),
+    "memory with autocast": lambda module: cnninspect.memory(module, (X,), amp="bfloat16"),
+    "memory of another dtype": lambda module: cnninspect.memory(module, (X,), dtype="float64"),
+    "gradients of another dtype": lambda module: cnninspect.gradients(
+        module, (X,), dtype="float64"
+    ),
+    "gradients of other weights": lambda module: cnninspect.gradients(module, (X,), init="kaiming"),
+}
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_no_question_leaves_anything_behind(name: str) -> None:
+    some = list(PLACES)[list(MORE).index(name) % 5 :: 5]  # `ASK` is for every place
+    for place, mood in [(p, m) for m in ("", "fails", "interrupted") for p in some]:
+        is_left_alone(MORE[name], place, mood)
+
+
+SLOW: dict[str, Callable[[nn.Module, str], Any]] = {
+    "audit": lambda module, _: cnninspect.audit(module, (X,), run=False),
+    "export_onnx": lambda module, path: cnninspect.export_onnx(module, path, (X,)),
+}
+
+
+@pytest.mark.parametrize("place", ["a variable of a closure"])
+@pytest.mark.parametrize("name", SLOW)
+def test_no_slow_question_does_either(name: str, place: str, tmp_path: pathlib.Path) -> None:
+    for mood in ("", "fails"):
+        is_left_alone(lambda module: SLOW[name](module, str(tmp_path / "x.onnx")), place, mood)
+
+
+def is_left_alone(ask: Callable[[nn.Module], Any], place: str, mood: str) -> None:
+    forget()
+    module = Keeps(PLACES[place], mood).train()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    try:
+        ask(module)
+        assert not mood, place
+    except (cnninspect.CnnInspectError, KeyboardInterrupt):
+        assert mood, place
+    assert all(torch.equal(value, before[n]) for n, value in module.state_dict().items()), place
+    assert all(parameter.grad is None for parameter in module.parameters()), place
+    assert all(part.training for part in module.modules()), place
+    assert is_as_it_was(module), place
+    forget()
+
+
+def test_a_closure_over_a_weight_keeps_that_weight() -> None:
+    net = nn.Linear(4, 4)
+    weight = net.weight
+    net.register_forward_hook(lambda _, __, y: y @ weight)
+    for ask in ASK.values():
+        ask(net)
+        cell = net._forward_hooks[next(iter(net._forward_hooks))].__closure__[0]
+        assert cell.cell_contents is weight is net.weight
 
 
 @pytest.mark.parametrize("mood", ["", "fails", "interrupted", "asks"])

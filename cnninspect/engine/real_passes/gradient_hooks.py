@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import BackwardCFunction
 
 from cnninspect.engine.bind_inputs import converted
+from cnninspect.engine.fake_tensors import stored_bytes
 from cnninspect.engine.module_tree import named_parameters, type_name, walk
 from cnninspect.engine.recording import tensors_in
 from cnninspect.records.passes import LayerPass, Norms, WeightedLayer
@@ -141,6 +142,7 @@ class Measurement:
         self._is_backward = False
         self._comes_in_parts = False
         """Whether a parameter's gradient is complete only when the backward pass is."""
+        self._model = model
         self._parameters = named_parameters(model)
         self._layers = _distinct(layers, dict(walk(model)))
         self._arrived: dict[int, Sizes] = {}
@@ -237,8 +239,11 @@ class Measurement:
         parameters = [self._parameters[name] for name in watched.layer.parameters]
         trainable = [parameter for parameter in parameters if parameter.requires_grad]
         own, weights = Sizes(), Sizes()
-        for parameter in parameters:
-            weights.add(parameter, counts_zeros=False)
+        for name, parameter in zip(watched.layer.parameters, parameters):
+            if not parameter.numel() or stored_bytes(parameter):
+                weights.add(parameter, counts_zeros=False)
+            else:  # gathered from shards for the time of the pass, and let go of since
+                weights.add(named_parameters(self._model)[name], counts_zeros=False)
         for parameter in trainable:
             sizes = self._arrived.get(id(parameter))
             if sizes is None:

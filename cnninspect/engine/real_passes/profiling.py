@@ -285,7 +285,7 @@ class Runs:
     def _both_ways(self, batch: Batch, found: GradientPass) -> tuple[StatePass, ...]:
         """The states of a pass, those that read from the end by what they are to the first step."""
         assert self._unrolling is not None
-        kept = [(p, p.grad) for p in self._model.parameters()]
+        kept = [(p, p.grad) for p in parameters_of(self._model)]
         for parameter, _ in kept:
             parameter.grad = None
         self._unrolling.forget()
