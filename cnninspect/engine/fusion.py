@@ -18,8 +18,6 @@ from torch import Tensor, is_grad_enabled
 from torch.overrides import TorchFunctionMode, handle_torch_function
 
 from cnninspect.engine import composites, devices, questions
-from cnninspect.engine import composites as control_flow
-from cnninspect.engine import composites as differentiation
 from cnninspect.engine.autocasting import NativeAutocast
 from cnninspect.engine.composites import Catcher, Handler, Leaves
 from cnninspect.engine.devices import Devices
@@ -361,8 +359,8 @@ CAUGHT: dict[Any, Handler] = {
     **dict.fromkeys(RECURRENT, _recurrent),
     **{func: _for_devices(handler) for func, handler in devices.HANDLERS.items()},
     **{func: _for_recorder(handler) for func, handler in questions.HANDLERS.items()},
-    **control_flow.HANDLERS,
-    **differentiation.HANDLERS,
+    **composites.CONTROL_FLOW,
+    **composites.DERIVATIVES,
     **composites.HANDLERS,
 }
 """What is done with each function that is caught."""
