@@ -127,7 +127,7 @@ def set_apart(ledger: Ledger, *, traces: bool = True) -> None:
     """
     if traces:
         _pause_garbage_collection(ledger)
-        _leave_compiler(ledger)
+        leave_compiler(ledger)
     _keep_environment(ledger)
     set_apart_modes(ledger)
     dtype = torch.get_default_dtype()
@@ -280,7 +280,7 @@ def _is_ours(hook: Any) -> bool:
     return str(getattr(hook, "__module__", "")).startswith("cnninspect.")
 
 
-def _leave_compiler(ledger: Ledger) -> None:
+def leave_compiler(ledger: Ledger) -> None:
     """Keep compiled functions and modules from being compiled, and from running compiled code.
 
     A compiler sees no modes, and cannot compile what they stand for.  Where nothing was compiled,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from traceback import clear_frames
-from typing import Any
+from typing import Any, TypeVar
 from weakref import ref
 
 import torch
@@ -25,7 +26,14 @@ from cnninspect.engine.fusion import Fusion, whole_modules
 from cnninspect.engine.layouts import MADE, MARK, META, layout_of, shape_of, spec_of
 from cnninspect.engine.module_stack import Watch
 from cnninspect.engine.module_tree import Structure, parameters_of, walk
-from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, seed_generators, set_apart
+from cnninspect.engine.process_state import (
+    RUNS,
+    Ledger,
+    RandomStates,
+    leave_compiler,
+    seed_generators,
+    set_apart,
+)
 from cnninspect.engine.real_mode import Computation
 from cnninspect.engine.recording import Recorder, ValueNeeded, finished, walked
 from cnninspect.engine.run_threads import RunThreads
@@ -95,9 +103,9 @@ def _traced(
     borrowed.set_mode(mode)
     attempts = given_for(borrowed.structure, loaded, inputs, kwargs=kwargs, batch=batch)
     failed: tuple[Run, Exception] | None = None
-    for given in attempts:
+    for given in again_with_compiler(ledger, attempts):
         if failed is not None:
-            if not given.may_mend(failed[1]):
+            if given is not failed[0].given and not given.may_mend(failed[1]):
                 continue
             borrowed.renew(mode)
         run = Run(loaded, borrowed.structure, given, mode=mode, ledger=ledger, devices=devices)
@@ -129,6 +137,22 @@ def _traced(
     except RunFailed as problem:
         run.given.name_guesses(problem)
         raise
+
+
+Attempt = TypeVar("Attempt")
+
+
+def again_with_compiler(ledger: Ledger, attempts: Iterable[Attempt]) -> Iterator[Attempt]:
+    """Each attempt, and once more the one that failed while PyTorch's compiler was imported.
+
+    `torch.cond` and the like import it, and it would compile the run itself.
+    """
+    for attempt in attempts:
+        was_there = "torch._dynamo" in sys.modules
+        yield attempt
+        if not was_there and "torch._dynamo" in sys.modules:
+            leave_compiler(ledger)
+            yield attempt
 
 
 def devices_of(loaded: LoadedModel, device: str | None) -> Devices:

@@ -41,7 +41,7 @@ from cnninspect.engine.recording import (
 )
 from cnninspect.engine.run_threads import RunThreads
 from cnninspect.engine.torch_private import _disable_current_modes
-from cnninspect.engine.tracing import Run, devices_of, reason_for_real_run
+from cnninspect.engine.tracing import Run, again_with_compiler, devices_of, reason_for_real_run
 from cnninspect.errors import BadOption, CannotTrain, CnnInspectError, UnknownChoice, first_line
 from cnninspect.records.models import MODES, LoadedModel
 from cnninspect.records.operations import Operation
@@ -126,9 +126,9 @@ def _traced(
     borrowed.set_mode(wanted.mode)
     borrowed.substitute(fake_like(wanted.dtype))
     failed: tuple[int, Step, Exception] | None = None
-    for number, given in enumerate(attempts(borrowed)):
+    for number, given in again_with_compiler(ledger, enumerate(attempts(borrowed))):
         if failed is not None:
-            if not given.may_mend(failed[2]):
+            if number != failed[0] and not given.may_mend(failed[2]):
                 continue
             borrowed.renew(wanted.mode)
             borrowed.substitute(fake_like(wanted.dtype))

@@ -1,5 +1,7 @@
 """Each entry of the tables is reached by its function; what is taken apart counts once."""
 
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -251,3 +253,31 @@ def test_a_sparse_product_is_unknown_and_its_bytes_are_those_it_keeps(kind, how)
     ]  # fmt: skip
     wanted = sum(t.numel() * 8 for t in kept) + 3 * 4
     assert cnninspect.memory(Graph(), [(3, 4)]).totals.buffer_bytes == wanted
+
+
+IN_A_FRESH_PROCESS = """
+import sys, torch, cnninspect
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(4, 4, bias=False)
+
+    def forward(self, x):
+        return torch.cond(x.sum() > 0, self.a, lambda y: self.a(self.a(y)), (x,))
+
+assert "torch._dynamo" not in sys.modules
+report = cnninspect.{question}
+print(report.totals.{count}, end="")
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "count"),
+    [("summarize(Net(), [(2, 4)])", "macs"), ("memory(Net(), [(2, 4)])", "forward_macs")],
+)
+def test_the_first_condition_of_a_process_is_followed_too(question, count):
+    code = IN_A_FRESH_PROCESS.format(question=question, count=count)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stdout == str(2 * ROWS), run.stderr[-500:]
