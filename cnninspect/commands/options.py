@@ -165,6 +165,41 @@ MinActivations = Annotated[Optional[str], _limit("min", "activations", "activati
 MaxBytes = Annotated[Optional[str], _limit("max", "bytes", "bytes of parameters")]
 MinBytes = Annotated[Optional[str], _limit("min", "bytes", "bytes of parameters")]
 
+MaxLatency = Annotated[
+    Optional[str],
+    typer.Option(
+        "--max-latency",
+        metavar="TIME",
+        help="At most so long on this machine, median of whole runs: 20ms. Each is timed.",
+        rich_help_panel=LIMITS,
+        show_default=False,
+    ),
+]
+MaxBound = Annotated[
+    Optional[str],
+    typer.Option(
+        "--max-bound",
+        metavar="TIME",
+        help="A least time of at most so long on the --device-spec: 500us.",
+        rich_help_panel=LIMITS,
+        show_default=False,
+    ),
+]
+Threads = Annotated[
+    Optional[int],
+    typer.Option(
+        "--threads",
+        metavar="N",
+        help="Threads that latencies are measured on; else PyTorch's own choice.",
+        rich_help_panel=SPEED,
+        show_default=False,
+    ),
+]
+Seconds = Annotated[
+    float,
+    typer.Option("--seconds", metavar="S", help="How long each is timed.", rich_help_panel=SPEED),
+]
+
 Baseline = Annotated[
     Optional[str],
     typer.Option(

@@ -27,6 +27,7 @@ from cnninspect.metrics.summary import (
 from cnninspect.records.models import Accuracy, ModelInfo
 from cnninspect.records.operations import BITS, Call, NamedTensor, Operation, TensorSpec
 from cnninspect.records.passes import WeightedLayer
+from cnninspect.records.timings import Latency
 from cnninspect.records.traces import Layer, Trace
 
 WEIGHTS_ONLY = "none"
@@ -84,6 +85,20 @@ class Figures:
     stages: tuple[StageFigures, ...]
     """By size of map, in the order in which the network first reaches each."""
     accuracy: Accuracy | None = None
+    latency: Latency | None = None
+    """How long it takes on this machine, where that was measured."""
+    bound_s: float | None = None
+    """The least time on the device that was named, call by call; None: none was."""
+
+    @property
+    def latency_ns(self) -> int | None:
+        """The median latency in nanoseconds."""
+        return None if self.latency is None else round(self.latency.median_s * 1e9)
+
+    @property
+    def bound_ns(self) -> int | None:
+        """The least time in nanoseconds."""
+        return None if self.bound_s is None else round(self.bound_s * 1e9)
 
     @property
     def has_work(self) -> bool:
@@ -278,12 +293,19 @@ def check_dtype(dtype: str | None) -> None:
         raise BadOption("--dtype", dtype, f"one of {', '.join(DTYPES)}")
 
 
+def is_known(figures: Figures, quantity: str) -> bool:
+    """Whether anything is known of a quantity that can be limited: times have to be measured."""
+    return (
+        not QUANTITIES[quantity].is_time or getattr(figures, QUANTITIES[quantity].field) is not None
+    )
+
+
 def figure(figures: Figures, quantity: str) -> int:
-    """The value of a quantity that can be limited."""
+    """The value of a quantity that can be limited; 0 where nothing is known of it."""
     field = QUANTITIES[quantity].field
     holder = figures.totals if hasattr(figures.totals, field) else figures
-    value: int = getattr(holder, field)
-    return value
+    value: int | None = getattr(holder, field)
+    return value or 0
 
 
 def ratio(value: int, whole: int) -> float | None:
@@ -351,6 +373,9 @@ def compared(figures: Figures, baseline: Figures | None, limits: Sequence[Limit]
     """The fields of a model that is compared."""
     broken, is_open = [], False
     for limit in limits:
+        if not is_known(figures, limit.quantity):
+            is_open = True
+            continue
         value, whole = figure(figures, limit.quantity), _baseline_figure(limit, baseline)
         is_bound = QUANTITIES[limit.quantity].is_work and (
             bool(figures.uncounted) or not figures.has_work

@@ -25,6 +25,8 @@ class Quantity:
     """Whether it is counted in bytes."""
     is_work: bool = False
     """Whether operations without a formula make it a lower bound."""
+    is_time: bool = False
+    """Whether it is a time, in whole nanoseconds."""
 
 
 QUANTITIES = {
@@ -37,6 +39,8 @@ QUANTITIES = {
         Quantity("activations", "activations", "activations", is_work=True),
         Quantity("bytes", "parameter_bytes", "parameter bytes", is_bytes=True),
         Quantity("depth", "depth", "depth"),
+        Quantity("latency", "latency_ns", "latency", is_time=True),
+        Quantity("bound", "bound_ns", "least time", is_time=True),
     )
 }
 """What can be limited, by name."""
@@ -62,6 +66,10 @@ class LimitOptions(TypedDict, total=False):
     min_bytes: Bounded | None
     max_depth: Bounded | None
     min_depth: Bounded | None
+    max_latency: str | None
+    min_latency: str | None
+    max_bound: str | None
+    min_bound: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +154,30 @@ def parse_bound(text: str, *, option: str, is_bytes: bool = False) -> Bound:
     return Bound(typed, number * _factor(found["unit"], option, text, is_bytes=is_bytes))
 
 
+TIMES = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9}
+"""Units of time in nanoseconds."""
+
+
+def parse_time(text: str, *, option: str) -> Bound:
+    """The time that was typed after `option`, in nanoseconds.
+
+    >>> parse_time("20ms", option="--max-latency").value
+    Fraction(20000000, 1)
+
+    Raises:
+        BadQuantity: it is no time: it has no unit, or one of something else.
+    """
+    typed = text.strip()
+    found = _NUMBER.fullmatch(typed)
+    is_number = found is not None and any(sign.isdigit() for sign in found["digits"])
+    if found is None or not is_number or found["unit"] not in TIMES:
+        raise BadQuantity(option, text, "write a time with its unit: 20ms, 500us or 1.5s")
+    number = Fraction(re.sub("[_,]", "", found["digits"]))
+    if number < 0:
+        raise BadQuantity(option, text, "a limit is 0 or more")
+    return Bound(typed, number * TIMES[found["unit"]])
+
+
 def parse_share(text: str, *, option: str) -> Bound:
     """The share that was typed after `option`: `2%`, or 0.02.
 
@@ -217,6 +249,8 @@ def limit_of(name: str, text: str, *, option: str, line: int | None = None) -> L
         BadQuantity: the number cannot be read.
     """
     side, _, quantity = name.partition("_")
+    if QUANTITIES[quantity].is_time:
+        return Limit(quantity, side == "max", parse_time(text, option=option), line)
     bound = parse_bound(text, option=option, is_bytes=QUANTITIES[quantity].is_bytes)
     return Limit(quantity, side == "max", bound, line)
 

@@ -11,7 +11,7 @@ from cnninspect.metrics.limits import QUANTITIES
 from cnninspect.metrics.summary import Totals
 from cnninspect.page.formats import Field
 from cnninspect.page.page import Cell, Kind, Style
-from cnninspect.page.quantities import count, sizes
+from cnninspect.page.quantities import count, scaled_time, sizes
 
 SIDES = ("max", "min")
 SMALL = 10**7
@@ -110,6 +110,13 @@ def _fits(model: ComparedModel, _: bool) -> Cell:
     return Cell("yes", Style.GOOD) if model.fits else Cell("no", Style.WARNING)
 
 
+def _latency(model: ComparedModel, _: bool) -> Cell:
+    if model.latency is None:
+        return Cell()
+    is_odd = model.latency.is_unsteady or "max_latency" in model.exceeded
+    return Cell(scaled_time(model.latency.median_s), Style.WARNING if is_odd else Style.PLAIN)
+
+
 def _accuracy(model: ComparedModel) -> float:
     return model.accuracy.top1 if model.accuracy else 0.0
 
@@ -178,6 +185,19 @@ COLUMNS: dict[str, FigureColumn] = {
         lambda m: -m.gradient_paths,
         "gradient_paths",
     ),
+    "latency": FigureColumn(
+        "latency", Kind.NUMBER, _latency, lambda m: -(m.latency_ns or 0), "latency_s"
+    ),
+    "bound": FigureColumn(
+        "at least",
+        Kind.NUMBER,
+        lambda m, _: Cell(
+            "" if m.bound_s is None else scaled_time(m.bound_s),
+            Style.WARNING if "max_bound" in m.exceeded else Style.PLAIN,
+        ),
+        lambda m: -(m.bound_s or 0.0),
+        "bound_s",
+    ),
     "fits": FigureColumn("fits", Kind.WORD, _fits, lambda m: (not m.fits, len(m.exceeded)), "fits"),
 }
 """Name, as typed after `--columns`, to column."""
@@ -185,7 +205,7 @@ COLUMNS: dict[str, FigureColumn] = {
 DEFAULT = (
     "model", "input", "parameters", "parameters_ratio", "trainable", "macs", "macs_ratio",
     "convention", "activations", "activations_ratio", "depth", "accuracy", "bytes",
-    "float16_bytes", "int8_bytes", "receptive_field", "paths", "fits",
+    "float16_bytes", "int8_bytes", "receptive_field", "paths", "latency", "bound", "fits",
 )  # fmt: skip
 """What a table shows by itself, of that what says something."""
 SACRIFICES = (
@@ -217,9 +237,14 @@ def telling(
         silent.add("accuracy")
     if not any(m.receptive_field for m in models):
         silent.add("receptive_field")
+    silent |= {name for name in ("latency", "bound") if not _any_has(models, name)}
     if not has_limits:
         silent.add("fits")
     return [name for name in DEFAULT if name not in silent]
+
+
+def _any_has(models: Sequence[ComparedModel], time: str) -> bool:
+    return any(getattr(model, f"{time}_ns") is not None for model in models)
 
 
 def tensor_shapes(model: ComparedModel) -> tuple[tuple[int, ...], ...]:
@@ -238,7 +263,7 @@ CSV_FIELDS = (
     "model", "source", "input_shapes", "mode", *TOTALS, "depth", "weighted_layers",
     "receptive_field", "gradient_paths", *(f"{dtype}_bytes" for dtype in DTYPES),
     *(f"{name}_ratio" for name in RATIOS), "convention", "convention_total", "accuracy_top1",
-    "unknown_calls", "fits", "exceeded", "error",
+    "latency_s", "latency_iqr_s", "bound_s", "unknown_calls", "fits", "exceeded", "error",
 )  # fmt: skip
 """The fields of a row for one model."""
 
@@ -261,6 +286,9 @@ def csv_values(model: ComparedModel) -> dict[str, Field]:
         "convention_total": model.convention.total,
         "accuracy_top1": model.accuracy.top1 if model.accuracy else None,
         "unknown_calls": model.coverage.unknown,
+        "latency_s": model.latency and model.latency.median_s,
+        "latency_iqr_s": model.latency and model.latency.iqr_s,
+        "bound_s": model.bound_s,
         "fits": model.fits,
         "exceeded": " ".join(model.exceeded),
         "error": "",

@@ -13,7 +13,7 @@ from cnninspect.page.figure_columns import COLUMNS, CSV_FIELDS, SACRIFICES, csv_
 from cnninspect.page.footers import lower_bounds
 from cnninspect.page.formats import Field, View
 from cnninspect.page.page import Cell, Column, Fact, Kind, Notice, Style, Table, chooser
-from cnninspect.page.quantities import count, plural
+from cnninspect.page.quantities import count, plural, scaled_time
 
 OTHERS = 20
 """Models beside the frontier that a table shows unless told otherwise."""
@@ -157,8 +157,15 @@ def limit_facts(
     for limit in limits:
         quantity = QUANTITIES[limit.name[4:]]
         sign = "≤" if limit.name.startswith("max") else "≥"
-        number = count(limit.limit, human=human, unit="B" if quantity.is_bytes else "")
-        typed = f" ({limit.text})" if limit.text != number else ""
+        if quantity.is_time:
+            number = scaled_time(limit.limit / 1e9)
+        else:
+            number = count(limit.limit, human=human, unit="B" if quantity.is_bytes else "")
+        typed = (
+            f" ({limit.text})"
+            if limit.text != number.replace(" ", "") and limit.text != number
+            else ""
+        )
         names = [model.model.name for model in models if limit.name in model.exceeded]
         broken = f": not {_enumerated(names)}" if names else ""
         yield Fact("limit", f"{quantity.title} {sign} {number}{typed}{broken}")

@@ -14,6 +14,8 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
 """What the weights may be converted to."""
 AMP = "bfloat16"
 """What autocast computes in."""
+UNSTEADY = 0.2
+"""Quartiles that lie farther apart than such a share of the median are not to be trusted."""
 LEAST_RUNS = 5
 """Fewer have no quartiles worth the name."""
 
@@ -111,6 +113,25 @@ class Spread:
     def iqr_s(self) -> float:
         """The interquartile range."""
         return self.upper_s - self.lower_s
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long one run of a whole batch takes on this machine."""
+
+    median_s: float
+    iqr_s: float
+    """The interquartile range: how far to trust it."""
+    runs: int
+    batch: int
+    backend: str
+    device: str
+    threads: int
+
+    @property
+    def is_unsteady(self) -> bool:
+        """Whether its quartiles lie too far apart to trust it."""
+        return self.iqr_s > UNSTEADY * self.median_s
 
 
 @dataclass(frozen=True, slots=True)

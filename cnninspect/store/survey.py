@@ -15,6 +15,7 @@ from cnninspect.costs.conventions import find as find_convention
 from cnninspect.errors import BadOption, CnnInspectError, Failure, UnknownArgument, UnknownChoice
 from cnninspect.metrics.figures import Figures, Unmeasured, check_dtype, stored_as
 from cnninspect.metrics.limits import QUANTITIES, Limit, LimitOptions, limits_of
+from cnninspect.metrics.roofline import device_for, parse_device, rooflines
 from cnninspect.records.models import (
     MODES,
     Accuracy,
@@ -24,6 +25,7 @@ from cnninspect.records.models import (
     Reference,
 )
 from cnninspect.records.reports import plain
+from cnninspect.records.timings import Latency, TimeSettings
 from cnninspect.records.traces import Trace
 from cnninspect.sources.open import check_batch, weights_of
 from cnninspect.sources.registry import LISTABLE, reference_of
@@ -35,6 +37,7 @@ from cnninspect.store.cache import (
     versions,
 )
 from cnninspect.store.tasks import Outcome, Task, read_outcome, written_outcome
+from cnninspect.store.this_machine import datasheet
 from cnninspect.store.traces import without_memory
 from cnninspect.store.worker_pool import measure_side_by_side
 
@@ -219,6 +222,10 @@ class MeasuringOptions(LimitOptions, total=False):
     dtype: str | None
     jobs: int | None
     progress: Progress | None
+    device_spec: str | None
+    latency: bool
+    seconds: float
+    threads: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +248,19 @@ class Measuring:
     jobs: int | None = 1
     """Processes; None: as many as are worth it."""
     progress: Progress | None = None
+    device_spec: str | None = None
+    """That least times are of; None: none are told."""
+    latency: bool = False
+    """Whether each model is timed on this machine, one after the other."""
+    seconds: float = 1.0
+    """For how long."""
+    threads: int | None = None
+    """On how many threads; None: PyTorch's own choice."""
 
     def __post_init__(self) -> None:
+        TimeSettings(batch=self.batch, seconds=self.seconds, threads=self.threads, mode=self.mode)
+        if self.device_spec is not None:
+            parse_device(self.device_spec, "float32", datasheet(self.device_spec))
         check_dtype(self.dtype)
         find_convention(self.convention)
         if self.mode not in MODES:
@@ -278,7 +296,10 @@ def measuring_and_limits(options: Mapping[str, Any]) -> tuple[Measuring, tuple[L
             raise UnknownArgument("compare", name, (*sorted(known), *names))
     measuring = Measuring(**{name: value for name, value in options.items() if name in known})
     typed = [(name, options[name]) for name in names if options.get(name) is not None]
-    return measuring, limits_of((name, str(value)) for name, value in typed)
+    limits = limits_of((name, str(value)) for name, value in typed)
+    if any(limit.quantity == "bound" for limit in limits) and measuring.device_spec is None:
+        raise BadOption("--max-bound", "without --device-spec", "of a device: --device-spec a100")
+    return measuring, limits
 
 
 def outcomes_of(
@@ -299,6 +320,97 @@ def outcomes_of(
         )
         for s in subjects
     ]
+
+
+def timing_where_limited(measuring: Measuring, limits: Sequence[Limit]) -> Measuring:
+    """The same, with models timed where a limit is on how long they take."""
+    is_limited = any(limit.quantity == "latency" for limit in limits)
+    return replace(measuring, latency=True) if is_limited else measuring
+
+
+def with_times(
+    subjects: Sequence[Subject],
+    outcomes: Sequence[Outcome],
+    measuring: Measuring,
+    *,
+    is_wanted: Callable[[Figures], bool] = lambda _: True,
+) -> list[Outcome]:
+    """The same outcomes with least times and latencies, where they are asked for.
+
+    Models are timed one after the other, in this process; of those that are not wanted nothing is
+    measured.  One that cannot be timed has failed.
+    """
+    found, wanted = list(outcomes), []
+    for place, outcome in enumerate(outcomes):
+        if isinstance(outcome, Figures) and outcome.has_work and is_wanted(outcome):
+            wanted.append(place)
+    if not measuring.latency and measuring.device_spec is None:
+        return found
+    for done, place in enumerate(wanted):
+        outcome, subject = found[place], subjects[place]
+        assert isinstance(outcome, Figures)
+        if measuring.progress is not None:
+            measuring.progress(done, len(wanted), f"timing {outcome.model.name}")
+        try:
+            found[place] = _timed_figures(outcome, subject, measuring)
+        except CnnInspectError as problem:
+            found[place] = unmeasured(outcome.model.reference, problem)
+    return found
+
+
+def _timed_figures(figures: Figures, subject: Subject, measuring: Measuring) -> Figures:
+    from cnninspect.sources.open import trace
+
+    traced = subject
+    if not isinstance(traced, Trace):
+        traced = trace(
+            subject, measuring.arguments, kwargs=measuring.kwargs, mode=measuring.mode,
+            batch=measuring.batch,
+        )  # fmt: skip
+    changes: dict[str, Any] = {}
+    if measuring.device_spec is not None:
+        changes["bound_s"] = least_seconds(traced, measuring.device_spec)
+    if measuring.latency:
+        settings = TimeSettings(
+            batch=measuring.batch, mode=measuring.mode, seconds=measuring.seconds,
+            threads=measuring.threads,
+        )  # fmt: skip
+        changes["latency"] = latency_of(
+            subject, traced, measuring.arguments, kwargs=measuring.kwargs, settings=settings
+        )
+    return replace(figures, **changes)
+
+
+def least_seconds(traced: Trace, device_spec: str) -> float:
+    """The least time of a forward pass on a device, call by call."""
+    device = device_for(traced, device_spec, this=datasheet(device_spec))
+    return sum(each.seconds for each in rooflines(traced.calls, (), device).values())
+
+
+def latency_of(
+    subject: Subject,
+    traced: Trace,
+    arguments: Any = None,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    settings: TimeSettings,
+) -> Latency:
+    """How long a model takes on this machine: in torch, or in onnxruntime where it is a file.
+
+    Raises:
+        CnnInspectError: see `sources.open.timed`.
+    """
+    from cnninspect.sources.open import load, timed
+
+    loaded = subject if isinstance(subject, Trace) else load(subject)
+    if isinstance(loaded, GraphFile):
+        settings = settings.on(backend="onnxruntime")
+    found = timed(loaded, traced, arguments, kwargs=kwargs, settings=settings, by_layer=False)
+    spread = found.spread
+    return Latency(
+        spread.median_s, spread.iqr_s, spread.runs, settings.batch, settings.backend,
+        found.device, found.threads,
+    )  # fmt: skip
 
 
 def _stored_as(outcome: Outcome, dtype: str | None) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ def check(
     budget: str | PathLike[str] | None = None,
     locked: str | PathLike[str] | None = None,
     kwargs: Mapping[str, Any] | None = None,
+    seconds: float = 1.0,
+    threads: int | None = None,
     **rules: Unpack[BudgetRules],
 ) -> BudgetCheck:
     """Whether a model keeps its limits; without one, every model that the budget file names.
@@ -33,7 +36,8 @@ def check(
     `rules` are the keys of a budget file: `max_params="22M"`, `forbid=["Dropout"]`,
     `layers={"layer4.*": {"max_params": "60%"}}`, `baseline="resnet18"`, `max_growth="2%"`, …; they
     replace what the file says of the same.  `locked` is a lock file that it must not have moved
-    from.
+    from.  Where `max_latency="20ms"` limits it, the model is timed on this machine, for `seconds`
+    on `threads`; `max_bound` limits the least time on `device_spec`.
 
     Raises:
         NothingToCheck: there is no limit, since a gate that checks nothing must not pass.
@@ -41,6 +45,7 @@ def check(
         UnknownKey, BadBudget, BadQuantity, Contradiction: a rule cannot be used.
     """
     gate = _gate(budget, inputs, kwargs, rules, locked=locked)
+    gate = replace(gate, seconds=seconds, threads=threads)
     return gate.check(None if model is None else as_subject(model))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from fractions import Fraction
 
@@ -16,9 +16,10 @@ from cnninspect.commands.check.report import (
     Rule,
 )
 from cnninspect.errors import BadQuantity, NothingToCheck, PatternMatchesNothing
-from cnninspect.metrics.figures import Figures, bytes_of, figure, figures_of, stored_as
+from cnninspect.metrics.figures import Figures, bytes_of, figure, figures_of, is_known, stored_as
 from cnninspect.metrics.limits import QUANTITIES, Limit
 from cnninspect.metrics.summary import Summary
+from cnninspect.records.timings import Latency
 from cnninspect.records.traces import Layer, Trace, parent_of
 
 NAMED = 3
@@ -37,13 +38,22 @@ class Baseline:
 def baseline_of(figures: Figures, dtype: str | None = None) -> Baseline:
     """A model as a baseline."""
     stored = stored_as(figures, dtype) if dtype else figures
-    return Baseline(figures.model.reference, {name: figure(stored, name) for name in QUANTITIES})
+    values = {name: figure(stored, name) for name in QUANTITIES if is_known(stored, name)}
+    return Baseline(figures.model.reference, values)
 
 
 def check_trace(
-    trace: Trace, summary: Summary, budget: Budget, baseline: Baseline | None = None
+    trace: Trace,
+    summary: Summary,
+    budget: Budget,
+    baseline: Baseline | None = None,
+    *,
+    latency: Latency | None = None,
+    bound_s: float | None = None,
 ) -> tuple[CheckedLimit, ...]:
     """Every limit of a budget with what the network has; `summary` is that of the same trace.
+
+    Times, which are not in a trace, are `latency` and `bound_s`, where the budget limits them.
 
     Where operations have no formula, the work is a lower bound: unless the budget says how much
     must be known, all of it must, wherever it limits work.
@@ -55,6 +65,7 @@ def check_trace(
     """
     check_sense(budget, trace.model.reference)
     check = _Check(trace, summary, budget, baseline)
+    check.figures = replace(check.figures, latency=latency, bound_s=bound_s)
     return tuple(check.all())
 
 
@@ -140,6 +151,10 @@ class _Check:
                 raise BadQuantity(place, limit.bound.text, "a share needs a baseline to be one of")
             whole = self.baseline.values[limit.quantity]
             of = f"{limit.bound.text} of {self.baseline.reference}'s {whole:,}"
+        if limit.quantity == "latency" and self.figures.latency is not None:
+            of = latency_text(self.figures.latency)
+        elif limit.quantity == "bound":
+            of = f"on {self.budget.device_spec}, call by call"
         return self._checked(limit, value, whole, reason=of)
 
     def layers(self, rule: LayerRule) -> Iterator[CheckedLimit]:
@@ -244,19 +259,28 @@ class _Check:
         self, limit: Limit, value: int, whole: int, *, layers: str = "", reason: str = ""
     ) -> CheckedLimit:
         quantity = QUANTITIES[limit.quantity]
+        most = limit.limit(whole)
         return CheckedLimit(
             model=self.trace.model.reference,
             name=limit.name,
             subject=quantity.title,
             layers=layers,
-            limit=limit.limit(whole),
-            value=value,
+            limit=most / 1e9 if quantity.is_time else most,
+            value=value / 1e9 if quantity.is_time else value,
             ok=limit.keeps(value, whole),
-            unit="bytes" if quantity.is_bytes else "",
+            unit="bytes" if quantity.is_bytes else "s" if quantity.is_time else "",
             text=limit.bound.text,
             reason=reason,
             line=limit.line,
         )
+
+
+def latency_text(latency: Latency) -> str:
+    """How a latency was measured, and whether it is to be trusted."""
+    threads = f"{latency.threads} thread{'s' * (latency.threads != 1)}"
+    where = threads if latency.device == "cpu" else latency.device
+    trust = "; its quartiles lie far apart: do not trust it" if latency.is_unsteady else ""
+    return f"median of {latency.runs:,} runs in {latency.backend}, {where}{trust}"
 
 
 def _place(name: str, line: int | None) -> str:

@@ -44,10 +44,13 @@ else:
     import tomli as tomllib
 
 LIMITS = tuple(f"{side}_{name}" for name in QUANTITIES for side in ("max", "min"))
-OF_LAYERS = (*(name for name in LIMITS if not name.endswith("_depth")), "each")
+OF_LAYERS = (
+    *(name for name in LIMITS if not name.endswith(("_depth", "_latency", "_bound"))),
+    "each",
+)
 SETTINGS = (
     "forbid", "min_coverage", "baseline", "max_growth", "max_memory", "memory_of", "optimizer",
-    "input", "batch", "mode", "dtype",
+    "input", "batch", "mode", "dtype", "device_spec",
 )  # fmt: skip
 PURPOSES = ("training", "inference")
 OF_MODELS = (*LIMITS, *SETTINGS, "layers")
@@ -69,6 +72,7 @@ class BudgetRules(LimitOptions, total=False):
     batch: int | None
     mode: str | None
     dtype: str | None
+    device_spec: str | None
     layers: Mapping[str, Mapping[str, Any]] | None
 
 
@@ -149,6 +153,7 @@ def combined(general: Budget, own: Budget, where: str = "") -> Budget:
         batch=own.batch or general.batch,
         mode=own.mode or general.mode,
         dtype=own.dtype or general.dtype,
+        device_spec=own.device_spec or general.device_spec,
     )
 
 
@@ -177,6 +182,7 @@ def _budget(table: Table, values: Values, above: Place) -> Budget:
         batch=values.batch(table, above),
         mode=values.text(table, "mode", above, MODES),
         dtype=values.text(table, "dtype", above),
+        device_spec=values.text(table, "device_spec", above),
     )
 
 

@@ -10,7 +10,7 @@ from cnninspect.commands.check.report import BudgetCheck, CheckedLimit
 from cnninspect.metrics.figures import Unmeasured
 from cnninspect.page.escaping import visible
 from cnninspect.page.formats import write_json
-from cnninspect.page.quantities import count, share
+from cnninspect.page.quantities import count, scaled_time, share
 from cnninspect.records.reports import installed_version
 
 SIGNS = {"max": "≤", "min": "≥"}
@@ -49,6 +49,8 @@ def number_text(value: float, limit: CheckedLimit, *, human: bool = False) -> st
     """A number in the limit's unit."""
     if limit.unit == "%":
         return f"{value:.1f} %" if value in (0, 100) or 0.05 <= value < 99.95 else f"{value:.4f} %"
+    if limit.unit == "s":
+        return scaled_time(value)
     return count(int(value), human=human, unit="B" if limit.unit == "bytes" else "")
 
 

@@ -71,6 +71,11 @@ def check(
     min_activations: limits.MinActivations = None,
     max_bytes: limits.MaxBytes = None,
     min_bytes: limits.MinBytes = None,
+    max_latency: limits.MaxLatency = None,
+    max_bound: limits.MaxBound = None,
+    device_spec: options.DeviceSpec = None,
+    seconds: limits.Seconds = 1.0,
+    threads: limits.Threads = None,
     dtype: limits.Dtype = None,
     forbid: Annotated[
         Optional[list[str]],
@@ -198,6 +203,9 @@ def check(
         "min_activations": min_activations,
         "max_bytes": max_bytes,
         "min_bytes": min_bytes,
+        "max_latency": max_latency,
+        "max_bound": max_bound,
+        "device_spec": device_spec,
         "dtype": dtype,
         "forbid": forbid,
         "min_coverage": min_coverage,
@@ -214,7 +222,14 @@ def check(
         _write_lock(model, lock, budget=budget, rules=rules, force=force, quiet=quiet)
         if not _limits(rules) and budget is None:
             return
-    report = check(model, budget=budget, locked=lock if locked else None, **rules)
+    report = check(
+        model,
+        budget=budget,
+        locked=lock if locked else None,
+        seconds=seconds,
+        threads=threads,
+        **rules,
+    )
     show(report, format=format, output=output, force=force, quiet=quiet, human=human)
     broken = sum(1 for limit in report.limits if not limit.ok)
     if broken:
@@ -224,7 +239,7 @@ def check(
 
 
 def _limits(rules: dict[str, Any]) -> bool:
-    settings = ("dtype", "input", "batch", "mode", "memory_of", "optimizer")
+    settings = ("dtype", "input", "batch", "mode", "memory_of", "optimizer", "device_spec")
     return any(value is not None for name, value in rules.items() if name not in settings)
 
 

@@ -24,15 +24,18 @@ from cnninspect.commands.check.report import (
     LockedModel,
     PeakLimit,
 )
-from cnninspect.errors import BadBudget, CnnInspectError, NothingToCheck, did_you_mean
+from cnninspect.errors import BadBudget, BadOption, CnnInspectError, NothingToCheck, did_you_mean
 from cnninspect.files import exists, read_text
 from cnninspect.metrics.difference import Difference
 from cnninspect.metrics.figures import Unmeasured, check_dtype, figures_of
+from cnninspect.metrics.roofline import parse_device
 from cnninspect.metrics.summarizing import summarize_trace
 from cnninspect.records.models import GraphFile, LoadedModel
+from cnninspect.records.timings import TimeSettings
 from cnninspect.records.traces import Trace
 from cnninspect.sources.input_text import parse_inputs
-from cnninspect.store.survey import unmeasured
+from cnninspect.store.survey import latency_of, least_seconds, unmeasured
+from cnninspect.store.this_machine import datasheet
 
 Subject = Union[str, LoadedModel, GraphFile, Trace]
 LOCK_SUFFIX = ".lock"
@@ -52,6 +55,10 @@ class Gate:
     arguments: Sequence[Any] | None = None
     """Positional arguments of `forward`; None: what the budget says, or the model's own."""
     kwargs: Mapping[str, Any] | None = None
+    seconds: float = 1.0
+    """How long a model is timed whose latency is limited."""
+    threads: int | None = None
+    """On how many threads."""
 
     def check(self, model: Subject | None) -> BudgetCheck:
         """Hold a model, or every one that the files name, against what is asked.
@@ -65,6 +72,7 @@ class Gate:
         collected = _Collected(str(self.file) if self.file else None)
         for subject, budget in self.subjects(model, locked):
             check_dtype(budget.dtype)
+            check_device(budget)
             if locked is None or budget.checks_something or budget.baseline:
                 check_sense(budget, _name(subject))
             self._hold(subject, budget, locked, collected)
@@ -157,7 +165,13 @@ class Gate:
         limits: list[CheckedLimit] = []
         if budget.checks_something:
             baseline = self._baseline(budget, traced, before)
-            limits += check_trace(traced, summary, budget, baseline)
+            try:
+                times = self._times(subject, traced, budget)
+            except CnnInspectError as problem:
+                collected.failed.append(unmeasured(_name(subject), problem))
+                collected.problems.append(problem)
+                return
+            limits += check_trace(traced, summary, budget, baseline, **times)
         if budget.memory is not None:
             try:
                 limits.append(self._peak(subject, budget, budget.memory))
@@ -202,6 +216,24 @@ class Gate:
         what = "inference" if inference else f"training with {optimizer}"
         return check_peak(_name(subject), limit, peak, f"{what}, batch {budget.batch or 1:,}")
 
+    def _times(self, subject: Subject, traced: Trace, budget: Budget) -> dict[str, Any]:
+        """What the budget limits of the times of a model, as `check_trace` takes it."""
+        limited, times = {limit.quantity for limit in budget.limits}, {}
+        if "bound" in limited and budget.device_spec is not None:
+            times["bound_s"] = least_seconds(traced, budget.device_spec)
+        if "latency" in limited:
+            settings = TimeSettings(
+                batch=budget.batch or 1, mode=traced.mode, seconds=self.seconds,
+                threads=self.threads,
+            )  # fmt: skip
+            arguments = self.arguments
+            if arguments is None and budget.inputs:
+                arguments = parse_inputs(list(budget.inputs))
+            times["latency"] = latency_of(
+                subject, traced, arguments, kwargs=self.kwargs, settings=settings
+            )
+        return times
+
     def _baseline(
         self, budget: Budget, traced: Trace, before: LockedModel | None
     ) -> Baseline | None:
@@ -220,6 +252,19 @@ class Gate:
                 f"{self.file}:{line}", f"baseline: {problem}", problem.hint
             ) from problem
         return baseline_of(figures, budget.dtype)
+
+
+def check_device(budget: Budget) -> None:
+    """See that a least time is limited on a device that there is.
+
+    Raises:
+        BadOption: a least time is limited, and no device is named.
+        UnknownChoice, NotCalibrated: see `parse_device`.
+    """
+    if budget.device_spec is not None:
+        parse_device(budget.device_spec, "float32", datasheet(budget.device_spec))
+    elif any(limit.quantity == "bound" for limit in budget.limits):
+        raise BadOption("--max-bound", "without --device-spec", "of a device: --device-spec a100")
 
 
 class _Collected:

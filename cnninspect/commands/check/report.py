@@ -84,6 +84,8 @@ class Budget:
     """None: `eval`."""
     dtype: str | None = None
     """That bytes are counted in; None: as built."""
+    device_spec: str | None = None
+    """What `max_bound` is a least time on."""
 
     @property
     def checks_something(self) -> bool:
@@ -121,7 +123,7 @@ class CheckedLimit:
     """What it is."""
     ok: bool
     unit: str
-    """`bytes`, `%` or empty, for counts."""
+    """`bytes`, `s` for seconds, `%` or empty, for counts."""
     text: str
     """The limit as it was written: `60%`."""
     reason: str

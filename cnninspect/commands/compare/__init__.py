@@ -11,7 +11,14 @@ from cnninspect.metrics.figures import Figures, Unmeasured
 from cnninspect.records.models import LoadedModel
 from cnninspect.sources.open import Model, as_arguments, as_subject, called, is_model, several
 from cnninspect.store.cache import Memory
-from cnninspect.store.survey import BaselineFailed, Subject, measuring_and_limits, outcomes_of
+from cnninspect.store.survey import (
+    BaselineFailed,
+    Subject,
+    measuring_and_limits,
+    outcomes_of,
+    timing_where_limited,
+    with_times,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -33,8 +40,11 @@ def compare(
     them and is none is `inputs`, as for `summarize`.
     `options` are limits, such as `max_params="25M"` or `min_macs=10**9`; `kwargs`, `batch`, `mode`
     and `convention`, as for `summarize`; `dtype`, for bytes as if parameters were stored so; and
-    `jobs`, the processes that measure references, 1 unless given.  `remember` keeps what is
-    measured of named architectures in the user's cache folder.  A model that fails is in `failed`.
+    `jobs`, the processes that measure references, 1 unless given.  With `latency`, or a limit such
+    as `max_latency="20ms"`, each is timed on this machine, for `seconds` on `threads`; with
+    `device_spec`, each has the least time on a device, which `max_bound` limits.  `remember` keeps
+    what is measured of named architectures in the user's cache folder.  A model that fails is in
+    `failed`.
 
     Raises:
         BadQuantity, Contradiction: a limit cannot be read, or nothing can keep them all.
@@ -75,7 +85,8 @@ def compare_models(
         raise BadOption("comparison_of", "of nothing", "given one model or more")
     position = 0 if baseline is None else _position(baseline, listed)
     memory = Memory() if remember else None
-    outcomes = outcomes_of(listed, measuring, memory)
+    measuring = timing_where_limited(measuring, limits)
+    outcomes = with_times(listed, outcomes_of(listed, measuring, memory), measuring)
     first = outcomes[position]
     if isinstance(first, Unmeasured) and any(limit.bound.is_share for limit in limits):
         raise BaselineFailed(first)

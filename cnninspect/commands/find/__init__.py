@@ -5,16 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cnninspect.commands.find.report import Finding, select
 from cnninspect.errors import UnknownChoice, UnknownModel
-from cnninspect.metrics.figures import Figures, Unmeasured, limit_texts
+from cnninspect.metrics.figures import Figures, Unmeasured, compared, limit_texts
 from cnninspect.metrics.frontier import AXES
 from cnninspect.sources import registry
 from cnninspect.sources.open import as_arguments
 from cnninspect.store.cache import LIBRARIES, Memory, versions
-from cnninspect.store.survey import BaselineFailed, measuring_and_limits, outcomes_of
+from cnninspect.store.survey import (
+    BaselineFailed,
+    measuring_and_limits,
+    outcomes_of,
+    timing_where_limited,
+    with_times,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -38,7 +45,7 @@ def find(
     `pattern` is matched against names as in a shell, and otherwise as a part of them.  The
     frontier is of those `axes` that something is known of.  Without `inputs`, models that take
     something else than most of those do are left out, unless `any_input`.  `options` are those of
-    `compare`.
+    `compare`; with `max_latency`, those that keep all other limits are timed on this machine.
 
     Raises:
         UnknownChoice: there is no such source or axis.
@@ -80,10 +87,23 @@ def find_models(
     first = outcomes[-1] if baseline else None
     if isinstance(first, Unmeasured):
         raise BaselineFailed(first)
-    found = outcomes[: len(references)]
+    measuring = timing_where_limited(measuring, limits)
+    others = [limit for limit in limits if limit.quantity != "latency"]
+    timed = with_times(
+        references,
+        outcomes[: len(references)],
+        replace(measuring, latency=False) if others else measuring,
+    )
+    if measuring.latency and others:  # only those that are left are worth a clock
+        timed = with_times(
+            references,
+            timed,
+            replace(measuring, device_spec=None),
+            is_wanted=lambda figures: compared(figures, first, others)["fits"] is not False,
+        )
     return select(
-        [outcome for outcome in found if isinstance(outcome, Figures)],
-        [outcome for outcome in found if isinstance(outcome, Unmeasured)],
+        [outcome for outcome in timed if isinstance(outcome, Figures)],
+        [outcome for outcome in timed if isinstance(outcome, Unmeasured)],
         baseline=first,
         limits=limits,
         axes=axes,

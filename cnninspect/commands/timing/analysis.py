@@ -10,11 +10,9 @@ from cnninspect.metrics.roofline import float_dtype, least_time_of, rooflines
 from cnninspect.metrics.summarizing import summarize_trace
 from cnninspect.metrics.summary import Device, Roofline
 from cnninspect.records.operations import Call
-from cnninspect.records.timings import AMP, Timed, TimeSettings
+from cnninspect.records.timings import AMP, UNSTEADY, Timed, TimeSettings
 from cnninspect.records.traces import Trace, parent_of
 
-UNSTEADY = 0.2
-"""Quartiles that lie farther apart than such a share of the median are not to be trusted."""
 GAINS = 5
 """Layers named that would gain most."""
 UNSTEADY_TEXT = (

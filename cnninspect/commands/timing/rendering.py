@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cnninspect.commands.timing.analysis import UNSTEADY
 from cnninspect.commands.timing.report import LayerTiming, Machine, TimedModel, TimeReport
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.page.footers import tensors_text
@@ -23,6 +22,7 @@ from cnninspect.page.page import (
     Table,
 )
 from cnninspect.page.quantities import ZERO, plural, scaled, scaled_time, share
+from cnninspect.records.timings import UNSTEADY
 
 TABLE_LEVEL = 2
 """Levels that a table shows unless told otherwise."""
