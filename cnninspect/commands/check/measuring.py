@@ -218,7 +218,8 @@ class Gate:
 
     def _times(self, subject: Subject, traced: Trace, budget: Budget) -> dict[str, Any]:
         """What the budget limits of the times of a model, as `check_trace` takes it."""
-        limited, times = {limit.quantity for limit in budget.limits}, {}
+        limited = {limit.quantity for limit in budget.limits}
+        times: dict[str, Any] = {}
         if "bound" in limited and budget.device_spec is not None:
             times["bound_s"] = least_seconds(traced, budget.device_spec)
         if "latency" in limited:
