@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
+from traceback import clear_frames
 from typing import Any
 
 import torch
@@ -142,6 +143,7 @@ def _traced(
         except CnnInspectError:
             raise
         except Exception as problem:  # what forward raises; a real run may do without
+            clear_frames(problem.__traceback__)  # which would keep fake tensors
             if failed is None or isinstance(problem, ValueNeeded):
                 failed = (number, step, problem)
             if isinstance(problem, ValueNeeded):
