@@ -257,22 +257,20 @@ class Step:
                 raise self.recorder.refused
             self.liveness.note_calls(len(self.recorder.calls))
             left_bytes = self.liveness.alive_bytes
-        return TrainingTrace(
+        trained = [t for t in self.structure.tensors if t.grad is not None]
+        traced = TrainingTrace(
             forward=forward,
             backward=tuple(self.recorder.calls[calls:]),
             saved=tuple(self.saved.values()),
             live_bytes=tuple(self.liveness.history),
             input_bytes=input_bytes,
             left_bytes=left_bytes,
-            gradient_bytes=sum(
-                stored_bytes(t.grad) for t in self.structure.tensors if t.grad is not None
-            ),
-            reached=frozenset(
-                self.structure.tensor_names[id(t)]
-                for t in self.structure.tensors
-                if t.grad is not None
-            ),
+            gradient_bytes=sum(stored_bytes(t.grad) for t in trained if t.grad is not None),
+            reached=frozenset(self.structure.tensor_names[id(t)] for t in trained),
         )
+        for tensor in trained:
+            tensor.grad = None  # else whoever looks for what is left of the run finds it
+        return traced
 
     def _cast(self, tensor: Tensor) -> Tensor:
         """A floating-point input in the dtype that is asked for."""
