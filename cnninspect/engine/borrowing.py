@@ -193,7 +193,7 @@ class Borrowed:
         """Put back everything that a run that failed has left, and be ready for another one."""
         self.restore()
         self._leftovers.look(self._restore_code)
-        self.structure = Structure(self.structure.model)
+        self.structure = Structure(self.structure.model, self.structure.resting)
         if self.structure.is_lazy():
             self.substitute(fresh_lazy)
         self.set_mode(mode)
@@ -227,7 +227,7 @@ class Borrowed:
         if self._code is not None:
             was_changed, self._is_code_changed = self._is_code_changed, True
             self._is_code_changed = self._code.replace(instead) or was_changed
-        self.structure = Structure(self.structure.model)
+        self.structure = Structure(self.structure.model, self.structure.resting)
 
     def _holds_what_was_made(self) -> bool:
         """Whether the code keeps a tensor that was worked out from the substitutes of others."""

@@ -326,6 +326,14 @@ def _recurrent(catcher: Catcher, func: Any, args: Any, kwargs: dict[str, Any]) -
     return catcher.recurrent(func, args, kwargs)
 
 
+def _dropout(catcher: Catcher, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    named = dict(zip(("input", "p"), args)) | kwargs
+    x, p = named.get("input"), named.get("p", 0.5)
+    if isinstance(x, Tensor) and isinstance(p, (int, float)):
+        catcher.recorder.note_dropout(x, float(p))
+    return catcher.pass_on(func, args, kwargs)
+
+
 def _rerun(catcher: Catcher, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """A function written in Python, whose own calls are to be caught too."""
     return catcher.running(_unguarded(func), *args, **kwargs)
@@ -351,7 +359,14 @@ def _unguarded(func: Any) -> Any:
     return copy
 
 
+DROPOUTS = (
+    F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout,
+    torch.dropout, torch.dropout_,
+)  # fmt: skip
+"""What lets everything through in testing, so that no operation is seen of it."""
+
 CAUGHT: dict[Any, Handler] = {
+    **dict.fromkeys(DROPOUTS, _dropout),
     F.scaled_dot_product_attention: _attention,
     F.multi_head_attention_forward: _rerun,
     F.triplet_margin_with_distance_loss: _rerun,

@@ -120,9 +120,9 @@ class Watch:
 
     def layers(self) -> tuple[Layer, ...]:
         """Every module, parents first, siblings in first-call order, unused ones last."""
-        owned = Ownership()
+        owned, resting = Ownership(), self.structure.resting
         layers = {
-            path: owned.layer(path, module, self.visits.get(path, NO_VISIT))
+            path: owned.layer(path, module, self.visits.get(path, NO_VISIT), rests=path in resting)
             for path, module in self.structure.modules.items()
         }
         last = len(self.visits)

@@ -25,7 +25,7 @@ from cnninspect.records.traces import Buffer, Layer, Parameter
 class Structure:
     """What a model is made of."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, resting: frozenset[str] | None = None) -> None:
         self.model = model
         self.modules: dict[str, nn.Module] = dict(walk(model))
         """By path, parents first; a module that has two names comes under both."""
@@ -37,6 +37,8 @@ class Structure:
         """Full name of a parameter or buffer, by its `id`: the first it has."""
         self.tensors: list[Tensor] = []
         """Each parameter and buffer once."""
+        self.resting = self._resting() if resting is None else resting
+        """Paths of the modules in testing mode, where the model as a whole is in training mode."""
         for path, module in self.modules.items():
             if id(module) in self.first_paths:
                 self.more_paths.setdefault(id(module), []).append(path)
@@ -50,6 +52,13 @@ class Structure:
                 if tensor is not None and id(tensor) not in self.tensor_names:
                     self.tensor_names[id(tensor)] = prefix + name
                     self.tensors.append(tensor)
+
+    def _resting(self) -> frozenset[str]:
+        if not vars(self.model).get("training", False):
+            return frozenset()
+        return frozenset(
+            path for path, module in self.modules.items() if not vars(module).get("training", True)
+        )
 
     def is_lazy(self) -> bool:
         """Whether some tensors get their shape in the first forward pass."""
@@ -146,7 +155,7 @@ class Ownership:
     def __init__(self) -> None:
         self._first: dict[int, str] = {}  # not the names before the run, which may have moved some
 
-    def layer(self, path: str, module: nn.Module, visit: Visit) -> Layer:
+    def layer(self, path: str, module: nn.Module, visit: Visit, *, rests: bool) -> Layer:
         """The record of a module: what it is, how it ran and what it owns itself."""
         return Layer(
             path,
@@ -157,6 +166,7 @@ class Ownership:
             (self._parameters(path, module) if module._parameters else ())
             + packed_parameters(module),
             self._buffers(path, module) if module._buffers else (),
+            rests,
         )
 
     def _parameters(self, path: str, module: nn.Module) -> tuple[Parameter, ...]:

@@ -23,7 +23,7 @@ from cnninspect.costs import cost_of
 from cnninspect.engine.layouts import MADE, MARK, layout_of
 from cnninspect.engine.operators import Operator
 from cnninspect.records.operations import Call, Operation
-from cnninspect.records.traces import Routing
+from cnninspect.records.traces import Dropout, Routing
 
 LAZY = (types.GeneratorType, map, filter, zip, enumerate)
 """What gives its items when it is asked for them."""
@@ -172,6 +172,8 @@ class Recorder:
         """What the answers rest on that the network got for values which nobody knows."""
         self.routings: dict[tuple[str, int, int], None] = {}
         """Each choice of some of several: layer, of how many, how many."""
+        self.dropouts: list[Dropout] = []
+        """Every call of dropout, in order."""
         self._is_paused = False
         self._backward: Whole | None = None
 
@@ -191,6 +193,12 @@ class Recorder:
     def note_routing(self, *, experts: int, chosen: int) -> None:
         """Note that the layer which is running chooses some of several."""
         self.routings[self.layers[-1], experts, chosen] = None
+
+    def note_dropout(self, tensor: Tensor, p: float) -> None:
+        """Note that a tensor goes through dropout."""
+        origin = tensor.__dict__[MARK][0] if MARK in tensor.__dict__ else None
+        layer = self.layers_in(get_ident())[-1]
+        self.dropouts.append(Dropout(layer, len(self.calls), origin, p))
 
     def routed(self) -> tuple[Routing, ...]:
         """Those choices, in order."""

@@ -367,6 +367,7 @@ class Run:
             mode=self.mode,
             origins=tuple(t.__dict__[MARK][0] for t in made if MARK in t.__dict__),
             routings=self.recorder.routed(),
+            dropouts=tuple(self.recorder.dropouts),
         )
         return by_weights(trace) if isinstance(self.model, torch.jit.ScriptModule) else trace
 

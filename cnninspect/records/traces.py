@@ -69,6 +69,8 @@ class Layer:
     """What it owns itself, not what its children own."""
     buffers: tuple[Buffer, ...] = ()
     """What it owns itself, not what its children own."""
+    rests: bool = False
+    """Whether it was in testing mode by itself, in a model that was handed over in training."""
 
     @property
     def level(self) -> int:
@@ -123,6 +125,20 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropout:
+    """A call of dropout, which is no operation where it lets everything through."""
+
+    layer: str
+    """Path of the layer that was running."""
+    next_call: int
+    """Index of the first call after it."""
+    origin: int | None
+    """Where what it was given comes from, as in `Call.inputs`; None: weights or constants."""
+    p: float
+    """The share that it drops in training."""
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """What a network did with one input.
 
@@ -150,6 +166,8 @@ class Trace:
     constants are left out."""
     routings: tuple[Routing, ...] = ()
     """The distinct choices of the largest of several, in order."""
+    dropouts: tuple[Dropout, ...] = ()
+    """Every call of dropout, in testing too, in order."""
 
     @property
     def operations(self) -> tuple[Operation, ...]:
