@@ -64,9 +64,7 @@ REPORTS = (
 
 @pytest.fixture(autouse=True)
 def _fixed_version(monkeypatch):
-    monkeypatch.setattr(
-        "cnninspect.commands.check.ci_formats.installed_version", lambda package: "1.2.3"
-    )
+    monkeypatch.setattr("cnninspect.page.ci_formats.installed_version", lambda package: "1.2.3")
 
 
 @pytest.mark.parametrize("name", CASES)
