@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cnninspect.commands.find import find
     from cnninspect.commands.gradients import gradient_paths, gradients
     from cnninspect.commands.graph import graph
+    from cnninspect.commands.lint import explain_rules, lint
     from cnninspect.commands.list import models
     from cnninspect.commands.memory import fit_batch, memory
     from cnninspect.commands.scale import scale, scale_grid
@@ -55,10 +56,12 @@ _PLACES = {
     "explain": "cnninspect.commands.explain:explain",
     "export_onnx": "cnninspect.commands.export:export_onnx",
     "find": "cnninspect.commands.find:find",
+    "explain_rules": "cnninspect.commands.lint:explain_rules",
     "fit_batch": "cnninspect.commands.memory:fit_batch",
     "gradient_paths": "cnninspect.commands.gradients:gradient_paths",
     "gradients": "cnninspect.commands.gradients:gradients",
     "graph": "cnninspect.commands.graph:graph",
+    "lint": "cnninspect.commands.lint:lint",
     "memory": "cnninspect.commands.memory:memory",
     "models": "cnninspect.commands.list:models",
     "register_cost": "cnninspect.costs:register",
@@ -85,12 +88,14 @@ __all__ = [
     "diff",
     "evaluate",
     "explain",
+    "explain_rules",
     "export_onnx",
     "find",
     "fit_batch",
     "gradient_paths",
     "gradients",
     "graph",
+    "lint",
     "memory",
     "models",
     "register_cost",

@@ -53,6 +53,7 @@
         ├── UnknownOperations       --strict met operations that nothing is known of
         ├── Unhealthy               --fail-on met a verdict on gradients
         ├── OverBudget              a model does not keep its limits
+        ├── FoundByLint             something is wrong with the design of a model
         ├── BelowTarget             --fail-under: a measure of an evaluation is too low
         └── Moved                   a model is not what the lock file says, or another than before
 
@@ -508,6 +509,7 @@ class RunFailed(Failure):
         hint: str = "",
     ) -> None:
         self.layer = layer
+        self.layer_type = layer_type
         self.trace = trace
         at = f"{layer or 'the model itself'} ({layer_type})" if layer_type else layer
         super().__init__(
@@ -642,6 +644,15 @@ class OverBudget(AnswerIsNo):
         super().__init__(f"{broken} of {checked} {'limit' if is_one else 'limits'} exceeded")
 
 
+class FoundByLint(AnswerIsNo):
+    """Something as bad as was asked for is wrong with a network; the report says what."""
+
+    def __init__(self, *, errors: int, warnings: int) -> None:
+        counted = ((errors, "error"), (warnings, "warning"))
+        found = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in counted if n]
+        super().__init__(f"found {' and '.join(found)}")
+
+
 class Moved(AnswerIsNo):
     """A model is not what it was; the report says where."""
 
@@ -733,6 +744,7 @@ __all__ = [
     "FileMissing",
     "FileUnreadable",
     "FileUnwritable",
+    "FoundByLint",
     "LabelOutOfRange",
     "LibraryBroken",
     "MissingLibrary",

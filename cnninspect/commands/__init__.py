@@ -15,6 +15,7 @@ COMMANDS = {
     "compare": "cnninspect.commands.compare.command:compare",
     "find": "cnninspect.commands.find.command:find",
     "check": "cnninspect.commands.check.command:check",
+    "lint": "cnninspect.commands.lint.command:lint",
     "diff": "cnninspect.commands.diff.command:diff",
     "graph": "cnninspect.commands.graph.command:graph",
     "scale": "cnninspect.commands.scale.command:scale",

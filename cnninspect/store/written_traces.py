@@ -21,6 +21,7 @@ from cnninspect.records.operations import (
 )
 from cnninspect.records.traces import (
     Buffer,
+    Dropout,
     HowTraced,
     Layer,
     Parameter,
@@ -149,6 +150,7 @@ class _Tables:
                 [b.name, self.spec(b.spec), b.persistent, b.shared_with, b.stored_bytes]
                 for b in layer.buffers
             ],
+            layer.rests,
         ]
 
 
@@ -164,6 +166,7 @@ def _trace_data(trace: Trace, tables: _Tables) -> dict[str, Any]:
         "mode": trace.mode,
         "origins": trace.origins,
         "routings": [[r.layer, r.experts, r.chosen] for r in trace.routings],
+        "dropouts": [[d.layer, d.next_call, d.origin, d.p] for d in trace.dropouts],
     }
 
 
@@ -200,7 +203,7 @@ class _Reader:
         return tuple(NamedTensor(name, self.specs[spec]) for name, spec in data)
 
     def layer(self, data: list[Any]) -> Layer:
-        path, kind, calls, inputs, outputs, parameters, buffers = data
+        path, kind, calls, inputs, outputs, parameters, buffers, rests = data
         return Layer(
             path,
             kind,
@@ -209,6 +212,7 @@ class _Reader:
             self.all(outputs),
             tuple([Parameter(name, self.specs[spec], *rest) for name, spec, *rest in parameters]),
             tuple([Buffer(name, self.specs[spec], *rest) for name, spec, *rest in buffers]),
+            rests,
         )
 
     def trace(self, data: dict[str, Any]) -> Trace:
@@ -223,4 +227,5 @@ class _Reader:
             mode=data["mode"],
             origins=tuple(data["origins"]),
             routings=tuple(Routing(*item) for item in data["routings"]),
+            dropouts=tuple(Dropout(*item) for item in data["dropouts"]),
         )

@@ -17,6 +17,7 @@ from tables import insert
 PARTS = (
     "startup", "tracing", "depth", "counting", "large", "sweep", "memory", "peak", "gradients",
     "training", "budgets", "files",
+    "linting",
 )  # fmt: skip
 PAGE = Path(__file__).parents[2] / "docs" / "benchmark.md"
 
