@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cnninspect.commands.memory import fit_batch, memory
     from cnninspect.commands.scale import scale, scale_grid
     from cnninspect.commands.summary import summarize
+    from cnninspect.commands.sweep import sweep
     from cnninspect.commands.timing import calibrate, time
     from cnninspect.commands.train import train
     from cnninspect.commands.weights import weights
@@ -71,6 +72,7 @@ _PLACES = {
     "scale_grid": "cnninspect.commands.scale:scale_grid",
     "summarize": "cnninspect.commands.summary:summarize",
     "time": "cnninspect.commands.timing:time",
+    "sweep": "cnninspect.commands.sweep:sweep",
     "trace": "cnninspect.sources.open:trace",
     "train": "cnninspect.commands.train:train",
     "weights": "cnninspect.commands.weights:weights",
@@ -104,6 +106,7 @@ __all__ = [
     "scale",
     "scale_grid",
     "summarize",
+    "sweep",
     "time",
     "trace",
     "train",

@@ -19,6 +19,7 @@ COMMANDS = {
     "diff": "cnninspect.commands.diff.command:diff",
     "graph": "cnninspect.commands.graph.command:graph",
     "scale": "cnninspect.commands.scale.command:scale",
+    "sweep": "cnninspect.commands.sweep.command:sweep",
     "gradients": "cnninspect.commands.gradients.command:gradients",
     "memory": "cnninspect.commands.memory.command:memory",
     "time": "cnninspect.commands.timing.command:time",

@@ -139,7 +139,7 @@ def figures_of(trace: Trace, convention: str = "macs", accuracy: Accuracy | None
         published=summary.published,
         depth=depth_of(trace, (layer.path for layer in weighted)),
         weighted_layers=len(weighted),
-        receptive_field=_last_field(trace, weighted),
+        receptive_field=last_field(trace, weighted),
         gradient_paths=gradient_paths(trace, weighted).count,
         bytes_as=tuple(BytesAs(dtype, bytes_as(trace, dtype)) for dtype in DTYPES),
         stages=stages_of(trace, {layer.path: layer.own for layer in summary.layers}),
@@ -167,8 +167,12 @@ def _stored(spec: TensorSpec, dtype: str) -> TensorSpec:
     return TensorSpec(spec.shape, dtype) if is_floating else spec
 
 
-def _last_field(trace: Trace, weighted: tuple[WeightedLayer, ...]) -> tuple[int, ...] | None:
+def last_field(
+    trace: Trace, weighted: tuple[WeightedLayer, ...] | None = None
+) -> tuple[int, ...] | None:
     """The receptive field of the output, or else of the last weighted layer."""
+    if weighted is None:
+        weighted = weighted_layers(trace)
     paths = ["", *(layer.path for layer in weighted[-1:])]
     fields = receptive_fields(trace, paths)
     return next((fields[path] for path in paths if path in fields), None)

@@ -17,6 +17,8 @@ def frontier(points: Sequence[Point]) -> tuple[bool, ...]:
     the frontier together.
     """
     order = sorted(range(len(points)), key=lambda i: points[i])
+    if points and len(points[0]) == 2:
+        return _in_the_plane(points, order)
     kept: list[Point] = []  # a later point cannot beat an earlier one, unless it is equal
     on_it = [False] * len(points)
     for i in order:
@@ -24,6 +26,17 @@ def frontier(points: Sequence[Point]) -> tuple[bool, ...]:
         on_it[i] = not any(_beats(other, point) for other in kept)
         if on_it[i] and (not kept or kept[-1] != point):
             kept.append(point)
+    return tuple(on_it)
+
+
+def _in_the_plane(points: Sequence[Point], order: Sequence[int]) -> tuple[bool, ...]:
+    """The same for two axes in one pass: whatever comes later must be smaller on the second."""
+    on_it = [False] * len(points)
+    last: Point | None = None
+    for i in order:
+        on_it[i] = last is None or points[i][1] < last[1] or points[i] == last
+        if on_it[i]:
+            last = points[i]
     return tuple(on_it)
 
 

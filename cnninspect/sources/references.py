@@ -103,7 +103,7 @@ def _hint_for(path: PurePath) -> str:
 
 def _settings(text: str, typed: str) -> tuple[tuple[str, str], ...]:
     pairs = []
-    for item in _items(typed):
+    for item in split_settings(typed):
         key, equals, value = item.partition("=")
         if not equals or not key.strip() or not value.strip():
             raise BadReference(text, f"{item!r} is not key=value")
@@ -115,7 +115,7 @@ def _settings(text: str, typed: str) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def _items(typed: str) -> list[str]:
+def split_settings(typed: str) -> list[str]:
     """The text between commas, those in brackets left alone: `a=1,b=(2,3)` has two items."""
     items, depth = [""], 0
     for sign in typed:

@@ -26,8 +26,10 @@ FILE = "measured-2.sqlite"
 TABLES = {
     "results": "key TEXT PRIMARY KEY, value TEXT NOT NULL, kept REAL",
     "traces": "key TEXT PRIMARY KEY, title TEXT NOT NULL, content BLOB NOT NULL, kept REAL",
+    "points": "space TEXT, point TEXT, value TEXT NOT NULL, kept REAL, PRIMARY KEY (space, point)",
 }
-"""Columns by table: figures of models and names of libraries as text, and traces."""
+"""Columns by table: figures of models and names of libraries as text; traces; and figures of points
+of design spaces, by what all points of a space share and the settings of each."""
 HAS_TABLE = "SELECT name FROM sqlite_master WHERE name = ?"
 PATIENCE = 10.0
 """Seconds to wait for others that are writing."""
@@ -35,6 +37,8 @@ MOST_ROWS = {"results": 30_000}
 """Beyond so many, the oldest go."""
 MOST_BYTES = 512 * 2**20
 """Beyond so many in the file, the oldest tenth goes."""
+MOST_ASKED = 20_000
+"""Points that are asked for one by one; of more, all that are kept of the space are read."""
 AT_ONCE = 500
 """Keys in one question; SQLite allows 999."""
 FRESH = "CNNINSPECT_FRESH"
@@ -109,6 +113,22 @@ class Memory:
         """Keep the content of a trace; `title` is what it is of, to be shown."""
         row = (key, title, content, time.time())
         self._insert("INSERT OR REPLACE INTO traces VALUES (?, ?, ?, ?)", [row])
+
+    def recall_points(self, space: str, points: Sequence[str]) -> dict[str, str]:
+        """What is kept of these points of a space."""
+        query = "SELECT point, value FROM points WHERE space = ? AND point IN ({})"
+        if len(points) > MOST_ASKED:
+            query = "SELECT point, value FROM points WHERE space = ?"
+            rows = self._rows("points", query, [space])
+        else:
+            rows = self._rows("points", query.replace("?", f"'{space}'", 1), points)
+        return {point: value for point, value in rows if isinstance(value, str)}
+
+    def keep_points(self, space: str, texts: Mapping[str, str]) -> None:
+        """Keep these points of a space, all or none."""
+        now = time.time()
+        rows = [(space, point, value, now) for point, value in texts.items()]
+        self._insert("INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?)", rows)
 
     def _rows(self, table: str, query: str, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
         """The rows with these keys, whose places the query leaves open; none if it gave up."""

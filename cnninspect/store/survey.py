@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
-from typing import Any, Union
+from typing import Any, TypeVar, Union
 
 from cnninspect.costs.conventions import find as find_convention
 from cnninspect.errors import BadOption, CnnInspectError, Failure, UnknownArgument, UnknownChoice
@@ -41,6 +41,7 @@ from cnninspect.store.this_machine import datasheet
 from cnninspect.store.traces import without_memory
 from cnninspect.store.worker_pool import measure_side_by_side
 
+Measured = TypeVar("Measured")
 Progress = Callable[[int, int, str], None]
 """Called with the models done, those to do, and the one that was done last."""
 
@@ -160,16 +161,21 @@ def _unnoted(outcome: Outcome) -> Outcome:
 
 def measure(task: Task) -> Outcome:
     """The figures of the model that a task names.  Whatever goes wrong is an outcome, too."""
+    return as_outcome(task.reference, lambda: _figures(task))
+
+
+def as_outcome(reference: str, work: Callable[[], Measured]) -> Measured | Unmeasured:
+    """What `work` returns, or what went wrong in it."""
     try:
-        return _figures(task)
+        return work()
     except CnnInspectError as problem:
-        return unmeasured(task.reference, problem)
+        return unmeasured(reference, problem)
     except MemoryError as problem:
-        return Unmeasured(task.reference, "there is not enough memory", "", type(problem).__name__)
+        return Unmeasured(reference, "there is not enough memory", "", type(problem).__name__)
     except Exception as problem:  # a defect of ours in one model must not be the end of a survey
         kind = type(problem).__name__
         hint = "this is a defect of cnninspect; cnninspect summary --debug shows where"
-        return Unmeasured(task.reference, f"unexpected {kind}: {problem}", hint, "Defect")
+        return Unmeasured(reference, f"unexpected {kind}: {problem}", hint, "Defect")
 
 
 def unmeasured(reference: str, problem: CnnInspectError) -> Unmeasured:

@@ -7,6 +7,7 @@ afresh.  It has its own stdout for that; what models print goes to stderr.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -18,16 +19,17 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
+    gc.set_threshold(100_000, 50, 100)  # networks that are built and dropped leave few circles
     told = json.loads(sys.stdin.readline())
     sys.path[:] = told["path"]
     # Only now can the package be imported from where the parent has it.
-    from cnninspect.store.survey import measure
+    from cnninspect.store.points import outcome_of
     from cnninspect.store.tasks import read_task, written_outcome
     from cnninspect.store.traces import remembering
 
     with remembering(fresh=told["fresh"]) if told["remembers"] else nullcontext():
         for line in sys.stdin:
-            answers.write(written_outcome(measure(read_task(line))) + "\n")
+            answers.write(written_outcome(outcome_of(read_task(line))) + "\n")
             answers.flush()
     os._exit(0)  # nothing is left to do, and torch takes its time to leave
 

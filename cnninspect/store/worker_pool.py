@@ -23,17 +23,17 @@ from typing import IO, Any
 from cnninspect.metrics.figures import Unmeasured
 from cnninspect.sources.open import is_remembered
 from cnninspect.store.cache import is_asked_afresh
-from cnninspect.store.tasks import Outcome, Task, read_outcome, written_task
+from cnninspect.store.tasks import AnyTask, read_outcome, written_task
 
 SCRIPT = Path(__file__).with_name("worker.py")
 SECONDS = 900
 """After so long, a model is given up."""
 
 
-def measure_side_by_side(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[int, Outcome]]:
+def measure_side_by_side(tasks: Sequence[AnyTask], jobs: int) -> Iterator[tuple[int, Any]]:
     """The position of each task and what came of it, as they are done, by `jobs` processes."""
     waiting = deque(enumerate(tasks))
-    done: queue.Queue[tuple[int, Outcome]] = queue.Queue()
+    done: queue.Queue[tuple[int, Any]] = queue.Queue()
     told = {"path": sys.path, "remembers": is_remembered(), "fresh": is_asked_afresh()}
     workers = [Worker(told) for _ in range(min(jobs, len(tasks)))]
     threads = [
@@ -56,7 +56,7 @@ def measure_side_by_side(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[int
 
 
 def _serve(
-    worker: Worker, waiting: deque[tuple[int, Task]], done: queue.Queue[tuple[int, Outcome]]
+    worker: Worker, waiting: deque[tuple[int, AnyTask]], done: queue.Queue[tuple[int, Any]]
 ) -> None:
     while True:
         try:
@@ -67,7 +67,7 @@ def _serve(
         done.put((position, worker.ask(task)))
 
 
-def _next(done: queue.Queue[tuple[int, Outcome]]) -> tuple[int, Outcome]:
+def _next(done: queue.Queue[tuple[int, Any]]) -> tuple[int, Any]:
     while True:  # in steps, since a wait without an end cannot be interrupted everywhere
         with suppress(queue.Empty):
             return done.get(timeout=1)
@@ -102,7 +102,7 @@ class Worker:
         self._connection: Connection | None = None
         self._is_stopped = False
 
-    def ask(self, task: Task) -> Outcome:
+    def ask(self, task: AnyTask) -> Any:
         """What comes of a task; the process is replaced if it ends."""
         connection = self._connection = self._connection or _connected(self._told)
         if self._is_stopped:
@@ -155,7 +155,7 @@ def _connected(told: Mapping[str, Any]) -> Connection:
     return Connection(process, questions, answers, complaints)
 
 
-def _ended(task: Task, connection: Connection, *, is_late: bool) -> Unmeasured:
+def _ended(task: AnyTask, connection: Connection, *, is_late: bool) -> Unmeasured:
     """Say that a process ended before it answered."""
     connection.process.wait()
     connection.complaints.seek(0)

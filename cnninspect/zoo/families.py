@@ -49,6 +49,8 @@ class Family:
     """Dtype of the input."""
     input_high: int | str | None = None
     """For integer inputs: values lie under this; a string stands for the setting of that name."""
+    input_settings: tuple[str, ...] = ()
+    """Settings that say only what goes in: the module is the same whatever they are."""
     input_name: str = "x"
     """The argument of `forward`."""
     extra: Mapping[str, SettingValue] = field(default_factory=dict)

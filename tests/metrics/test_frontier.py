@@ -11,7 +11,9 @@ def beaten(point, points):
     return any(all(a <= b for a, b in zip(other, point)) and other != point for other in points)
 
 
-@given(st.lists(st.tuples(*[st.integers(0, 6)] * 3), max_size=30))
+@given(
+    st.one_of(*[st.lists(st.tuples(*[st.integers(0, 6)] * n), max_size=30) for n in (1, 2, 3, 4)])
+)
 def test_a_point_is_on_the_frontier_unless_another_beats_it(points):
     assert frontier(points) == tuple(not beaten(point, points) for point in points)
 

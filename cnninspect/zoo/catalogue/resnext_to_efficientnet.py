@@ -272,6 +272,7 @@ EFFICIENTNET = Family(
         *EFFICIENTNET_DROP,
     ),
     input_shape=("in_channels", "resolution", "resolution"),
+    input_settings=("resolution",),
     # Coefficients and dropout are the authors'; from B5 on torchvision normalises as they do.
     variants=(
         Variant("efficientnet_b0", {"width": 1.0, "depth": 1.0, "resolution": 224}, 5_288_548),

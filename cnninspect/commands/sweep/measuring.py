@@ -1,0 +1,267 @@
+"""Measures the points of design spaces, in this process or in several, and remembers them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cnninspect.commands.sweep.space import Choice, Space
+from cnninspect.errors import BadSetting, CnnInspectError
+from cnninspect.metrics.figures import Unmeasured
+from cnninspect.metrics.summary import Totals
+from cnninspect.records.models import InputRequest
+from cnninspect.records.reports import plain
+from cnninspect.sources.registry import LISTABLE, reference_of
+from cnninspect.sources.zoo import family_and_arguments
+from cnninspect.store.cache import (
+    Memory,
+    has_formulas_of_this_process,
+    settings_of_libraries,
+    versions,
+)
+from cnninspect.store.survey import LASTING, Progress, worthwhile_jobs
+from cnninspect.store.tasks import Point, PointTask
+from cnninspect.store.worker_pool import measure_side_by_side
+
+SECONDS_BETWEEN = 2.0
+"""How often results are written down: what a kill at any moment can lose at most."""
+
+Result = Point | Unmeasured
+Arrived = Callable[[Choice, Result], None]
+"""Called with each point as soon as it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How points are measured."""
+
+    inputs: tuple[InputRequest, ...] | None = None
+    batch: int = 1
+    mode: str = "eval"
+    figures: tuple[str, ...] = ()
+    device: str | None = None
+    jobs: int | None = None
+    progress: Progress | None = None
+
+    def task(self, reference: str) -> PointTask:
+        """What is measured of a reference."""
+        return PointTask(reference, self.inputs, self.batch, self.mode, self.figures, self.device)
+
+
+@dataclass(slots=True)
+class Measured:
+    """What came of the points."""
+
+    results: list[tuple[Choice, Result]] = field(default_factory=list)
+    """In the order of the points."""
+    repeated: int = 0
+    """Points that were asked for more than once."""
+    recalled: int = 0
+    """Points that were known from another time."""
+
+
+def measured(
+    choices: Iterator[Choice], how: How, memory: Memory | None, *, arrived: Arrived | None = None
+) -> Measured:
+    """The figures of all points; what is remembered is not measured again.
+
+    Results are written down every two seconds, so a sweep that was stopped goes on where it was.
+    """
+    found = Measured()
+    wanted: dict[str, Choice] = {}
+    for choice in choices:
+        reference = choice.reference
+        if reference in wanted:
+            found.repeated += 1
+        else:
+            wanted[reference] = choice
+    results = _recalled(wanted, how, memory)
+    found.recalled = len(results)
+    if arrived is not None:
+        for reference, result in results.items():
+            arrived(wanted[reference], result)
+    missing = _neighbours([r for r in wanted if r not in results], wanted)
+    with closing(_Notebook(memory, how)) as notebook:
+        for done, (reference, result) in enumerate(_each(missing, how), start=1):
+            results[reference] = result
+            notebook.note(wanted[reference], result)
+            if arrived is not None:
+                arrived(wanted[reference], result)
+            if how.progress is not None:
+                how.progress(done, len(missing), reference)
+    found.results = [(choice, results[reference]) for reference, choice in wanted.items()]
+    return found
+
+
+def _neighbours(references: Sequence[str], wanted: dict[str, Choice]) -> list[str]:
+    """The references, those that differ in the input alone one after the other."""
+    inputs: dict[str, tuple[str, ...]] = {}
+    groups: dict[tuple[Any, ...], list[str]] = {}
+    for reference in references:
+        choice = wanted[reference]
+        model = choice.space.model
+        if model not in inputs:
+            parsed = reference_of(model)
+            is_zoo = parsed.source == "zoo"
+            inputs[model] = family_and_arguments(parsed)[0].input_settings if is_zoo else ()
+        names = (axis.name for axis in choice.space.axes)
+        rest = tuple(v for name, v in zip(names, choice.values) if name not in inputs[model])
+        groups.setdefault((id(choice.space), rest), []).append(reference)
+    return [reference for group in groups.values() for reference in group]
+
+
+def _each(references: Sequence[str], how: How) -> Iterator[tuple[str, Result]]:
+    """What comes of each reference, as it comes."""
+    if not references:
+        return
+    tasks = [how.task(reference) for reference in references]
+    jobs = how.jobs or (1 if "latency" in how.figures else worthwhile_jobs(len(tasks)))
+    if jobs == 1 or has_formulas_of_this_process():
+        from cnninspect.store.points import measure_point
+
+        for task in tasks:
+            yield task.reference, measure_point(task)
+        return
+    with closing(measure_side_by_side(tasks, jobs)) as results:
+        for position, result in results:
+            yield references[position], result
+
+
+# --- what is remembered ---
+
+
+def space_key(space: Space, how: How) -> str | None:
+    """What all points of a space share; None: they are not remembered, being somebody's code."""
+    try:
+        source = reference_of(space.model).source
+    except CnnInspectError:
+        return None
+    if source not in LISTABLE or has_formulas_of_this_process():
+        return None
+    facts = [
+        versions(source),
+        settings_of_libraries(),
+        space.model,
+        plain(how.inputs),
+        how.batch,
+        how.mode,
+        sorted(how.figures),
+        how.device,
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def point_key(choice: Choice) -> str:
+    """The settings of a point, whatever order they were typed in."""
+    pairs = zip((axis.name for axis in choice.space.axes), choice.values)
+    return ",".join(f"{name}={value}" for name, value in sorted(pairs))
+
+
+def _recalled(wanted: dict[str, Choice], how: How, memory: Memory | None) -> dict[str, Result]:
+    if memory is None or "latency" in how.figures:  # which another time may be another
+        return {}
+    by_space: dict[int, tuple[Space, dict[str, str]]] = {}
+    for reference, choice in wanted.items():
+        _, points = by_space.setdefault(id(choice.space), (choice.space, {}))
+        points[point_key(choice)] = reference
+    found: dict[str, Result] = {}
+    for space, points in by_space.values():
+        key = space_key(space, how)
+        texts = memory.recall_points(key, list(points)) if key else {}
+        for point, text in texts.items():
+            reference = points.get(point)
+            result = _read(text, reference) if reference is not None else None
+            if reference is not None and result is not None:
+                found[reference] = result
+    return {reference: found[reference] for reference in wanted if reference in found}
+
+
+def _written(result: Result) -> str:
+    """A result without its reference, as a short line of JSON."""
+    if isinstance(result, Unmeasured):
+        return json.dumps([result.error, result.hint, result.kind])
+    t = result.totals
+    return json.dumps(
+        [
+            [
+                t.parameters, t.trainable_parameters, t.buffers, t.parameter_bytes, t.macs, t.flops,
+                t.activations, t.activation_bytes, t.layers,
+            ],
+            result.depth, result.fingerprint, result.uncounted, result.receptive_field,
+            result.memory, result.least_time,
+        ],
+        separators=(",", ":"),
+    )  # fmt: skip
+
+
+def _read(text: str, reference: str) -> Result | None:
+    """The result in a line; None: it is damaged."""
+    try:
+        data = json.loads(text)
+        if isinstance(data[0], str):
+            error, hint, kind = data
+            return Unmeasured(reference, error, hint, kind)
+        totals, depth, fingerprint, uncounted, receptive_field, memory, least_time = data
+        numbers = [int(number) for number in totals]
+        return Point(
+            reference, Totals(*numbers), int(depth), str(fingerprint), tuple(uncounted),
+            receptive_field, memory, least_time,
+        )  # fmt: skip
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError):
+        return None
+
+
+class _Notebook:
+    """Writes results down every few seconds, and the last ones when it is closed."""
+
+    def __init__(self, memory: Memory | None, how: How) -> None:
+        self.memory = memory
+        self.how = how
+        self.open: dict[str, dict[str, str]] = {}
+        self.keys: dict[int, str | None] = {}
+        self.written = time.monotonic()
+
+    def note(self, choice: Choice, result: Result) -> None:
+        """Write a result down, sooner or later, if it is worth it."""
+        lasts = not isinstance(result, Unmeasured) or result.kind in (*LASTING, *WRONG)
+        if self.memory is None or not lasts or "latency" in self.how.figures:
+            return
+        if id(choice.space) not in self.keys:
+            self.keys[id(choice.space)] = space_key(choice.space, self.how)
+        key = self.keys[id(choice.space)]
+        if key is not None:
+            self.open.setdefault(key, {})[point_key(choice)] = _written(result)
+        if time.monotonic() - self.written > SECONDS_BETWEEN:
+            self.close()
+
+    def close(self) -> None:
+        """Write down what is open."""
+        if self.memory is not None:
+            for space, texts in self.open.items():
+                self.memory.keep_points(space, texts)
+        self.open, self.written = {}, time.monotonic()
+
+
+WRONG = ("BadSetting", "UnknownSetting")
+"""Errors of settings, which come again as well."""
+
+
+def check_spaces(spaces: Sequence[Space]) -> None:
+    """See that models can be named, and that those of the zoo are there and have these settings.
+
+    Raises:
+        BadReference, UnknownModel, UnknownSetting: one cannot, is not, or has not.
+    """
+    for space in spaces:
+        reference = reference_of(space.reference(space.point(0)))
+        if reference.source != "zoo":
+            continue
+        family_and_arguments(replace(reference, settings=()))
+        for setting in reference.settings:
+            with suppress(BadSetting):  # other values may do
+                family_and_arguments(replace(reference, settings=(setting,)))

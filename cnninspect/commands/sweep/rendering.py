@@ -1,0 +1,273 @@
+"""How a `Sweep` is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cnninspect.commands.sweep.report import Effect, Sweep, SweptModel
+from cnninspect.errors import BadOption
+from cnninspect.page.formats import Field, Renderer, View
+from cnninspect.page.model_table import OTHERS, limit_facts
+from cnninspect.page.page import (
+    Block,
+    Cell,
+    Column,
+    Fact,
+    Facts,
+    Kind,
+    Notice,
+    Page,
+    Style,
+    Table,
+)
+from cnninspect.page.quantities import count, plural, scaled_time
+
+AXES = {
+    "parameters": "few parameters",
+    "macs": "few MACs",
+    "activations": "few activations",
+    "bytes": "few bytes",
+    "memory": "little memory in training",
+    "least_time": "a short least time",
+    "latency": "low latency",
+    "capacity": "many parameters",
+    "depth": "many layers",
+    "receptive_field": "a large receptive field",
+}
+FAILURES = 5
+"""Failures that are told in full."""
+TITLES = {
+    "parameters": "parameters", "macs": "MACs", "activations": "activations", "memory": "memory",
+    "least_time": "least time", "latency": "latency", "receptive_field": "receptive field",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepView(View):
+    """How many of the models to show.
+
+    Raises:
+        BadOption: the number cannot be used.
+    """
+
+    top: int | None = None
+    """Models in all; None: those on the frontier and 20 others in tables, else all."""
+    frontier_only: bool = False
+
+    def __post_init__(self) -> None:
+        if self.top is not None and self.top < 1:
+            raise BadOption("--top", self.top, "1 or more")
+
+
+def page(report: Sweep, view: SweepView) -> Page:
+    """The frontier, the others that fit, what each setting does, and what failed."""
+    on = [model for model in report.models if model.frontier]
+    beside = [] if view.frontier_only else [m for m in report.models if not m.frontier]
+    shown_on = _distinct(on)[: OTHERS if view.top is None else view.top]
+    rest = OTHERS if view.top is None else max(0, view.top - len(shown_on))
+    shown = _distinct(beside)[:rest]
+    blocks: list[Block] = []
+    if shown_on:
+        axes = ", ".join(AXES[axis] for axis in report.axes)
+        blocks.append(
+            _models(
+                shown_on, report, view, title=f"on the frontier: {axes}", all_of=len(_distinct(on))
+            )
+        )
+    if shown:
+        blocks.append(
+            _models(shown, report, view, title="the others", all_of=len(_distinct(beside)))
+        )
+    if report.effects:
+        blocks.append(_effects(report.effects))
+    if not report.models:
+        text = "nothing fits" if report.measured else "nothing could be measured"
+        blocks.append(Notice(text))
+    blocks += _failures(report)
+    blocks.append(Facts(tuple(_facts(report, view))))
+    fit = "fits" if len(report.models) == 1 else "fit"
+    about = f"of {plural(report.points, 'point')} in {', '.join(report.spaces)}"
+    return Page(f"{plural(len(report.models), 'model')} {fit}", about, tuple(blocks))
+
+
+def _distinct(models: Sequence[SweptModel]) -> list[SweptModel]:
+    """The first point of each network."""
+    seen: set[str] = set()
+    found = []
+    for model in models:
+        name = model.same_as or model.model.reference
+        if name not in seen:
+            seen.add(name)
+            found.append(model)
+    return found
+
+
+Read = Callable[[SweptModel], Any]
+
+
+def _columns(report: Sweep, *, human: bool) -> list[tuple[Column, Callable[[SweptModel], str]]]:
+    def number(read: Read) -> Callable[[SweptModel], str]:
+        return lambda m: "" if read(m) is None else _bound(m) + count(read(m), human=human)
+
+    def plain(read: Read) -> Callable[[SweptModel], str]:
+        return lambda m: "" if read(m) is None else count(read(m), human=human)
+
+    def seconds(read: Read) -> Callable[[SweptModel], str]:
+        return lambda m: "" if read(m) is None else scaled_time(read(m))
+
+    columns: list[tuple[Column, Callable[[SweptModel], str]]] = [
+        (Column("parameters", Kind.NUMBER), plain(lambda m: m.totals.parameters)),
+        (Column("MACs", Kind.NUMBER), number(lambda m: m.totals.macs)),
+        (Column("activations", Kind.NUMBER, sacrifice=2), number(lambda m: m.totals.activations)),
+        (Column("depth", Kind.NUMBER, sacrifice=1), plain(lambda m: m.depth)),
+    ]
+    if any(m.memory is not None for m in report.models):
+        columns.append((Column("memory, bytes", Kind.NUMBER), plain(lambda m: m.memory)))
+    if any(m.receptive_field is not None for m in report.models):
+        columns.append((Column("field", Kind.NUMBER), plain(lambda m: m.receptive_field)))
+    if report.device is not None:
+        columns.append((Column("least time", Kind.NUMBER), seconds(lambda m: m.least_time)))
+    if any(m.latency is not None for m in report.models):
+        columns.append((Column("latency", Kind.NUMBER), seconds(lambda m: m.latency)))
+    return columns
+
+
+def _bound(model: SweptModel) -> str:
+    return "≥ " if model.uncounted else ""
+
+
+def _models(
+    models: Sequence[SweptModel], report: Sweep, view: SweepView, *, title: str, all_of: int
+) -> Table:
+    """One row for each; settings that all of them share are left out where others differ."""
+    names = list(dict.fromkeys(name for model in models for name in model.settings))
+    bodies = {model.model.reference.partition("@")[0] for model in report.models}
+    figures = _columns(report, human=view.human)
+    columns = [Column("model", Kind.PATH)] if len(bodies) > 1 or not names else []
+    columns += [Column(name, Kind.NUMBER) for name in names]
+    columns += [column for column, _ in figures]
+    rows = []
+    for model in models:
+        cells = []
+        if len(bodies) > 1 or not names:
+            body = model.model.reference.partition("@")[0]
+            cells.append(Cell(body, full=model.model.reference))
+        cells += [Cell(model.settings.get(name, "")) for name in names]
+        cells += [Cell(write(model)) for _, write in figures]
+        rows.append(tuple(cells))
+    more = all_of - len(models)
+    remark = f"and {more:,} more; --top {all_of} shows them, --format csv all" if more > 0 else ""
+    return Table(tuple(columns), tuple(rows), title=title, remarks=(remark,) if remark else ())
+
+
+def _effects(effects: Sequence[Effect]) -> Table:
+    """A row for each setting, with two columns for each figure."""
+    figures = list(dict.fromkeys(effect.figure for effect in effects))
+    columns = [Column("setting", Kind.PATH), Column("values", Kind.NUMBER, sacrifice=1)]
+    for figure in figures:
+        title = TITLES[figure]
+        columns += [
+            Column(f"{title} ×", Kind.NUMBER),
+            Column("%", Kind.NUMBER, f"{title}, share", sacrifice=2),
+        ]
+    by_setting: dict[str, dict[str, Effect]] = {}
+    for effect in effects:
+        by_setting.setdefault(effect.setting, {})[effect.figure] = effect
+    rows = []
+    for name, found in by_setting.items():
+        cells = [Cell(name), Cell(f"{max(e.values for e in found.values()):,}")]
+        for figure in figures:
+            effect = found.get(figure)
+            cells += [
+                Cell("" if effect is None or effect.ratio is None else f"{effect.ratio:.2f}"),
+                Cell(
+                    "" if effect is None or effect.share is None else f"{100 * effect.share:.0f}",
+                    Style.FAINT,
+                ),
+            ]
+        rows.append(tuple(cells))
+    remark = (
+        "×: geometric mean at the last value by that at the first; %: of the variance of the "
+        "logarithm, explained by this setting alone"
+    )
+    return Table(tuple(columns), tuple(rows), title="what each setting does", remarks=(remark,))
+
+
+def _failures(report: Sweep) -> Iterator[Notice]:
+    if not report.failed:
+        return
+    items = [f"{failed.reference}: {failed.error}" for failed in report.failed[:FAILURES]]
+    if len(report.failed) > FAILURES:
+        items.append(f"and {len(report.failed) - FAILURES:,} more; --format json has them all")
+    yield Notice(
+        f"{plural(len(report.failed), 'point')} could not be built or run:",
+        tuple(items),
+        Style.WARNING,
+    )
+
+
+def _facts(report: Sweep, view: SweepView) -> Iterator[Fact]:
+    yield from limit_facts(report.limits, human=view.human)
+    parts = [f"{report.points:,} of {report.size:,}", f"{report.measured:,} measured"]
+    if report.recalled:
+        parts.append(f"{report.recalled:,} of them remembered (--fresh measures again)")
+    if report.failed:
+        parts.append(f"{len(report.failed):,} failed")
+    if report.repeated:
+        parts.append(f"{report.repeated:,} named twice")
+    yield Fact("points", " · ".join(parts))
+    if report.networks < report.measured:
+        same = report.measured - report.networks
+        yield Fact(
+            "networks",
+            f"{report.networks:,} distinct: {plural(same, 'point')} round to another one",
+        )
+    yield from (Fact("note", note) for note in report.notes)
+
+
+FIXED = (
+    "reference", "parameters", "parameter_bytes", "macs", "activations", "layers", "depth",
+    "receptive_field", "memory", "least_time", "latency", "fits", "frontier", "same_as",
+)  # fmt: skip
+
+
+def rows(report: Sweep, view: SweepView) -> tuple[Sequence[str], Iterator[Sequence[Field]]]:
+    """A row for each model, its settings first."""
+    models = _chosen(report, view)
+    names = list(dict.fromkeys(name for model in models for name in model.settings))
+    header = ("reference", *names, *FIXED[1:])
+    return header, (
+        (
+            m.model.reference,
+            *(m.settings.get(name) for name in names),
+            m.totals.parameters,
+            m.totals.parameter_bytes,
+            m.totals.macs,
+            m.totals.activations,
+            m.totals.layers,
+            m.depth,
+            m.receptive_field,
+            m.memory,
+            m.least_time,
+            m.latency,
+            m.fits,
+            m.frontier,
+            m.same_as,
+        )
+        for m in models
+    )
+
+
+def _chosen(report: Sweep, view: SweepView) -> Sequence[SweptModel]:
+    models = [m for m in report.models if m.frontier or not view.frontier_only]
+    return models[: view.top]
+
+
+def data(report: Sweep, view: SweepView) -> dict[str, Any]:
+    """The report as plain data, with the models chosen."""
+    return replace(report, models=tuple(_chosen(report, view))).to_dict()
+
+
+RENDERER = Renderer(view=SweepView, page=page, rows=rows, data=data)

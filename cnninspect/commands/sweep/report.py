@@ -1,0 +1,198 @@
+"""The answer of `cnninspect sweep`: the frontier of a design space, and what each setting does."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from cnninspect.metrics.figures import LimitText, Unmeasured
+from cnninspect.metrics.frontier import frontier, or_worst
+from cnninspect.metrics.limits import QUANTITIES, Limit
+from cnninspect.metrics.summary import Totals
+from cnninspect.records.models import ModelInfo
+from cnninspect.records.reports import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweptModel:
+    """A point of a design space that keeps every limit."""
+
+    model: ModelInfo
+    settings: Mapping[str, str]
+    """The value of each setting, as it is written in a reference."""
+    totals: Totals
+    depth: int
+    """Weighted layers on the longest way from an input to an output."""
+    receptive_field: int | None
+    """Largest side of that of the output; None where it was not asked for or cannot be told."""
+    memory: int | None
+    """Bytes of the peak of a training step with SGD; None: not asked for."""
+    least_time: float | None
+    """Seconds on the device that was asked for, at least."""
+    latency: float | None
+    """Seconds of a forward pass here, measured."""
+    uncounted: tuple[str, ...]
+    """Operations without a formula: where there are some, its work is a lower bound."""
+    fits: bool | None
+    """Whether it keeps every limit; None where there is none, or where it is left open."""
+    frontier: bool
+    """Whether no other one is as good on every axis and better on one."""
+    same_as: str | None
+    """The first point whose settings make the same network, if it is not this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What one setting does to one figure, all else being swept."""
+
+    setting: str
+    figure: str
+    values: int
+    """How many the setting takes."""
+    ratio: float | None
+    """Geometric mean of the figure at the last value by that at the first; None where one is 0."""
+    share: float | None
+    """Share of the variance of the figure's logarithm that the setting explains alone, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep(Report):
+    """The points of design spaces that keep the limits, the frontier first."""
+
+    schema: ClassVar[str] = "cnninspect.sweep/1"
+    rendering: ClassVar[str] = "cnninspect.commands.sweep.rendering"
+
+    spaces: tuple[str, ...]
+    """As they were typed."""
+    size: int
+    """Points in the spaces."""
+    points: int
+    """Distinct points that were looked at."""
+    measured: int
+    """Those whose figures are known."""
+    recalled: int
+    """Those that were known from another time."""
+    repeated: int
+    """Points that were named more than once; they are looked at once."""
+    networks: int
+    """Distinct networks among those measured: settings that round to the same one are one."""
+    axes: tuple[str, ...]
+    """What the frontier is of."""
+    limits: tuple[LimitText, ...]
+    models: tuple[SweptModel, ...]
+    """Those that keep the limits: those on the frontier first, each group by the first axis."""
+    effects: tuple[Effect, ...]
+    """Of all that were measured, by setting, then figure."""
+    failed: tuple[Unmeasured, ...]
+    """Points that could not be built or run."""
+    device: str | None = None
+    notes: tuple[str, ...] = ()
+    """What a reader should know."""
+
+
+AXES: dict[str, tuple[Callable[[SweptModel], float | None], int]] = {
+    "parameters": (lambda m: m.totals.parameters, 1),
+    "macs": (lambda m: m.totals.macs, 1),
+    "activations": (lambda m: m.totals.activations, 1),
+    "bytes": (lambda m: m.totals.parameter_bytes, 1),
+    "memory": (lambda m: m.memory, 1),
+    "least_time": (lambda m: m.least_time, 1),
+    "latency": (lambda m: m.latency, 1),
+    "capacity": (lambda m: m.totals.parameters, -1),
+    "depth": (lambda m: m.depth, -1),
+    "receptive_field": (lambda m: m.receptive_field, -1),
+}
+"""What a frontier can be of: the figure, and 1 where little of it is wanted, -1 where much."""
+
+
+def select(models: Iterable[SweptModel], axes: Sequence[str]) -> tuple[SweptModel, ...]:
+    """The models with the frontier marked and put first; equal networks stand on it together."""
+    listed = list(models)
+    costs = [AXES[axis] for axis in axes]
+    points = [
+        tuple(
+            or_worst(None if v is None else sign * v) for v, sign in ((f(m), s) for f, s in costs)
+        )
+        for m in listed
+    ]
+    on = frontier(points) if points else ()
+    order = sorted(range(len(listed)), key=lambda i: (not on[i], points[i], i))
+    return tuple(replace(listed[i], frontier=True) if on[i] else listed[i] for i in order)
+
+
+def keeps(model: SweptModel, limits: Sequence[Limit]) -> bool | None:
+    """Whether a model keeps every limit; None: there is none, or it is left open.
+
+    A limit of what counts work is left open where an operation has no formula.
+    """
+    is_open = False
+    for limit in limits:
+        quantity = QUANTITIES[limit.quantity]
+        value: int = getattr(
+            model.totals if hasattr(model.totals, quantity.field) else model, quantity.field
+        )
+        is_bound = quantity.is_work and bool(model.uncounted)
+        if not limit.keeps(value):
+            if limit.is_max or not is_bound:
+                return False
+            is_open = True
+        elif is_bound and limit.is_max:
+            is_open = True
+    return None if not limits or is_open else True
+
+
+EFFECTS = ("parameters", "macs", "activations")
+"""Figures whose effects are always told."""
+
+
+def effects_of(models: Sequence[SweptModel], figures: Sequence[str]) -> tuple[Effect, ...]:
+    """What each setting that takes several values does to each figure."""
+    values: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for i, model in enumerate(models):
+        for name, value in model.settings.items():
+            values[name][value].append(i)
+    found = []
+    for figure in figures:
+        read = AXES[figure][0]
+        numbers = [read(model) for model in models]
+        logs = [math.log(n) if n is not None and n > 0 else None for n in numbers]
+        for name, by_value in values.items():
+            if len(by_value) > 1:
+                groups = [
+                    [log for i in members if (log := logs[i]) is not None]
+                    for _, members in sorted(by_value.items(), key=lambda item: in_order(item[0]))
+                ]
+                found.append(_effect(name, figure, groups))
+    return tuple(
+        sorted(found, key=lambda e: (list(values).index(e.setting), figures.index(e.figure)))
+    )
+
+
+def in_order(value: str) -> tuple[int, float, str]:
+    """A key that sorts numbers as numbers, and before words."""
+    try:
+        return 0, float(value), value
+    except ValueError:
+        return 1, 0.0, value
+
+
+def _effect(name: str, figure: str, groups: list[list[float]]) -> Effect:
+    filled = [group for group in groups if group]
+    whole = [log for group in filled for log in group]
+    if not whole:
+        return Effect(name, figure, len(groups), None, None)
+    mean = math.fsum(whole) / len(whole)
+    means = [math.fsum(group) / len(group) for group in filled]
+    variance = math.fsum((log - mean) ** 2 for log in whole)
+    between = math.fsum(len(g) * (m - mean) ** 2 for g, m in zip(filled, means))
+    has_ends = bool(groups[0] and groups[-1])
+    return Effect(
+        name,
+        figure,
+        len(groups),
+        math.exp(means[-1] - means[0]) if has_ends else None,
+        min(1.0, between / variance) if variance > 1e-18 else 0.0,
+    )
