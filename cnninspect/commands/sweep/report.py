@@ -55,7 +55,8 @@ class Effect:
     ratio: float | None
     """Geometric mean of the figure at the last value by that at the first; None where one is 0."""
     share: float | None
-    """Share of the variance of the figure's logarithm that the setting explains alone, 0 to 1."""
+    """Share of the variance of the figure's logarithm that the setting explains alone, less what
+    chance would (ε², Kelley 1935): 0 to 1; None where there are no more points than values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,5 +195,14 @@ def _effect(name: str, figure: str, groups: list[list[float]]) -> Effect:
         figure,
         len(groups),
         math.exp(means[-1] - means[0]) if has_ends else None,
-        min(1.0, between / variance) if variance > 1e-18 else 0.0,
+        _share(between, variance, len(whole), len(filled)),
     )
+
+
+def _share(between: float, variance: float, points: int, groups: int) -> float | None:
+    if points <= groups:
+        return None
+    if variance <= 1e-18:
+        return 0.0
+    unexplained = (1 - between / variance) * (points - 1) / (points - groups)
+    return max(0.0, 1 - max(0.0, unexplained))
