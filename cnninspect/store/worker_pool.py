@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,9 @@ SECONDS = 900
 """After so long, a model is given up."""
 
 
-def measure_side_by_side(tasks: Sequence[AnyTask], jobs: int) -> Iterator[tuple[int, Any]]:
+def measure_side_by_side(
+    tasks: Sequence[AnyTask], jobs: int
+) -> Generator[tuple[int, Any], None, None]:
     """The position of each task and what came of it, as they are done, by `jobs` processes."""
     waiting = deque(enumerate(tasks))
     done: queue.Queue[tuple[int, Any]] = queue.Queue()

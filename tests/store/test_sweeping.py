@@ -190,7 +190,7 @@ def test_costly_figures_are_those_of_the_other_questions():
         "lenet5_modern", figures=("receptive_field", "memory", "least_time"), device="a100"
     )
     point = measure_point(task)
-    summary = cnninspect.summarize("lenet5_modern", device="a100")
+    summary = cnninspect.summarize("lenet5_modern", device_spec="a100")
     assert point.least_time == summary.layers[0].roofline.total.seconds
     assert point.memory == cnninspect.memory("lenet5_modern").totals.peak_bytes
     (figures,) = cnninspect.compare(["lenet5_modern"]).models
@@ -255,7 +255,7 @@ def test_points_that_cannot_be_built_are_counted_and_named(tmp_path):
         ((MLP,), {"axes": ("macs", "parameters", "depth", "bytes")}),
         ((MLP,), {"axes": ("least_time",)}),
         ((MLP,), {"figures": ("colour",)}),
-        ((MLP,), {"device": "abacus"}),
+        ((MLP,), {"device_spec": "abacus"}),
         ((MLP,), {"sample": 0}),
         ((MLP,), {"sampler": "sobol"}),
         ((MLP,), {"rows": "rows.xls"}),

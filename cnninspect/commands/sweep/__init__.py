@@ -29,7 +29,7 @@ def sweep(
     sampler: str = "random",
     axes: Sequence[str] = ("capacity", "macs"),
     figures: Sequence[str] = (),
-    device: str | None = None,
+    device_spec: str | None = None,
     batch: int = 1,
     mode: str = "eval",
     jobs: int | None = 1,
@@ -45,7 +45,7 @@ def sweep(
     `efficientnet_b0@width=0.5..2.0:0.1`; `space_file` is a TOML file of them.  `sample` takes so
     many points by `seed`, `random` or spread evenly (`halton`).  The frontier is of `axes`.
     `figures` are worked out beside those: `receptive_field`, `memory`, `latency`, and `least_time`
-    on a `device` (a100, cpu:GFLOPS:GBPS).  `rows` is a file, .csv, .jsonl or .parquet, that each
+    on `device_spec` (a100, cpu:GFLOPS:GBPS).  `rows` is a file, .csv, .jsonl or .parquet, that each
     point is written to as it is known.  What was measured of named architectures is remembered, so
     that a sweep that was stopped goes on where it was.
 
@@ -68,7 +68,9 @@ def sweep(
         parsed += spaces_in(Path(space_file))
     if not parsed:
         raise BadOption("sweep", "of nothing", "given a space or --space FILE")
-    how = _how(inputs, axes, figures, device, batch=batch, mode=mode, jobs=jobs, progress=progress)
+    how = _how(
+        inputs, axes, figures, device_spec, batch=batch, mode=mode, jobs=jobs, progress=progress
+    )
     kept = limits_of((name, str(value)) for name, value in limits.items() if value is not None)
     limit_texts(kept, None)  # says at once that there is nothing to take a share of
     chosen = choices(parsed, sample=sample, seed=seed, sampler=_known(sampler))

@@ -151,7 +151,7 @@ def sweep(
             sampler=sampler.value,
             axes=parse_columns(axes),
             figures=parse_columns(figures),
-            device=device_spec,
+            device_spec=device_spec,
             batch=batch,
             mode=mode.value,
             jobs=jobs,

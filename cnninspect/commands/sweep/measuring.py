@@ -173,11 +173,10 @@ def _recalled(wanted: dict[str, Choice], how: How, memory: Memory | None) -> dic
     for space, points in by_space.values():
         key = space_key(space, how)
         texts = memory.recall_points(key, list(points)) if key else {}
-        for point, text in texts.items():
-            reference = points.get(point)
-            result = _read(text, reference) if reference is not None else None
-            if reference is not None and result is not None:
-                found[reference] = result
+        for point, named in points.items():
+            result = _read(texts[point], named) if point in texts else None
+            if result is not None:
+                found[named] = result
     return {reference: found[reference] for reference in wanted if reference in found}
 
 

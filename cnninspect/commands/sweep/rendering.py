@@ -179,13 +179,10 @@ def _effects(effects: Sequence[Effect]) -> Table:
     for name, found in by_setting.items():
         cells = [Cell(name), Cell(f"{max(e.values for e in found.values()):,}")]
         for figure in figures:
-            effect = found.get(figure)
+            ratio, part = found[figure].ratio, found[figure].share
             cells += [
-                Cell("" if effect is None or effect.ratio is None else f"{effect.ratio:.2f}"),
-                Cell(
-                    "" if effect is None or effect.share is None else f"{100 * effect.share:.0f}",
-                    Style.FAINT,
-                ),
+                Cell("" if ratio is None else f"{ratio:.2f}"),
+                Cell("" if part is None else f"{100 * part:.0f}", Style.FAINT),
             ]
         rows.append(tuple(cells))
     remark = (

@@ -128,7 +128,8 @@ def _json_lines(path: Path, settings: Sequence[str]) -> Iterator[Write]:  # noqa
 @contextmanager
 def _csv(path: Path, settings: Sequence[str]) -> Iterator[Write]:  # noqa: ARG001
     with path.open("w", encoding="utf-8", newline="") as stream:
-        lines, writers = _Lines(stream), []
+        lines = _Lines(stream)
+        writers: list[csv.DictWriter[str]] = []
 
         def write(row: dict[str, Any]) -> None:
             if not writers:
