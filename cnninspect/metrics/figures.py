@@ -16,13 +16,17 @@ from cnninspect.metrics.limits import QUANTITIES, Limit
 from cnninspect.metrics.receptive_field import receptive_fields
 from cnninspect.metrics.summarizing import summarize_trace
 from cnninspect.metrics.summary import (
+    BytesAs,
     ConventionTotal,
     Counts,
     Coverage,
     EngineInfo,
     Published,
+    StageFigures,
+    Summary,
     Totals,
     Uncounted,
+    Whole,
 )
 from cnninspect.records.models import Accuracy, ModelInfo
 from cnninspect.records.operations import BITS, Call, NamedTensor, Operation, TensorSpec
@@ -34,27 +38,6 @@ WEIGHTS_ONLY = "none"
 """How a file of weights was run: not at all, so that nothing is known of its work."""
 DTYPES = ("float32", "float16", "bfloat16", "int8", "int4")
 """Dtypes that weights are commonly stored in."""
-
-
-@dataclass(frozen=True, slots=True)
-class StageFigures:
-    """The layers that work at one size of map."""
-
-    name: str
-    """Side of the map as a share of the input's, `1/4`; `head` after the last map, `not run` for
-    layers that were never called."""
-    layers: int
-    """Layers with multiply-accumulates."""
-    counts: Counts
-    """What all its layers have and do."""
-
-
-@dataclass(frozen=True, slots=True)
-class BytesAs:
-    """What the parameters take in memory if they are stored in another dtype."""
-
-    dtype: str
-    bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +107,32 @@ def figures_of(trace: Trace, convention: str = "macs", accuracy: Accuracy | None
     Raises:
         UnknownChoice: there is no convention of that name.
     """
-    summary = summarize_trace(trace, convention)
+    return figures_in(with_whole(summarize_trace(trace, convention), trace), accuracy)
+
+
+def with_whole(summary: Summary, trace: Trace) -> Summary:
+    """The summary with what is told of the network as a whole; `trace` is that of the same."""
     weighted = weighted_layers(trace)
+    whole = Whole(
+        depth=depth_of(trace, (layer.path for layer in weighted)),
+        weighted_layers=len(weighted),
+        receptive_field=last_field(trace, weighted),
+        gradient_paths=gradient_paths(trace, weighted).count,
+        bytes_as=tuple(BytesAs(dtype, bytes_as(trace, dtype)) for dtype in DTYPES),
+        stages=stages_of(trace, {layer.path: layer.own for layer in summary.layers}),
+    )
+    return replace(summary, whole=whole)
+
+
+def figures_in(summary: Summary, accuracy: Accuracy | None = None) -> Figures:
+    """The figures of a summary that has them.
+
+    Raises:
+        ValueError: it has them not.
+    """
+    whole = summary.whole
+    if whole is None:
+        raise ValueError(f"the summary of {summary.model.reference} has no figures of the whole")
     return Figures(
         model=summary.model,
         inputs=summary.inputs,
@@ -137,12 +144,12 @@ def figures_of(trace: Trace, convention: str = "macs", accuracy: Accuracy | None
         coverage=summary.coverage,
         uncounted=summary.uncounted,
         published=summary.published,
-        depth=depth_of(trace, (layer.path for layer in weighted)),
-        weighted_layers=len(weighted),
-        receptive_field=last_field(trace, weighted),
-        gradient_paths=gradient_paths(trace, weighted).count,
-        bytes_as=tuple(BytesAs(dtype, bytes_as(trace, dtype)) for dtype in DTYPES),
-        stages=stages_of(trace, {layer.path: layer.own for layer in summary.layers}),
+        depth=whole.depth,
+        weighted_layers=whole.weighted_layers,
+        receptive_field=whole.receptive_field,
+        gradient_paths=whole.gradient_paths,
+        bytes_as=whole.bytes_as,
+        stages=whole.stages,
         accuracy=accuracy,
     )
 

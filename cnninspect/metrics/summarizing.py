@@ -162,6 +162,7 @@ def _row(
         output_shapes=tuple(spec.shape for spec in layer.outputs),
         own=own,
         total=total,
+        parameters=layer.parameters,
         kernel=kernel_of(windowed) if windowed else None,
         stride=stride_of(windowed) if windowed else None,
         matrix=matrix_form(windowed) if windowed else None,

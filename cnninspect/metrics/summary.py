@@ -9,7 +9,7 @@ from cnninspect.records.machine import Bandwidth
 from cnninspect.records.models import ModelInfo
 from cnninspect.records.operations import NamedTensor
 from cnninspect.records.reports import Report
-from cnninspect.records.traces import Trace, level_of
+from cnninspect.records.traces import Parameter, Trace, level_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,45 @@ class Counts:
             self.activation_bytes + other.activation_bytes,
             self.convention + other.convention,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class StageFigures:
+    """The layers that work at one size of map."""
+
+    name: str
+    """Side of the map as a share of the input's, `1/4`; `head` after the last map, `not run` for
+    layers that were never called."""
+    layers: int
+    """Layers with multiply-accumulates."""
+    counts: Counts
+    """What all its layers have and do."""
+
+
+@dataclass(frozen=True, slots=True)
+class BytesAs:
+    """What the parameters take in memory if they are stored in another dtype."""
+
+    dtype: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What is told of a network as a whole."""
+
+    depth: int
+    """Weighted layers on the longest way from an input to an output."""
+    weighted_layers: int
+    """Weighted layers in all."""
+    receptive_field: tuple[int, ...] | None
+    """Of the last layer for which it can be told, by dimension."""
+    gradient_paths: int
+    """Ways that a gradient can take from the outputs to the inputs."""
+    bytes_as: tuple[BytesAs, ...]
+    """Bytes of the parameters in common dtypes; those that are not floating-point stay."""
+    stages: tuple[StageFigures, ...]
+    """By size of map, in the order in which the network first reaches each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +139,8 @@ class LayerSummary:
     """This layer's alone."""
     total: Counts
     """With everything under it."""
+    parameters: tuple[Parameter, ...] = ()
+    """Its own parameters, shared ones included."""
     kernel: tuple[int, ...] | None = None
     """Window of its convolution or pooling, by dimension."""
     stride: tuple[int, ...] | None = None
@@ -251,6 +292,8 @@ class Summary(Report):
     """Its parameters by type, as they are stored: the most bytes first."""
     shared: tuple[Shared, ...] = ()
     """Parameters that several layers own, each counted in the first alone."""
+    whole: Whole | None = None
+    """Figures of the whole network, where they were worked out: they take as long as all else."""
 
 
 def limit_level(summary: Summary, level: int) -> Summary:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Collection, Mapping
 from difflib import SequenceMatcher
 
-from cnninspect.metrics.figures import DTYPES, WEIGHTS_ONLY, BytesAs, Figures
-from cnninspect.metrics.summary import ConventionTotal, Coverage, EngineInfo, Totals
+from cnninspect.metrics.figures import DTYPES, WEIGHTS_ONLY, Figures
+from cnninspect.metrics.summary import BytesAs, ConventionTotal, Coverage, EngineInfo, Totals
 from cnninspect.records.checkpoint import Checkpoint, StoredTensor
 from cnninspect.records.models import ModelInfo
 from cnninspect.records.operations import BITS, TensorSpec

@@ -97,7 +97,10 @@ def _by_content(text: str, name: str) -> str:
 def _hint_for(path: PurePath) -> str:
     """What to type instead of a path that no source reads."""
     if path.suffix.lower() in ("", ".json"):
-        return f"for a configuration of transformers or its folder, write hf:{path}"
+        return (
+            f"for a configuration of transformers or its folder, write hf:{path}; a report that "
+            "summary --format json saved is a model of compare, diff and check"
+        )
     return f"files are {', '.join(SUFFIXES)}"
 
 

@@ -12,7 +12,14 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar, Union
 
 from cnninspect.costs.conventions import find as find_convention
-from cnninspect.errors import BadOption, CnnInspectError, Failure, UnknownArgument, UnknownChoice
+from cnninspect.errors import (
+    BadOption,
+    CnnInspectError,
+    Failure,
+    NeedsModules,
+    UnknownArgument,
+    UnknownChoice,
+)
 from cnninspect.metrics.figures import Figures, Unmeasured, check_dtype, stored_as
 from cnninspect.metrics.limits import QUANTITIES, Limit, LimitOptions, limits_of
 from cnninspect.metrics.roofline import device_for, parse_device, rooflines
@@ -209,6 +216,8 @@ def _accuracy(reference: Reference, size: tuple[int, ...]) -> Accuracy | None:
 
 Subject = Union[str, LoadedModel, GraphFile, Trace]
 """A reference, a model that can be built, or a trace that was made before."""
+Known = Union[Subject, Figures]
+"""The same, or figures that were saved before."""
 
 
 class BaselineFailed(Failure):
@@ -309,7 +318,7 @@ def measuring_and_limits(options: Mapping[str, Any]) -> tuple[Measuring, tuple[L
 
 
 def outcomes_of(
-    subjects: Sequence[Subject], measuring: Measuring, memory: Memory | None
+    subjects: Sequence[Known], measuring: Measuring, memory: Memory | None
 ) -> list[Outcome]:
     """What comes of each: references are measured where it is best, all else here."""
     names = [s for s in subjects if isinstance(s, str) and measuring.can_be_told]
@@ -335,7 +344,7 @@ def timing_where_limited(measuring: Measuring, limits: Sequence[Limit]) -> Measu
 
 
 def with_times(
-    subjects: Sequence[Subject],
+    subjects: Sequence[Known],
     outcomes: Sequence[Outcome],
     measuring: Measuring,
     *,
@@ -364,9 +373,11 @@ def with_times(
     return found
 
 
-def _timed_figures(figures: Figures, subject: Subject, measuring: Measuring) -> Figures:
+def _timed_figures(figures: Figures, subject: Known, measuring: Measuring) -> Figures:
     from cnninspect.sources.open import trace
 
+    if isinstance(subject, Figures):
+        raise NeedsModules(subject.model.reference, "a saved report", "a time")
     traced = subject
     if not isinstance(traced, Trace):
         traced = trace(
@@ -425,10 +436,14 @@ def _stored_as(outcome: Outcome, dtype: str | None) -> Outcome:
     return stored_as(outcome, dtype)
 
 
-def _measured_here(subject: Subject, measuring: Measuring) -> Outcome:
+def _measured_here(subject: Known, measuring: Measuring) -> Outcome:
     from cnninspect.metrics.figures import figures_of
+    from cnninspect.metrics.saved import check_convention
     from cnninspect.metrics.weights import figures_of_weights
 
+    if isinstance(subject, Figures):  # saved before
+        check_convention(subject, measuring.convention)
+        return subject
     if isinstance(subject, Trace):
         return figures_of(subject, measuring.convention)
     from cnninspect.sources.open import trace

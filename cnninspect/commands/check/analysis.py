@@ -48,12 +48,14 @@ def check_trace(
     budget: Budget,
     baseline: Baseline | None = None,
     *,
+    figures: Figures | None = None,
     latency: Latency | None = None,
     bound_s: float | None = None,
 ) -> tuple[CheckedLimit, ...]:
     """Every limit of a budget with what the network has; `summary` is that of the same trace.
 
-    Times, which are not in a trace, are `latency` and `bound_s`, where the budget limits them.
+    `figures` are those of the same trace, which are worked out unless they are given.  Times, which
+    are not in a trace, are `latency` and `bound_s`, where the budget limits them.
 
     Where operations have no formula, the work is a lower bound: unless the budget says how much
     must be known, all of it must, wherever it limits work.
@@ -64,7 +66,7 @@ def check_trace(
         BadQuantity: a limit is a share, and there is no baseline.
     """
     check_sense(budget, trace.model.reference)
-    check = _Check(trace, summary, budget, baseline)
+    check = _Check(trace, summary, budget, baseline, figures or figures_of(trace))
     check.figures = replace(check.figures, latency=latency, bound_s=bound_s)
     return tuple(check.all())
 
@@ -120,12 +122,17 @@ class _Check:
     """One network and its budget."""
 
     def __init__(
-        self, trace: Trace, summary: Summary, budget: Budget, baseline: Baseline | None
+        self,
+        trace: Trace,
+        summary: Summary,
+        budget: Budget,
+        baseline: Baseline | None,
+        figures: Figures,
     ) -> None:
         self.trace = trace
         self.budget = budget
         self.baseline = baseline
-        self.figures = figures_of(trace)
+        self.figures = figures
         if budget.dtype:
             self.figures = stored_as(self.figures, budget.dtype)
         self.rows = {layer.path: layer for layer in summary.layers}

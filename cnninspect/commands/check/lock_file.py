@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 
 from cnninspect.commands.check.analysis import Baseline
@@ -12,6 +11,7 @@ from cnninspect.errors import BadBudget, FileUnreadable
 from cnninspect.metrics.alignment import difference
 from cnninspect.metrics.difference import Difference, facts_of, structural_hash
 from cnninspect.metrics.limits import QUANTITIES
+from cnninspect.metrics.saved import inputs_as
 from cnninspect.metrics.summary import Summary
 from cnninspect.page.quantities import sizes
 from cnninspect.records.models import InputRequest
@@ -19,8 +19,6 @@ from cnninspect.records.reports import plain, rebuilt
 from cnninspect.records.traces import Trace
 
 SCHEMA = "cnninspect.lock/1"
-UNNAMED = re.compile(r"input\d+")
-"""What inputs are called for which `forward` has no name."""
 
 
 def locked(trace: Trace, summary: Summary) -> LockedModel:
@@ -91,17 +89,7 @@ def inputs_of(model: LockedModel) -> tuple[InputRequest, ...] | None:
 
     The dtype of floating-point inputs is left to the model, which may have another by now.
     """
-    names = [tensor.name for tensor in model.inputs]
-    if not names or not all(name.isidentifier() for name in names):  # parts of lists and such
-        return None
-    return tuple(
-        InputRequest(
-            tensor.spec.shape,
-            None if "float" in tensor.spec.dtype else tensor.spec.dtype,
-            None if UNNAMED.fullmatch(tensor.name) else tensor.name,
-        )
-        for tensor in model.inputs
-    )
+    return inputs_as(model.inputs)
 
 
 def moved(before: LockedModel, now: LockedModel) -> tuple[CheckedLimit, Difference | None]:

@@ -24,11 +24,19 @@ from cnninspect.commands.check.report import (
     LockedModel,
     PeakLimit,
 )
-from cnninspect.errors import BadBudget, BadOption, CnnInspectError, NothingToCheck, did_you_mean
+from cnninspect.errors import (
+    BadBudget,
+    BadOption,
+    CnnInspectError,
+    NeedsModules,
+    NothingToCheck,
+    did_you_mean,
+)
 from cnninspect.files import exists, read_text
 from cnninspect.metrics.difference import Difference
-from cnninspect.metrics.figures import Unmeasured, check_dtype, figures_of
+from cnninspect.metrics.figures import Unmeasured, check_dtype, figures_in, with_whole
 from cnninspect.metrics.roofline import parse_device
+from cnninspect.metrics.saved import SavedReport, is_saved_report, read_report
 from cnninspect.metrics.summarizing import summarize_trace
 from cnninspect.records.models import GraphFile, LoadedModel
 from cnninspect.records.timings import TimeSettings
@@ -141,10 +149,20 @@ class Gate:
             batch=budget.batch or 1,
         )
 
+    def measured(
+        self, subject: Subject, budget: Budget, before: LockedModel | None = None
+    ) -> SavedReport:
+        """A model's summary and figures, of a file that holds them or of a run."""
+        if isinstance(subject, str) and is_saved_report(subject):
+            return read_report(subject)
+        traced = self.trace(subject, budget, before)
+        summary = with_whole(summarize_trace(traced, "macs"), traced)
+        return SavedReport(summary, figures_in(summary), traced)
+
     def lock_of(self, subject: Subject, budget: Budget) -> LockedModel:
         """What is to be written down of a model."""
-        traced = self.trace(subject, budget)
-        return locking.locked(traced, summarize_trace(traced, "macs"))
+        measured = self.measured(subject, budget)
+        return locking.locked(measured.network, measured.summary)
 
     def _hold(
         self,
@@ -156,12 +174,12 @@ class Gate:
         """Put into `collected` what comes of one model."""
         before = None if locked is None else locked.get(_name(subject))
         try:
-            traced = self.trace(subject, budget, before)
+            measured = self.measured(subject, budget, before)
         except CnnInspectError as problem:
             collected.failed.append(unmeasured(_name(subject), problem))
             collected.problems.append(problem)
             return
-        summary = summarize_trace(traced, "macs")
+        traced, summary = measured.network, measured.summary
         limits: list[CheckedLimit] = []
         if budget.checks_something:
             baseline = self._baseline(budget, traced, before)
@@ -171,7 +189,9 @@ class Gate:
                 collected.failed.append(unmeasured(_name(subject), problem))
                 collected.problems.append(problem)
                 return
-            limits += check_trace(traced, summary, budget, baseline, **times)
+            limits += check_trace(
+                traced, summary, budget, baseline, figures=measured.figures, **times
+            )
         if budget.memory is not None:
             try:
                 limits.append(self._peak(subject, budget, budget.memory))
@@ -199,6 +219,8 @@ class Gate:
         from cnninspect.metrics.training_memory import memory_of
         from cnninspect.sources.open import trace_step
 
+        if isinstance(subject, str) and is_saved_report(subject):
+            raise NeedsModules(str(subject), "a saved report", "the memory of a step")
         purpose, optimizer = budget.memory_of or "training", budget.optimizer or "sgd"
         inference = purpose == "inference"
         arguments = self.arguments
@@ -220,6 +242,8 @@ class Gate:
         """What the budget limits of the times of a model, as `check_trace` takes it."""
         limited = {limit.quantity for limit in budget.limits}
         times: dict[str, Any] = {}
+        if limited & {"bound", "latency"} and isinstance(subject, str) and is_saved_report(subject):
+            raise NeedsModules(str(subject), "a saved report", "a time")
         if "bound" in limited and budget.device_spec is not None:
             times["bound_s"] = least_seconds(traced, budget.device_spec)
         if "latency" in limited:
@@ -245,7 +269,7 @@ class Gate:
             if reference.endswith(LOCK_SUFFIX):
                 models = read_lock(Path(reference))
                 return locking.baseline_in(models, traced.model.reference, reference)
-            figures = figures_of(self.trace(reference, budget, before))
+            figures = self.measured(reference, budget, before).figures
         except CnnInspectError as problem:
             if line is None:  # it was typed
                 raise

@@ -13,7 +13,7 @@ from cnninspect.sources.open import Model, as_arguments, as_subject, called, is_
 from cnninspect.store.cache import Memory
 from cnninspect.store.survey import (
     BaselineFailed,
-    Subject,
+    Known,
     measuring_and_limits,
     outcomes_of,
     timing_where_limited,
@@ -52,10 +52,19 @@ def compare(
     if more and inputs is None and not is_model(more[-1]):
         *more, inputs = more  # type: ignore[assignment]
     listed = (*several(models), *more)
-    subjects = _told_apart([as_subject(model) for model in listed])
-    first = None if baseline is None else as_subject(baseline)
+    subjects = _told_apart([_subject(model) for model in listed])
+    first = None if baseline is None else _subject(baseline)
     given = as_arguments(inputs)
     return compare_models(subjects, first, remember=remember, arguments=given, **options)
+
+
+def _subject(model: Model) -> Known:
+    """What is measured: of a saved report, the figures in it."""
+    from cnninspect.metrics.saved import is_saved_report, read_report
+
+    if is_saved_report(model):
+        return read_report(model).figures
+    return as_subject(model)
 
 
 def _told_apart(subjects: list[Any]) -> list[Any]:
@@ -72,8 +81,8 @@ def _told_apart(subjects: list[Any]) -> list[Any]:
 
 
 def compare_models(
-    subjects: Sequence[Subject],
-    baseline: Subject | None,
+    subjects: Sequence[Known],
+    baseline: Known | None,
     *,
     remember: bool,
     **options: Any,
@@ -99,10 +108,10 @@ def compare_models(
     )
 
 
-def _position(baseline: Subject, listed: list[Subject]) -> int:
+def _position(baseline: Known, listed: list[Known]) -> int:
     """Where the baseline is; it is put first where it is not among the models."""
     for i, subject in enumerate(listed):
-        if subject is baseline or (isinstance(subject, str) and subject == baseline):
+        if subject is baseline or (isinstance(subject, (str, Figures)) and subject == baseline):
             return i
     listed.insert(0, baseline)
     return 0

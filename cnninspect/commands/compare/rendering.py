@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from cnninspect.commands.compare.report import Comparison
-from cnninspect.metrics.figures import ComparedModel, StageFigures
+from cnninspect.metrics.figures import ComparedModel
+from cnninspect.metrics.summary import StageFigures
 from cnninspect.page.figure_columns import tensor_shapes
 from cnninspect.page.footers import tensors_text
 from cnninspect.page.formats import Field, Renderer

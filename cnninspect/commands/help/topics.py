@@ -49,6 +49,8 @@ TOPICS: dict[str, Topic] = {
                 ("program.pt2, scripted.pt", "A program of torch.export or TorchScript."),
                 ("weights.safetensors, .pth, .bin", "A table of weights, read without unpickling; "
                  "also .ckpt, .gguf, .tflite."),
+                ("saved.json", "A report that summary --format json wrote, in compare, diff and "
+                 "check."),
             ),
         ),
         (

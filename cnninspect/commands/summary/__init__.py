@@ -82,8 +82,9 @@ def summarize(
     takes there; `a100:bfloat16` asks for another dtype than that of the trace.  `device` is where
     the tensors of the run seem to be, as for `trace`.  As in transfer learning,
     `head` gives a reference that many classes, and `freeze` are patterns of layers or parameters
-    that are not trained, but for those of `unfreeze`.  Receptive fields, which take as long as all
-    else, can be left out.  The other arguments are those of `trace`.
+    that are not trained, but for those of `unfreeze`.  Receptive fields and the figures of
+    the whole, which take as long as all else, can be left out.  The other arguments are those of
+    `trace`.
 
     Raises:
         CnnInspectError: see `cnninspect.errors`.
@@ -106,7 +107,9 @@ def summarize(
         traced = frozen(traced, freeze, unfreeze)
     report = summarize_trace(traced, convention)
     if receptive_fields:
-        report = with_receptive_fields(report, traced)
+        from cnninspect.metrics.figures import with_whole
+
+        report = with_whole(with_receptive_fields(report, traced), traced)
     if backward:
         from cnninspect.metrics.training_memory import memory_of, with_backward
 
