@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cnninspect.commands.lint import explain_rules, lint
     from cnninspect.commands.list import models
     from cnninspect.commands.memory import fit_batch, memory
+    from cnninspect.commands.report.gathering import report
     from cnninspect.commands.scale import scale, scale_grid
     from cnninspect.commands.summary import summarize
     from cnninspect.commands.sweep import sweep
@@ -68,6 +69,7 @@ _PLACES = {
     "register_cost": "cnninspect.costs:register",
     "remembering": "cnninspect.store.traces:remembering",
     "render": "cnninspect.page.formats:render",
+    "report": "cnninspect.commands.report.gathering:report",
     "scale": "cnninspect.commands.scale:scale",
     "scale_grid": "cnninspect.commands.scale:scale_grid",
     "summarize": "cnninspect.commands.summary:summarize",
@@ -103,6 +105,7 @@ __all__ = [
     "register_cost",
     "remembering",
     "render",
+    "report",
     "scale",
     "scale_grid",
     "summarize",

@@ -17,6 +17,7 @@ COMMANDS = {
     "check": "cnninspect.commands.check.command:check",
     "lint": "cnninspect.commands.lint.command:lint",
     "diff": "cnninspect.commands.diff.command:diff",
+    "report": "cnninspect.commands.report.command:report",
     "graph": "cnninspect.commands.graph.command:graph",
     "scale": "cnninspect.commands.scale.command:scale",
     "sweep": "cnninspect.commands.sweep.command:sweep",

@@ -28,18 +28,25 @@ button,input,select{font:inherit;color:inherit;background:var(--paper);
 
 
 def write_document(
-    title: str, body: str, *, styles: Sequence[str] = (), scripts: Sequence[str] = ()
+    title: str,
+    body: str,
+    *,
+    styles: Sequence[str] = (),
+    scripts: Sequence[str] = (),
+    sets_styles: bool = False,
 ) -> str:
     """A whole page; `body` is HTML, `title` is text.
 
     A Content-Security-Policy in it allows these very styles and scripts and nothing else: whatever
-    else might get into the page can neither run nor ask for anything.
+    else might get into the page can neither run nor ask for anything.  `sets_styles` lets scripts
+    add styles, as plotly does; those cannot ask for anything either.
     """
     css = "".join([STYLE, *styles])
     # A browser takes away nothing: what is hashed is what stands between the tags.
     allowed = " ".join(f"'sha256-{_hash(script)}'" for script in scripts) or "'none'"
+    styled = "'unsafe-inline'" if sets_styles else f"'sha256-{_hash(css)}'"
     policy = (
-        f"default-src 'none'; style-src 'sha256-{_hash(css)}'; script-src {allowed}; "
+        f"default-src 'none'; style-src {styled}; script-src {allowed}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     tags = "".join(f"<script>{script}</script>\n" for script in scripts)

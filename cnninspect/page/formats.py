@@ -162,12 +162,19 @@ def _html(renderer: Renderer[Any, Any], report: Report, view: View) -> str:
     return write_html(spelled_page(renderer.page(report, view), view.encoding))
 
 
+def _latex(renderer: Renderer[Any, Any], report: Report, view: View) -> str:
+    from cnninspect.page.latex import write_latex
+
+    return write_latex(renderer.page(report, view))
+
+
 FORMATS = {
     "table": Format(_table),
     "json": Format(_json, is_data=True),
     "csv": Format(_csv, is_data=True),
     "markdown": Format(_markdown),
     "html": Format(_html, is_data=True),
+    "latex": Format(_latex, is_data=True),
 }
 """By name, in the order in which `--help` shows them."""
 

@@ -222,7 +222,7 @@ def hostile_explanation(name: str) -> Explanation:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_other_reports_are_as_safe(make, name):
     report = make(name)
-    for written_as in ("table", "markdown", "html", "csv", "json"):
+    for written_as in ("table", "markdown", "html", "csv", "json", "latex"):
         text = render(report, format=written_as)
         assert not hidden_in(text)
     tags = as_github_shows(render(report, format="markdown")).tags
@@ -230,7 +230,7 @@ def test_other_reports_are_as_safe(make, name):
     assert not Cells(render(report, format="html")).tags & {"script", "img", "a", "em", "h1"}
 
 
-@pytest.mark.parametrize("written_as", ["table", "markdown", "html", "csv", "json"])
+@pytest.mark.parametrize("written_as", ["table", "markdown", "html", "csv", "json", "latex"])
 @given(summary=summaries(any_names))
 @settings(max_examples=40, deadline=None)
 def test_any_name_whatever_can_be_written(summary, written_as):

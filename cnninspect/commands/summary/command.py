@@ -208,7 +208,7 @@ def _check_view(view: dict[str, Any]) -> None:
         raise
 
 
-PAGES = ("table", "markdown", "html")
+PAGES = ("table", "markdown", "html", "latex")
 """Formats that show the columns chosen; others hold all that is known."""
 
 

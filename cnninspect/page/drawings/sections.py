@@ -11,7 +11,7 @@ from cnninspect.page.escaping import html_text
 
 STYLE = """
 .graphs nav{margin:.4rem 0;font-size:.95rem}
-.graphs .view{overflow:auto;border:1px solid var(--line);border-radius:8px;padding:4px;
+.graphs .view{clear:both;overflow:auto;border:1px solid var(--line);border-radius:8px;padding:4px;
  max-height:86vh}
 .graphs section>p{margin:.3rem 0;color:var(--faint)}
 .graphs .zoom{float:right}

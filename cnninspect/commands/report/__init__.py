@@ -1,0 +1,1 @@
+"""What is known of models, on one page; `gathering.report` is the Python function."""
