@@ -54,7 +54,8 @@ def report(
 
     traces = [trace(model, **run) for model in listed]
     portraits = tuple(
-        _portrait(model, traced, wanted, device_spec, run, step) for model, traced in zip(listed, traces)
+        _portrait(model, traced, wanted, device_spec, run, step)
+        for model, traced in zip(listed, traces)
     )
     comparison = _compared(traces, step) if len(listed) > 1 else None
     notes: list[str] = []
