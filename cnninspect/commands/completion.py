@@ -233,6 +233,7 @@ def _one_of(words: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
 COMPLETERS: dict[str, Callable[..., list[str]]] = {
     "model": references,
     "models": references,
+    "spaces": references,
     "old": references,
     "new": references,
     "baseline": references,

@@ -193,7 +193,7 @@ ARITHMETIC: dict[str, str] = {
         _foreach_neg _foreach_norm _foreach_pow _foreach_powsum _foreach_reciprocal _foreach_round
         _foreach_rsqrt _foreach_sigmoid _foreach_sign _foreach_sin _foreach_sinh _foreach_sqrt
         _foreach_sub _foreach_tan _foreach_tanh _foreach_trunc _foreach_zero""",
-    "a step of an optimiser, element by element": """
+    "a step of an optimizer, element by element": """
         _fused_adagrad _fused_adam _fused_adamw _fused_sgd""",
 }
 

@@ -59,7 +59,7 @@ FREE: dict[str, str] = {
     **{f"ai.onnx.ml.{op}": reason for reason, ops in REASONS.items() for op in ops.split()},
     **dict.fromkeys(
         (f"ai.onnx.preview.training.{op}" for op in ("Adagrad", "Adam", "Momentum")),
-        "an optimiser's update, element by element",
+        "an optimizer's update, element by element",
     ),
 }
 """Reason by operation name."""

@@ -26,7 +26,7 @@ class Needs:
     gradient_bytes: int = 0
     """Gradients of the trainable parameters."""
     optimizer_bytes: int = 0
-    """What the optimiser keeps for them between steps."""
+    """What the optimizer keeps for them between steps."""
     saved_bytes: int = 0
     """What the forward pass keeps for the backward pass, each storage at the layer that saves it
     first, the network's inputs among them."""
@@ -78,7 +78,7 @@ class MemoryTotals:
     temporary_bytes: int
     """The most that is allocated at one time beyond what is named above."""
     update_bytes: int
-    """What is allocated, everything together, while the optimiser updates the parameters after the
+    """What is allocated, everything together, while the optimizer updates the parameters after the
     backward pass; 0 for inference."""
     peak_bytes: int
     """The most that is allocated at one time, everything together."""
@@ -100,7 +100,7 @@ class Memory(Report):
     purpose: str
     """`training` or `inference`."""
     optimizer: str
-    """Name of the optimiser; empty for inference."""
+    """Name of the optimizer; empty for inference."""
     dtype: str
     """Of the parameters."""
     amp: str
@@ -110,7 +110,7 @@ class Memory(Report):
     """The model itself first, then every layer, parents before children."""
     timeline: tuple[int, ...]
     """Bytes allocated after each operation of the step: parameters, buffers, optimizer state,
-    inputs, activations, temporaries and gradients; in training, the optimiser's update last."""
+    inputs, activations, temporaries and gradients; in training, the optimizer's update last."""
     backward_from: int
     """The first entry of the timeline that belongs to the backward pass."""
     peak_layer: str | None = None
@@ -129,7 +129,7 @@ def memory_of(
     """What a step needs, by layer and in total.
 
     Raises:
-        UnknownChoice: there is no optimiser of that name.
+        UnknownChoice: there is no optimizer of that name.
     """
     trace = step.forward
     own = _own_needs(step, optimizer if purpose == TRAINING else "sgd", purpose)
@@ -182,7 +182,7 @@ def memory_of(
 
 
 def peak_with(memory: Memory, optimizer: str) -> int:
-    """The peak, had the training step another optimiser; that of inference has none."""
+    """The peak, had the training step another optimizer; that of inference has none."""
     totals = memory.totals
     if memory.purpose == INFERENCE:
         return totals.peak_bytes
@@ -242,7 +242,7 @@ def _unreached(step: TrainingTrace, purpose: str) -> tuple[str, ...]:
         return ()
     return (
         f"no gradient reaches {len(missed)} trainable parameters of {sum(missed):,} bytes, which "
-        "so need no optimiser state",
+        "so need no optimizer state",
     )
 
 
@@ -250,7 +250,7 @@ def _held(layer: Layer, optimizer: str, reached: Collection[str]) -> Needs:
     """What a layer's own parameters and buffers need.
 
     Only the parameters that the backward pass has `reached` have a gradient, and with it a state in
-    the optimiser.
+    the optimizer.
     """
     rule = find_optimizer(optimizer)
     parameters = [p for p in layer.parameters if p.shared_with is None]
@@ -281,7 +281,7 @@ def _dtype_of(layers: Iterable[Layer]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """An optimiser of `torch.optim`, by the state that it keeps."""
+    """An optimizer of `torch.optim`, by the state that it keeps."""
 
     tensors: int
     """Tensors of the parameter's shape and dtype."""
@@ -314,7 +314,7 @@ STEP_BYTES = BITS["float32"] // 8
 
 
 def find_optimizer(name: str) -> Optimizer:
-    """The optimiser of that name.
+    """The optimizer of that name.
 
     Raises:
         UnknownChoice: there is none.
@@ -325,5 +325,5 @@ def find_optimizer(name: str) -> Optimizer:
 
 
 def state_bytes(optimizer: Optimizer, parameter_bytes: int, tensors: int = 1) -> int:
-    """Bytes that an optimiser keeps for so many trainable parameters of so many bytes."""
+    """Bytes that an optimizer keeps for so many trainable parameters of so many bytes."""
     return optimizer.tensors * parameter_bytes + STEP_BYTES * tensors * optimizer.has_step

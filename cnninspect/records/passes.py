@@ -107,7 +107,7 @@ INITIALISATIONS = ("default", "kaiming", "xavier", "orthogonal", "lecun")
 OPTIMIZERS = {
     "sgd": 0.1, "momentum": 0.1, "adagrad": 0.01, "rmsprop": 0.01, "adam": 0.001, "adamw": 0.001,
 }  # fmt: skip
-"""Learning rate by optimiser where none is given: for sgd with and without momentum that of
+"""Learning rate by optimizer where none is given: for sgd with and without momentum that of
 He et al. 2015, section 3.4; else PyTorch's."""
 DEVICES = ("cpu", "cuda", "mps", "auto")
 DTYPES = ("float32", "bfloat16", "float64")
@@ -162,7 +162,7 @@ class GradientSettings:
     optimizer: str = "sgd"
     """What makes the steps."""
     lr: float | None = None
-    """Learning rate; None: the optimiser's own."""
+    """Learning rate; None: the optimizer's own."""
     over: str = "depth"
     """`time`: at every time step of the recurrent layers, too."""
 
@@ -232,7 +232,7 @@ class GradientSettings:
 
     @property
     def learning_rate(self) -> float:
-        """That which was given, or the optimiser's own."""
+        """That which was given, or the optimizer's own."""
         return OPTIMIZERS[self.optimizer] if self.lr is None else self.lr
 
     @property

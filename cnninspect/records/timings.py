@@ -32,7 +32,7 @@ class TimeSettings:
     batch: int = 1
     """Examples in a batch."""
     mode: str = "eval"
-    """`eval`: forward without gradients; `train`: forward, backward and the optimiser's step."""
+    """`eval`: forward without gradients; `train`: forward, backward and the optimizer's step."""
     backend: str = "torch"
     """One of `BACKENDS`."""
     device: str = "cpu"
@@ -162,7 +162,7 @@ class Timed:
     """Of whole runs, with nothing installed in the network."""
     own: dict[str, float] | None = None
     """Seconds of each layer alone, by path, so scaled that together they are the median; None: its
-    layers cannot be watched.  The optimiser's step is in none of them."""
+    layers cannot be watched.  The optimizer's step is in none of them."""
     phases: Phases | None = None
     """The parts of the median, where layers were watched."""
     overhead: float | None = None

@@ -97,7 +97,7 @@ def activations(
     lr: Annotated[
         Optional[float],
         typer.Option(
-            "--lr", metavar="X", help="Learning rate; else the optimiser's own.",
+            "--lr", metavar="X", help="Learning rate; else the optimizer's own.",
             rich_help_panel=TRAINING, show_default=False,
         ),
     ] = None,

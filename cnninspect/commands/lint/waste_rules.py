@@ -68,7 +68,7 @@ def _has_few_channels(net: TracedNetwork, norm: int, shape: tuple[int, ...]) -> 
 def unread_parameters(net: TracedNetwork) -> Iterator[Found]:
     """A layer runs, and some of its parameters are read by no call.
 
-    Why: They are stored, loaded and given to the optimiser, with its momenta, and never change
+    Why: They are stored, loaded and given to the optimizer, with its momenta, and never change
     anything. Often a forward that forgot a branch, or a flag that turned it off.
 
     Source: PyTorch, DistributedDataParallel, find_unused_parameters: such parameters stop training

@@ -131,7 +131,7 @@ def memory(
     fresh: options.Fresh = False,
     debug: options.Debug = False,
 ) -> None:
-    """Parameters, gradients, optimiser state, saved activations and the peak, by layer."""
+    """Parameters, gradients, optimizer state, saved activations and the peak, by layer."""
     from cnninspect.commands.memory import fit_batch, memory
 
     check_output(output, force=force)

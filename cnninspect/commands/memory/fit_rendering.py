@@ -15,7 +15,7 @@ LEFT_OUT = "the CUDA context, workspaces of libraries, what the allocator keeps 
 
 
 def page(report: BatchFit, view: View) -> Page:
-    """The answer, and the table over batch sizes and optimisers."""
+    """The answer, and the table over batch sizes and optimizers."""
     memory, totals = report.memory, report.memory.totals
     about = [memory.model.source, inputs_of(memory), memory.purpose]
     about += [memory.optimizer] if memory.optimizer else []
@@ -50,7 +50,7 @@ def _table(report: BatchFit) -> Table:
             (Cell(f"{row.batch:,}"), *(_peak(peak, report.limit_bytes) for peak in row.peak_bytes))
             for row in report.table
         ),
-        title="peak by batch size and optimiser",
+        title="peak by batch size and optimizer",
         remarks=("× beyond the limit",)
         if any(peak > report.limit_bytes for row in report.table for peak in row.peak_bytes)
         else (),

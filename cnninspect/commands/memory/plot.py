@@ -15,13 +15,13 @@ MOST_BARS = 24
 PARTS = (
     ("parameter_bytes", "parameters"),
     ("gradient_bytes", "gradients"),
-    ("optimizer_bytes", "optimiser"),
+    ("optimizer_bytes", "optimizer"),
     ("saved_bytes", "saved for backward"),
 )
 UNITS = (("bytes", 1), ("kB (10³ bytes)", 1e3), ("MB (10⁶ bytes)", 1e6), ("GB (10⁹ bytes)", 1e9))
 """What an axis is in: its label, and the bytes that it counts as one."""
 UPDATE_SHARE = 0.03
-"""Width of the optimiser's update, which is one moment, as a share of that of all calls."""
+"""Width of the optimizer's update, which is one moment, as a share of that of all calls."""
 
 
 @in_style

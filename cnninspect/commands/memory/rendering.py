@@ -34,14 +34,14 @@ COLUMNS = (
     Column("type", Kind.WORD, sacrifice=2),
     Column("parameters", Kind.NUMBER),
     Column("gradients", Kind.NUMBER, sacrifice=1),
-    Column("optimiser", Kind.NUMBER, sacrifice=4),
+    Column("optimizer", Kind.NUMBER, sacrifice=4),
     Column("saved", Kind.NUMBER),
     Column("", Kind.BAR, name="bars", sacrifice=3),
     Column("forward\nMACs", Kind.NUMBER, name="forward MACs", sacrifice=6),
     Column("backward\nMACs", Kind.NUMBER, name="backward MACs", sacrifice=5),
     Column("ratio", Kind.NUMBER, sacrifice=7),
 )
-TRAINING_ONLY = ("gradients", "optimiser", "saved", "bars", "backward MACs", "ratio")
+TRAINING_ONLY = ("gradients", "optimizer", "saved", "bars", "backward MACs", "ratio")
 
 
 def page(report: Memory, view: MemoryView) -> Page:
@@ -137,7 +137,7 @@ def _facts(report: Memory, view: MemoryView) -> Facts:
         "parameters": totals.parameter_bytes,
         "buffers": totals.buffer_bytes,
         "gradients": totals.gradient_bytes,
-        "optimiser": totals.optimizer_bytes,
+        "optimizer": totals.optimizer_bytes,
         "saved": totals.saved_bytes,
         "inputs": totals.input_bytes,
     }

@@ -14,11 +14,11 @@ from cnninspect.records.reports import Report
 
 @dataclass(frozen=True, slots=True)
 class BatchPeak:
-    """The peak at one batch size, with each optimiser."""
+    """The peak at one batch size, with each optimizer."""
 
     batch: int
     peak_bytes: tuple[int, ...]
-    """By optimiser, in the order of `BatchFit.optimizers`."""
+    """By optimizer, in the order of `BatchFit.optimizers`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ MOST_ROWS = 12
 WORTH_IT = 0.99
 """What needs no less than so much of what is needed now is no help."""
 ALSO_HELP = (
-    "--freeze leaves out gradients and the optimiser's state",
+    "--freeze leaves out gradients and the optimizer's state",
     "gradient checkpointing in the model saves activations",
 )
 """What makes training smaller by an amount that depends on the user's choice."""
@@ -92,7 +92,7 @@ def largest_batch(peak_of: Callable[[int], int], limit: int) -> int:
 def fit_of(
     measure: Callable[..., Memory], limit: int, *, optimizer: str, is_inference: bool
 ) -> BatchFit:
-    """The largest batch within `limit` bytes, with a table over batch sizes and optimisers.
+    """The largest batch within `limit` bytes, with a table over batch sizes and optimizers.
 
     `measure(batch, optimizer=…)` is what a batch needs.
 

@@ -20,6 +20,17 @@ from cnninspect.commands.output import (
 )
 from cnninspect.errors import SomeModelsFailed
 
+EXAMPLES = (
+    (
+        "cnninspect sweep 'efficientnet_b0@width=0.5..1.5:0.5,depth=1|1.5' --max-params 5M",
+        "All combinations of two settings, the frontier first",
+    ),
+    (
+        "cnninspect sweep 'net.py:Net@width=8..64:*2' --input 3x64x64 --rows points.csv",
+        "Your own network, every point in a file",
+    ),
+    ("cnninspect sweep --space space.toml --sample 100", "A sample of the spaces in a file"),
+)
 SPACE = "Which points"
 
 

@@ -136,7 +136,7 @@ def shares_of(
     """Which part of the measured time must be computing, must be moving bytes, and is neither.
 
     A layer that takes less than its least time has no overhead.  `update` are the seconds of an
-    optimiser's step, which no call of the trace stands for.  None: there is nothing to hold it
+    optimizer's step, which no call of the trace stands for.  None: there is nothing to hold it
     against, or no layer was watched.
     """
     if own is None or spec is None:

@@ -96,7 +96,7 @@ class TimedModel:
     threads: int
     device: str
     options: tuple[str, ...]
-    """What else was asked for: `amp`, `channels-last`, an optimiser."""
+    """What else was asked for: `amp`, `channels-last`, an optimizer."""
     macs: int
     median_s: float
     """For one run of a whole batch."""
@@ -117,7 +117,7 @@ class TimedModel:
     gains: tuple[str, ...]
     """The layers that take longest beyond their least time."""
     phases: Phases | None
-    """Forward, backward, the optimiser's step."""
+    """Forward, backward, the optimizer's step."""
     overhead: float | None
     """How much longer a run took while layers were watched, as a share."""
     compile_s: float | None

@@ -31,7 +31,7 @@ class TrainingSettings:
     batch: int = 64
     optimizer: str = "adam"
     lr: float | None = None
-    """Learning rate at the start; None: the optimiser's own."""
+    """Learning rate at the start; None: the optimizer's own."""
     schedule: str = "constant"
     """`step` divides it by ten after half and three quarters of the epochs, `cosine` lets it fall
     to 0 along half a cosine."""
@@ -95,7 +95,7 @@ class TrainingSettings:
 
     @property
     def learning_rate(self) -> float:
-        """That which was given, or the optimiser's own."""
+        """That which was given, or the optimizer's own."""
         return OPTIMIZERS[self.optimizer] if self.lr is None else self.lr
 
 

@@ -136,7 +136,7 @@ class Measurement:
 
     def __init__(self, model: nn.Module, layers: Iterable[WeightedLayer]) -> None:
         self.keeps_gradients = False
-        """Whether parameters keep their gradients, for an optimiser."""
+        """Whether parameters keep their gradients, for an optimizer."""
         self.is_on = True
         """Whether norms are taken."""
         self._is_backward = False

@@ -134,14 +134,14 @@ def time_network(
 
 
 MOMENTS = {"momentum": 1, "adagrad": 1, "rmsprop": 1, "adam": 2, "adamw": 2}
-"""Tensors that an optimiser keeps for each parameter; sgd none."""
+"""Tensors that an optimizer keeps for each parameter; sgd none."""
 
 
 def check_room(loaded: LoadedModel, traced: Trace, settings: TimeSettings) -> None:
     """See, from the trace, that a network is not too large for the memory, before it is built.
 
     What is counted is needed whatever else is: weights, in training their gradients and what the
-    optimiser keeps, and the results that are needed at the same time.
+    optimizer keeps, and the results that are needed at the same time.
 
     Raises:
         TooLarge: it is.
@@ -326,7 +326,7 @@ class Runner:
         loss.backward()
 
     def update(self) -> None:
-        """The optimiser's step, after which there are no gradients."""
+        """The optimizer's step, after which there are no gradients."""
         assert self._optimizer is not None
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
@@ -440,7 +440,7 @@ def watched_layers(runner: Runner, spread: Spread, settings: TimeSettings) -> di
 
 
 def _watched_run(runner: Runner, watch: Any, clock: Any) -> tuple[float, float, float]:
-    """One run under hooks: seconds forward, backward and of the optimiser's step."""
+    """One run under hooks: seconds forward, backward and of the optimizer's step."""
     if runner.settings.mode != "train":
         start = clock.mark()
         runner.run()

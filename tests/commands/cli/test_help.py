@@ -23,6 +23,8 @@ SLOW = {
     "export": "writes and runs ONNX files",
     "find": "measures a catalogue",
     "gradients": "real passes",
+    "sweep": "measures many networks",
+    "time": "measures this machine",
     "train": "trains",
 }
 """Commands whose examples are only parsed here, and why; tests of their own run them."""

@@ -112,7 +112,7 @@ def test_the_same_seed_gives_the_same_curves_and_a_module_stays_as_it_was(data: 
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adagrad", "rmsprop", "adam", "adamw"])
-def test_every_optimiser_learns(data: str, optimizer: str) -> None:
+def test_every_optimizer_learns(data: str, optimizer: str) -> None:
     found = trained(Net(), data, optimizer=optimizer, epochs=6)
     assert found.epochs[-1].loss < found.epochs[0].loss
     assert found.epochs[-1].held_out_accuracy > 0.5

@@ -174,7 +174,7 @@ RECURRENT = {"LSTM": 4, "GRU": 3, "RNN": 1}
 @pytest.mark.parametrize("filling", [0.0, 0.5])
 @pytest.mark.parametrize("op", RECURRENT)
 def test_a_first_state_of_zeros_is_no_parameter(follow, op, hidden, filling):
-    """Constants are folded by optimisers, and large ones are looked at in the file."""
+    """Constants are folded by optimizers, and large ones are looked at in the file."""
     gates = RECURRENT[op] * hidden
     state = numpy_helper.from_array(np.full((1, 3, hidden), filling, np.float32), "h")
     states = "h h" if op == "LSTM" else "h"
