@@ -100,13 +100,18 @@ def some(names: Sequence[str], shown: int = 3) -> str:
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
+INTERPRETER = "Traceback of TorchScript"
+
+
 def first_line(problem: BaseException) -> str:
     """What somebody else's error says, in one line with its kind.
 
     That is its first line, with the next one if it ends with a colon; of a long one the first
-    sentence.
+    sentence.  TorchScript's interpreter says what was wrong at the end.
     """
     text, *more = str(problem).strip().splitlines() or [""]
+    if INTERPRETER in (line[: len(INTERPRETER)] for line in more):
+        return more[-1].strip().removeprefix("builtins.")[:LONG]
     if more and text.endswith(":"):
         text = f"{text} {more[0].strip()}"
     if len(text) > LONG:

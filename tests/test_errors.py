@@ -15,6 +15,9 @@ from cnninspect import errors
         (KeyError("name"), "KeyError: 'name'"),
         (RuntimeError("size mismatch for:\n  conv1.weight\nmore"),
          "RuntimeError: size mismatch for: conv1.weight"),
+        (RuntimeError("The following operation failed in the TorchScript interpreter.\n"
+                      "Traceback of TorchScript (most recent call last):\n  x = y\n"
+                      "builtins.ValueError: too many axes: 3\n"), "ValueError: too many axes: 3"),
         (TypeError("It broke. " + "Why " * 80), "TypeError: It broke."),
         (TypeError("x" * 300), f"TypeError: {'x' * 199}…"),
     ],
