@@ -69,6 +69,8 @@ def trace(
         ShapeMismatch: a layer got a shape that it does not take.
         RunFailed: the model raised, also when really run.
     """
+    if loaded.trial is not None:
+        loaded.trial(inputs, {"kwargs": kwargs, "mode": mode, "batch": batch})
     with RUNS, Ledger() as ledger, ledger:
         set_apart(ledger)
         RandomStates(ledger)

@@ -89,6 +89,8 @@ def trace_training(
     wanted = Wanted(
         mode, batch, frozenset(frozen), dtype, amp, is_differentiable=not inference, device=device
     )
+    if loaded.trial is not None:
+        loaded.trial(inputs, {"kwargs": kwargs, "mode": mode, "batch": batch})
     with RUNS, Ledger() as ledger, ledger:
         set_apart(ledger)
         RandomStates(ledger)

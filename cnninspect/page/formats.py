@@ -96,7 +96,7 @@ def write_csv(header: Sequence[str], rows: Iterable[Sequence[Field]]) -> str:
     """Comma-separated values with a header line; numbers raw, nothing for None."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
+    writer.writerow([csv_text(name) for name in header])
     writer.writerows([_field(value) for value in row] for row in rows)
     return text.getvalue()
 
@@ -143,7 +143,6 @@ def _json(renderer: Renderer[Any, Any], report: Report, view: View) -> str:
 
 
 def _csv(renderer: Renderer[Any, Any], report: Report, view: View) -> str:
-
     return write_csv(*renderer.rows(report, view))
 
 

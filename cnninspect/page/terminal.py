@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -270,6 +270,7 @@ def _block(block: Block, width: int | None, *, has_room: bool) -> Iterator[Line]
 
 
 def _table(table: Table, width: int | None, *, has_room: bool) -> Iterator[Line]:
+    table = replace(table, columns=tuple(map(_harmless, table.columns)))
     fitted = fit(table, None if has_room else width)
     columns = [table.columns[i] for i in fitted.shown]
     if table.title:
@@ -288,9 +289,15 @@ def _table(table: Table, width: int | None, *, has_room: bool) -> Iterator[Line]
     if hidden:
         chooser = f"; {table.chooser}" if table.chooser else ""
         remarks.append(f"no room at {width} columns for {', '.join(hidden)}{chooser}")
-    for remark in remarks:
-        lines = (remark,) if width is None else wrapped(visible(remark), width)
+    for remark in map(visible, remarks):
+        lines = (remark,) if width is None else wrapped(remark, width)
         yield from ((Span(line, Style.FAINT),) for line in lines)
+
+
+def _harmless(column: Column) -> Column:
+    """The column with a header that prints as itself, line by line: classes of data stand there."""
+    header = "\n".join(map(visible, column.header.split("\n")))
+    return replace(column, header=header, name=visible(column.name))
 
 
 def _header(columns: Iterable[Column], fitted: Fit) -> Iterator[Line]:

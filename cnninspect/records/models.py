@@ -206,6 +206,9 @@ class LoadedModel:
     """Whether `build` returns a module that belongs to somebody and must not change."""
     notes: tuple[str, ...] = ()
     """What a reader should know of how it was loaded."""
+    trial: Callable[[Sequence[Any] | None, Mapping[str, Any]], None] | None = None
+    """Runs it with inputs and options in a process with limits, and raises where that does not come
+    to an end; None: it may be run here at once."""
 
 
 @dataclass(frozen=True, slots=True)

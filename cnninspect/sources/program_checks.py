@@ -22,7 +22,7 @@ NAMESPACES = frozenset({
 })  # fmt: skip
 """Of operators that compute; others talk to processes, profilers, images on disk."""
 REFUSED = frozenset({
-    "from_file", "save", "print", "_print", "Print", "PythonOp", "IgnoredPythonOp",
+    "from_file", "save", "print", "_print", "Print", "PythonOp", "IgnoredPythonOp", "TimePoint",
     "rpc_async", "rpc_sync", "rpc_remote",
 })  # fmt: skip
 """Operators of those namespaces that touch files, print, or reach other processes."""
@@ -32,6 +32,8 @@ HINT = "it is refused unseen; load it yourself if you trust it, and hand the mod
 
 # --- TorchScript ---
 
+LOOPS = frozenset({"while", "for"})
+
 TOKEN = re.compile(
     r"""(?P<comment>\#[^\n]*)|(?P<text>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
     r"""|(?P<name>[^\W\d]\w*)|(?P<other>[^\s\\])""",
@@ -39,8 +41,11 @@ TOKEN = re.compile(
 )
 
 
-def check_script(code: str) -> None:
-    """Raises Malformed where the code of a TorchScript program could do more than compute.
+def check_script(code: str) -> bool:
+    """Whether the code of a TorchScript program has loops.
+
+    Raises:
+        Malformed: it could do more than compute.
 
     Names are looked for wherever they stand, in texts too, since `getattr` takes one.
     """
@@ -57,6 +62,7 @@ def check_script(code: str) -> None:
                 raise Malformed(f"its code uses the operators of {said}", HINT)
         if token == "classes" and tokens[max(i - 2, 0) : i] == ["torch", "."]:
             check_class(".".join(tokens[i + 2 : i + 5 : 2]))
+    return not LOOPS.isdisjoint(tokens)
 
 
 def check_class(name: str) -> None:

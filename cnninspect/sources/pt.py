@@ -7,6 +7,7 @@ more than compute is refused.  Nothing is unpickled to find out.
 from __future__ import annotations
 
 import io
+from functools import partial
 from pathlib import Path
 
 from cnninspect.checkpoints import kind_of
@@ -19,12 +20,15 @@ from cnninspect.records.models import GraphFile, LoadedModel, ModelInfo, Referen
 from cnninspect.sources import checkpoint
 from cnninspect.sources.construction import other_peoples_code
 from cnninspect.sources.program_checks import check_class, check_script
+from cnninspect.sources.trial import try_out
 
 NOTE = "read by torch.jit.load, torch's own loader"
 CLASS = "__torch__.torch.classes."
 """Begin of the names of classes of C++ in a pickle."""
 
 
+LOADING = b"__setstate__"
+"""A method that is run as a program is loaded."""
 MOST_CODE = 64 << 20
 """Bytes of all the code of a program."""
 
@@ -42,7 +46,9 @@ def load(reference: Reference) -> LoadedModel | GraphFile:
         return checkpoint.load(reference)
     if reference.settings:
         raise UnknownSetting(reference.name, reference.settings[0][0], ())
-    check_torchscript(path)
+    has_loops, loads_by_code = check_torchscript(path)
+    if has_loops and loads_by_code:
+        try_out(reference.text, None, None)
     import torch
 
     with other_peoples_code(reference.text):
@@ -51,12 +57,18 @@ def load(reference: Reference) -> LoadedModel | GraphFile:
         except Exception as problem:  # whatever torch's loader raises
             raise FileUnreadable(path, f"torch.jit.load: {first_line(problem)}") from problem
     return LoadedModel(
-        ModelInfo(reference.text, "pt", reference.text), lambda: module, live=True, notes=(NOTE,)
+        ModelInfo(reference.text, "pt", reference.text),
+        lambda: module,
+        live=True,
+        notes=(NOTE,),
+        trial=partial(try_out, reference.text) if has_loops else None,
     )
 
 
-def check_torchscript(path: Path) -> None:
+def check_torchscript(path: Path) -> tuple[bool, bool]:
     """Look at the code and the classes of a TorchScript program before anything of it is run.
+
+    Returns whether there are loops in it, and whether loading it runs some of it.
 
     Raises:
         FileUnreadable: it does more than compute, or its archive cannot be read.
@@ -64,12 +76,13 @@ def check_torchscript(path: Path) -> None:
     with opened(path) as (stream, file_bytes):
         try:
             archive = Archive(stream, file_bytes)
-            left = MOST_CODE
+            left, has_loops, loads_by_code = MOST_CODE, False, False
             for name in archive.entries:
                 if name.lower().endswith(".py"):
                     code = archive.read(name, left)
                     left -= len(code)
-                    check_script(code.decode())
+                    has_loops |= check_script(code.decode())
+                    loads_by_code |= LOADING in code
                 elif name.lower().endswith(PICKLES) and ".debug_pkl" not in name:
                     pickled = interpret(io.BytesIO(archive.read(name, MAX_PICKLE)))
                     for asked in pickled.globals:
@@ -79,3 +92,4 @@ def check_torchscript(path: Path) -> None:
             raise FileUnreadable(path, "its code is no text") from problem
         except Malformed as problem:
             raise FileUnreadable(path, problem.problem, problem.hint) from problem
+    return has_loops, loads_by_code

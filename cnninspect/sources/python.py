@@ -52,6 +52,8 @@ def load(reference: Reference) -> LoadedModel:
     where, _, name = reference.name.rpartition(":")
     where, name = (where, name) if where else (name, "")
     is_file = where.endswith(".py")
+    if is_file and "\0" in where:
+        raise FileMissing(where)
     folder = Path(where).resolve().parent if is_file else Path.cwd()
     if is_file:
         _check_file(reference, Path(where), name)

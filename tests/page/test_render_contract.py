@@ -247,3 +247,9 @@ def test_published_numbers_of_one_source_share_a_line():
     )
     text = render(replace(resnet10(), published=numbers))
     assert "matches torchvision's published 3.6 GMACs and 7 parameters\n" in text
+
+
+@pytest.mark.parametrize("name", ["a\n::error::b", "a\rb", "=1+1", "\u202ea", "::error::a"])
+def test_names_in_the_header_of_csv_are_made_harmless_as_in_its_cells(name):
+    header, row = csv.reader(io.StringIO(write_csv((name,), [(name,)])))
+    assert header == row != [name]

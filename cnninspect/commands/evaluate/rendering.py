@@ -129,7 +129,7 @@ def _confusion(report: Evaluation, *, shares: bool) -> Table:
     names = [each.name for each in report.classes]
     columns = (
         Column("label", Kind.PATH),
-        *(Column(name, Kind.NUMBER, name=f"as {name}") for name in names),
+        *(Column(name, Kind.NUMBER, name=f"as {name}") for name in map(visible, names)),
     )
     rows = []
     for i, (name, row) in enumerate(zip(names, report.confusion)):
