@@ -20,6 +20,7 @@ from cnninspect.errors import (
     BadReference,
     BuildFailed,
     CnnInspectError,
+    FileMissing,
     FileUnreadable,
     UnknownModel,
     UnknownSetting,
