@@ -133,15 +133,38 @@ def __getattr__(name: str) -> Any:
 
 
 def _let_reports_show_themselves() -> None:
-    """Give reports the method that notebooks ask for; the records know nothing of formats."""
+    """Give reports what they are shown by; the records know nothing of formats.
+
+    That is `print(report)`, what notebooks ask for, `report.to_dataframe()` and `report.plot()`.
+    """
     from cnninspect.records.reports import Report
 
+    def text(report: Report) -> str:
+        from cnninspect.page.showing import as_text
+
+        return as_text(report)
+
     def html(report: Report) -> str:
-        from cnninspect.page.formats import render
+        from cnninspect.page.showing import as_html
 
-        return render(report, format="html")
+        return as_html(report)
 
+    def to_dataframe(report: Report) -> Any:
+        """The rows of the report as a pandas `DataFrame`."""
+        from cnninspect.page.showing import as_dataframe
+
+        return as_dataframe(report)
+
+    def plot(report: Report) -> Any:
+        """The picture of the report as a matplotlib `Figure`."""
+        from cnninspect.page.showing import as_figure
+
+        return as_figure(report)
+
+    Report.__str__ = text  # type: ignore[method-assign,assignment]
     Report._repr_html_ = html
+    Report.to_dataframe = to_dataframe
+    Report.plot = plot
 
 
 def __dir__() -> list[str]:

@@ -366,6 +366,15 @@ class NotCalibrated(UsageError):
         )
 
 
+class NoPicture(UsageError):
+    """A picture of a report that has none."""
+
+    def __init__(self, report: str) -> None:
+        super().__init__(
+            f"{report} has no picture", "its table is report.to_dataframe() or print(report)"
+        )
+
+
 class NeedsModules(UsageError):
     """A trace, or the graph in a file, where only a network of modules will do."""
 

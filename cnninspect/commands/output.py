@@ -254,9 +254,8 @@ def draw(report: Comparison | Finding, path: Path | None, *, force: bool, quiet:
     """Draw the models of a report into a file, if one was asked for."""
     if path is None or not report.models:
         return
-    from cnninspect.page.plots import format_of, picture
+    from cnninspect.page.plots import format_of, picture_of_models
 
-    on = [m.model.reference for m in report.models if getattr(m, "frontier", False)]
-    content = picture(report.models, format_of(path), limits=report.limits, frontier=on)
+    content = picture_of_models(report, format_of(path))
     write_whole(path, content, force=force)
     say_written(path, quiet=quiet)

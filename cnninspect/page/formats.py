@@ -57,6 +57,8 @@ class Renderer(Generic[AnyReport, AnyView]):
     """For the format json."""
     writers: Mapping[str, Callable[[AnyReport, AnyView], str]] = field(default_factory=dict)
     """For formats that only this report has."""
+    picture: str = ""
+    """What draws it, as `module:function` of the report and of what to write; empty: nothing."""
 
 
 def renderer_of(kind: type[Report]) -> Renderer[Any, Any]:

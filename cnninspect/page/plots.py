@@ -104,7 +104,13 @@ def line_style(number: int) -> dict[str, Any]:
 
 
 def written(figure: Any, format: str) -> bytes:  # noqa: A002
-    """The figure as the content of a file; the same figure gives the same bytes."""
+    """The figure as the content of a file; the same figure gives the same bytes.
+
+    As format `figure` it is the figure itself, for `Report.plot`.
+    """
+    if format == "figure":
+        itself: bytes = figure
+        return itself
     # The date of writing would make each file differ; PNGs hold none.
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format)
     content = io.BytesIO()
@@ -237,6 +243,12 @@ MOST_LABELS = 60
 FEW_DECADES = 10**3
 """Under such a ratio of the largest to the smallest, 2 and 5 are marked beside 1 and 10."""
 AXES = {"macs": "MACs", "params": "parameters"}
+
+
+def picture_of_models(report: Any, format: str) -> bytes:  # noqa: A002
+    """The picture of a report that has models with their figures, with its limits and frontier."""
+    on = [m.model.reference for m in report.models if getattr(m, "frontier", False)]
+    return picture(report.models, format, limits=report.limits, frontier=on)
 
 
 @in_style

@@ -23,6 +23,10 @@ class Report:
     """Name and version of its JSON form, as in `cnninspect.summary/1`."""
     _repr_html_: ClassVar[Callable[[Report], str]]
     """What notebooks ask for; the public package puts it here, where it is first used."""
+    to_dataframe: ClassVar[Callable[[Report], Any]]
+    """The rows as a pandas `DataFrame`; put here as well."""
+    plot: ClassVar[Callable[[Report], Any]]
+    """The picture as a matplotlib `Figure`; put here as well."""
     rendering: ClassVar[str] = ""
     """The module whose `RENDERER` writes it, imported when it is needed."""
 

@@ -161,4 +161,10 @@ def data(report: Comparison, view: ComparisonView) -> dict[str, Any]:
     return replace(report, models=tuple(chosen(report.models, view))).to_dict()
 
 
-RENDERER = Renderer(view=ComparisonView, page=page, rows=rows, data=data)
+RENDERER = Renderer(
+    view=ComparisonView,
+    page=page,
+    rows=rows,
+    data=data,
+    picture="cnninspect.page.plots:picture_of_models",
+)

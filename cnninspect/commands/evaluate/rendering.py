@@ -190,7 +190,12 @@ def rows(
     )
 
 
-RENDERER = Renderer(view=EvaluationView, page=page, rows=rows)
+RENDERER = Renderer(
+    view=EvaluationView,
+    page=page,
+    rows=rows,
+    picture="cnninspect.commands.evaluate.rendering:picture",
+)
 
 
 MOST_NUMBERS = 26

@@ -147,4 +147,10 @@ def _all_rows(view: FindingView) -> FindingView:
     return replace(view, rows=None) if view.rows == "auto" else view
 
 
-RENDERER = Renderer(view=FindingView, page=page, rows=rows, data=data)
+RENDERER = Renderer(
+    view=FindingView,
+    page=page,
+    rows=rows,
+    data=data,
+    picture="cnninspect.page.plots:picture_of_models",
+)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OF_PATHS = frozenset(
     ("models", "input", "batch", "mode", "paths", "human", "format", "output", "force", "quiet",
-     "debug")
+     "debug", "plot")
 )  # fmt: skip
 """What may be typed together with --paths."""
 
@@ -78,8 +78,15 @@ def gradients(
     looks: dict[str, Any] = {"format": format, "output": output, "force": force}
     if paths:
         _refuse_measuring(context)
+        kind = _picture_format(plot, force=force)
         found = gradient_paths(models, inputs, mode=mode.value, batch=batch)
         show(found, quiet=quiet, human=human, **looks)
+        if plot is not None:
+            from cnninspect.commands.gradients.paths_plot import picture as picture_of_paths
+
+            write_whole(plot, picture_of_paths(found, kind), force=force)
+            if not quiet:
+                typer.echo(f"wrote {plot}", err=True)
         return
     looks |= {"measure": measure, "rows": _rows(rows)}
     GradientView(measure=measure, rows=looks["rows"])  # refuses early what cannot be used

@@ -87,4 +87,6 @@ def rows(
     )
 
 
-RENDERER = Renderer(view=View, page=page, rows=rows)
+RENDERER = Renderer(
+    view=View, page=page, rows=rows, picture="cnninspect.commands.gradients.paths_plot:picture"
+)

@@ -75,4 +75,6 @@ def _state_rows(report: GradientProfile) -> Iterator[Sequence[Field]]:
                 )  # fmt: skip
 
 
-RENDERER = Renderer(view=GradientView, page=page, rows=rows)
+RENDERER = Renderer(
+    view=GradientView, page=page, rows=rows, picture="cnninspect.commands.gradients.plot:picture"
+)

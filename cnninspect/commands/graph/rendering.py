@@ -118,5 +118,9 @@ def svg(report: Graph, view: View) -> str:
 
 
 RENDERER = Renderer(
-    view=GraphView, page=page, rows=rows, writers={"svg": svg, "html": svg}
+    view=GraphView,
+    page=page,
+    rows=rows,
+    writers={"svg": svg, "html": svg},
+    picture="cnninspect.page.drawings.bitmap:picture",
 )  # the picture is its form in a notebook, too

@@ -176,4 +176,6 @@ def _values(needs: Needs) -> tuple[int, ...]:
     return tuple(getattr(needs, f.name) for f in fields(Needs))
 
 
-RENDERER = Renderer(view=MemoryView, page=page, rows=rows)
+RENDERER = Renderer(
+    view=MemoryView, page=page, rows=rows, picture="cnninspect.commands.memory.plot:picture"
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
@@ -9,7 +10,14 @@ import typer
 from cnninspect.commands import options
 from cnninspect.commands import options as limits
 from cnninspect.commands.options import parse_inputs, parse_numbers
-from cnninspect.commands.output import check_output, progress_bar, show
+from cnninspect.commands.output import (
+    check_output,
+    check_picture,
+    progress_bar,
+    say_written,
+    show,
+    write_whole,
+)
 from cnninspect.errors import BadOption
 
 GRID = "Compound scaling, as of EfficientNet"
@@ -79,6 +87,16 @@ def scale(
     cache: limits.Cache = True,
     human: options.Human = False,
     format: options.OutputFormat = "table",  # noqa: A002
+    plot: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw the growth, as .png, .svg or .pdf.",
+            rich_help_panel=options.WRITES,
+            show_default=False,
+        ),
+    ] = None,
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
@@ -89,6 +107,7 @@ def scale(
     from cnninspect.commands.scale import scale, scale_grid
 
     check_output(output, force=force)
+    check_picture(plot, force=force)
     written = {"format": format, "output": output, "force": force, "quiet": quiet}
     if not grid:
         if tolerance is not None or top is not None:
@@ -102,7 +121,15 @@ def scale(
             mode=mode.value,
         )
         show(report, human=human, **written)  # type: ignore[arg-type]
+        if plot is not None:
+            from cnninspect.commands.scale.plot import picture
+            from cnninspect.page.plots import format_of
+
+            write_whole(plot, picture(report, format_of(plot)), force=force)
+            say_written(plot, quiet=quiet)
         return
+    if plot is not None:
+        raise BadOption("--grid", "with --plot", "used without it")
     if over is not None or sizes is not None or input is not None:
         raise BadOption("--grid", "with --over, --sizes or --input", "used without them")
     with progress_bar("measuring", quiet=quiet) as progress:

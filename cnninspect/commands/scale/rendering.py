@@ -229,4 +229,6 @@ def _number(size: Rational) -> int | float:
     return value.numerator if value.denominator == 1 else float(value)
 
 
-RENDERER = Renderer(view=ScalingView, page=page, rows=rows)
+RENDERER = Renderer(
+    view=ScalingView, page=page, rows=rows, picture="cnninspect.commands.scale.plot:picture"
+)

@@ -267,4 +267,10 @@ def data(report: Sweep, view: SweepView) -> dict[str, Any]:
     return replace(report, models=tuple(_chosen(report, view))).to_dict()
 
 
-RENDERER = Renderer(view=SweepView, page=page, rows=rows, data=data)
+RENDERER = Renderer(
+    view=SweepView,
+    page=page,
+    rows=rows,
+    data=data,
+    picture="cnninspect.commands.sweep.plot:picture",
+)

@@ -399,4 +399,6 @@ def rows(report: TimeReport, view: TimeView) -> tuple[Sequence[str], Iterator[Se
     )
 
 
-RENDERER = Renderer(view=TimeView, page=page, rows=rows)
+RENDERER = Renderer(
+    view=TimeView, page=page, rows=rows, picture="cnninspect.commands.timing.plot:picture"
+)

@@ -219,7 +219,9 @@ def rows(
     )
 
 
-RENDERER = Renderer(view=View, page=page, rows=rows)
+RENDERER = Renderer(
+    view=View, page=page, rows=rows, picture="cnninspect.commands.train.rendering:picture"
+)
 
 
 PANELS = (("loss", "held_out_loss", "loss"), ("accuracy", "held_out_accuracy", "accuracy"))

@@ -6,7 +6,8 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from cnninspect.page.drawings.drawing import EDGE, Drawing, Group, Item, Line, Rect, Words
+from cnninspect.metrics.dataflow import Graph
+from cnninspect.page.drawings.drawing import EDGE, Drawing, Group, Item, Line, Rect, Words, drawn
 from cnninspect.page.plots import require_matplotlib
 
 POINTS = 72.0
@@ -32,17 +33,25 @@ def write_bitmap(drawing: Drawing, format: str) -> bytes:  # noqa: A002
     dots = min(DOTS_PER_INCH, LARGEST / max(*size, 1.0))
     style = {"font.family": "DejaVu Sans", "pdf.fonttype": 42, "text.parse_math": False}
     with matplotlib.rc_context(style):
-        figure = Figure(figsize=size)
+        figure: Any = Figure(figsize=size)
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_xlim(0, drawing.width)
         axes.set_ylim(drawing.height, 0)
         axes.axis("off")
         for layer, item in enumerate(_flat(drawing.items)):
             _draw(axes, item, layer)
+        if format == "figure":
+            itself: bytes = figure
+            return itself
         content = io.BytesIO()
         metadata = {"CreationDate": None} if format == "pdf" else {"Title": drawing.title}
         figure.savefig(content, format=format, dpi=dots, metadata=metadata)
     return content.getvalue()
+
+
+def picture(graph: Graph, format: str) -> bytes:  # noqa: A002
+    """The picture of a graph as the content of a file, or as a `figure`."""
+    return write_bitmap(drawn(graph), format)
 
 
 def _flat(items: tuple[Item, ...]) -> Iterator[Item]:
