@@ -35,7 +35,7 @@ def help_on(
     """
     if topic is None:
         listed = tuple(Entry(name, found.sentence) for name, found in TOPICS.items())
-        text = topic_text("Topics of cnninspect help TOPIC:", (), (Panel("Topics", listed),),
+        text = topic_text("cnninspect help TOPIC explains what concerns every command.", (), (Panel("Topics", listed),),
                           width=width(), color=has_color())  # fmt: skip
     elif topic in TOPICS:
         found = TOPICS[topic]
