@@ -85,7 +85,12 @@ def manual_of(
             panels.setdefault(title, []).append(_option(param, kinds.get(param.name)))
     last = panels.pop("")
     panels[COMMON] += [*last, Entry("-h, --help", "Show this text.")]
-    usage = " ".join(["[OPTIONS]", *(entry.name for entry in arguments)])
+    needed = (
+        f"{min(param.opts, key=len)} {_metavar(param, kinds.get(param.name))}"
+        for param in params
+        if param.param_type_name == "option" and param.required
+    )
+    usage = " ".join(["[OPTIONS]", *(entry.name for entry in arguments), *needed])
     return Manual(
         name=name,
         usage=usage,

@@ -35,7 +35,8 @@ def help_on(
     """
     if topic is None:
         listed = tuple(Entry(name, found.sentence) for name, found in TOPICS.items())
-        text = topic_text("cnninspect help TOPIC explains what concerns every command.", (), (Panel("Topics", listed),),
+        sentence = "cnninspect help TOPIC explains what concerns every command."
+        text = topic_text(sentence, (), (Panel("Topics", listed),),
                           width=width(), color=has_color())  # fmt: skip
     elif topic in TOPICS:
         found = TOPICS[topic]

@@ -12,6 +12,12 @@ from cnninspect.commands.options import parse_inputs
 from cnninspect.commands.output import check_output, progress_bar, say_written, write_whole
 from cnninspect.errors import UnknownOperations
 
+EXAMPLES = (
+    ("cnninspect report resnet18 -o report.html", "Costs, graph and layers of one network"),
+    ("cnninspect report resnet18 net.py:Net -o both.html", "Two networks side by side"),
+    ("cnninspect report net.py:Net --with all -o all.html", "With gradients, memory and scaling"),
+)
+
 
 def report(
     models: Annotated[
@@ -25,7 +31,7 @@ def report(
             "-o",
             metavar="FILE",
             help="The file to write: report.html.",
-            rich_help_panel=options.WRITES,
+            rich_help_panel=options.COMMON,
             show_default=False,
         ),
     ],

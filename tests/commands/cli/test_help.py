@@ -23,6 +23,7 @@ SLOW = {
     "export": "writes and runs ONNX files",
     "find": "measures a catalogue",
     "gradients": "real passes",
+    "report": "draws everything",
     "sweep": "measures many networks",
     "time": "measures this machine",
     "train": "trains",
