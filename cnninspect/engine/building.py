@@ -112,6 +112,16 @@ def build_really(loaded: LoadedModel, devices: Devices | None = None) -> nn.Modu
     return _module_of(loaded, module)
 
 
+def let_train(structure: Structure) -> None:
+    """Let a model that was built set its training flags, if it has a way of its own to do so.
+
+    Some keep parts of theirs in testing mode.
+    """
+    if any(type(module).train is not nn.Module.train for module in structure.distinct_modules()):
+        with suppress(Exception):  # whatever it raises, it keeps the flags that it was built with
+            structure.model.train()
+
+
 def check_memory(structure: Structure, reason: str) -> None:
     """See that the weights of a model fit into memory, before they are allocated.
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from cnninspect.engine.bind_inputs import Given, converted, given_for, named
 from cnninspect.engine.borrowing import Borrowed
-from cnninspect.engine.building import Built, build, build_really, check_memory
+from cnninspect.engine.building import Built, build, build_really, check_memory, let_train
 from cnninspect.engine.devices import Devices, pretended
 from cnninspect.engine.diagnosis import explain_failure, is_hopeless
 from cnninspect.engine.fake_mode import Abstraction
@@ -101,6 +101,8 @@ def _traced(
     built = build(loaded, devices)
     if weights is not None:
         built = replace(built, notes=(*built.notes, _fit(built.structure, weights)))
+    if not loaded.live:
+        let_train(built.structure)
     borrowed = Borrowed(ledger, built.structure.model, inputs, kwargs, loaded.keywords)
     borrowed.set_mode(mode)
     attempts = given_for(borrowed.structure, loaded, inputs, kwargs=kwargs, batch=batch)

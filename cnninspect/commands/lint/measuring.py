@@ -12,7 +12,13 @@ from cnninspect.commands.lint.analysis import findings_of, linted, mismatch_foun
 from cnninspect.commands.lint.network import TracedNetwork
 from cnninspect.commands.lint.registry import LintRule
 from cnninspect.commands.lint.report import LintedModel, LintFinding
-from cnninspect.errors import CnnInspectError, FileMissing, FileUnreadable, ShapeMismatch
+from cnninspect.errors import (
+    CnnInspectError,
+    FileMissing,
+    FileUnreadable,
+    RunFailed,
+    ShapeMismatch,
+)
 from cnninspect.files import read_text
 from cnninspect.metrics.freezing import frozen
 from cnninspect.metrics.roofline import Datasheet, device_for
@@ -23,6 +29,8 @@ from cnninspect.sources.open import kept_offline, network, trace
 
 Subject = Union[str, LoadedModel, GraphFile, Trace]
 
+ONE_VALUE = "more than 1 value per channel"
+"""What PyTorch says where the rule T001 knows why."""
 HEAD = "F002"
 """The rule that speaks where a linear layer does not take the features that it gets."""
 
@@ -49,11 +57,17 @@ class Lint:
         Raises:
             CnnInspectError: it cannot be traced.
         """
+        notes: list[str] = []
         try:
             traced = self._trace(subject, self.mode, self.batch)
         except ShapeMismatch as problem:
             return self._of_mismatch(problem)
-        fit, notes = self._fit(subject), []
+        except RunFailed as problem:
+            if ONE_VALUE not in str(problem):
+                raise
+            traced = self._trace(subject, "eval", self.batch)
+            notes.append(f"looked at in testing mode, since in training {problem}")
+        fit = self._fit(subject)
         training = None
         if traced.mode == "eval" and _has_idle_layers(traced) and not isinstance(subject, Trace):
             training, why_not = self._in_training(subject)

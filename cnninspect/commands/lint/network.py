@@ -226,7 +226,8 @@ class TracedNetwork:
             source = sources[0]
             given = self.out_shape(source)
             if len(given) in (4, 5) and len(shape) == 2:
-                is_map = source < 0 or self.kinds[source] in MAPS or self.is_activation(source)
+                is_made = source >= 0  # an image has no channels to average over
+                is_map = is_made and (self.kinds[source] in MAPS or self.is_activation(source))
                 return given if is_map and given[0] == shape[0] else None
         return None
 

@@ -97,8 +97,8 @@ def _facts(report: LintReport) -> Iterator[Fact]:
         yield Fact("input", f"{inputs} · {model.mode}" if inputs else model.mode)
     if any(f.saving.seconds for f in report.findings):
         yield Fact("least times", f"on {report.device}")
-    for model in report.models:
-        yield from (Fact("note", note) for note in model.notes)
+    notes = dict.fromkeys(note for model in report.models for note in model.notes)
+    yield from (Fact("note", note) for note in notes)
     if report.findings:
         rule = report.findings[0].rule
         yield Fact("more", f"cnninspect lint --explain {rule} says why, and who found out")

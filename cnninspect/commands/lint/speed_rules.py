@@ -12,8 +12,10 @@ from cnninspect.metrics.roofline import MOVES_NOTHING
 from cnninspect.page.quantities import scaled_time
 
 TILE = 8
-LEAST = 10e-6
+LEAST = 1e-6
 """A network that can be run in less time, in seconds, waits for other things than its layers."""
+FELT = 5e-6
+"""Seconds that are worth a word: as long as it takes to start an operation."""
 WORTH = 0.05
 """Share of the MACs or of the least time that is worth a word."""
 
@@ -182,7 +184,7 @@ def far_below_the_ridge(net: TracedNetwork) -> Iterator[Found]:
         and net.intensity(i) * FAR < ridge
     ]
     seconds = sum(net.least_seconds[i] for i in found)
-    if found and seconds >= max(0.1 * whole, LEAST):
+    if found and seconds >= max(0.1 * whole, FELT):
         paths = net.paths(found)
         worst = max(found, key=lambda i: net.least_seconds[i])
         computed = sum(net.costs[i].cost.flops for i in found) / net.device.flops_per_second
@@ -198,6 +200,8 @@ def far_below_the_ridge(net: TracedNetwork) -> Iterator[Found]:
 
 
 MUCH_ATTENTION = 1 / 3
+LONG = 512
+"""Positions from which on a sequence is long."""
 
 
 @rule("P005")
@@ -218,12 +222,11 @@ def quadratic_attention(net: TracedNetwork) -> Iterator[Found]:
     found = [i for i in net.of_kind("attention", "product") if net.macs_of(i)]
     if not found or not net.macs:
         return
-    lengths = {i: net.out_shape(i)[-2] for i in found if len(net.out_shape(i)) >= 3}
-    fused = [i for i in found if net.kinds[i] == "attention" and lengths.get(i, 0) >= 512]
-    macs = sum(net.macs_of(i) for i in fused)
-    if fused and macs > MUCH_ATTENTION * net.macs:
-        paths = net.paths(fused)
-        longest = max(lengths[i] for i in fused)
+    lengths = {i: length for i in found if (length := _length(net, i)) >= LONG}
+    macs = sum(net.macs_of(i) for i in lengths)
+    if lengths and macs > MUCH_ATTENTION * net.macs:
+        paths = net.paths(lengths)
+        longest = max(lengths.values())
         yield Found(
             paths,
             f"Attention in {some(paths)} is over {longest:,} positions and takes "
@@ -234,6 +237,21 @@ def quadratic_attention(net: TracedNetwork) -> Iterator[Found]:
             "quarters.",
             Saving(macs=macs * 3 // 4),
         )
+
+
+def _length(net: TracedNetwork, call: int) -> int:
+    """Over how many positions a call attends; 0 where it does not.
+
+    Written out, attention is a product that gives a square of scores, and one that takes it.
+    """
+    made, given = net.out_shape(call), net.given_shape(call)
+    if net.kinds[call] == "attention":
+        return made[-2] if len(made) >= 3 else 0
+    if len(made) < 3 or len(net.sources(call)) < 2:
+        return 0
+    if made[-1] == made[-2]:
+        return made[-1]
+    return given[-1] if len(given) >= 3 and given[-1] == given[-2] else 0
 
 
 TINY = 4096

@@ -318,7 +318,8 @@ def one_by_one_depthwise(net: TracedNetwork) -> Iterator[Found]:
     if found:
         paths = net.paths(found)
         passing = frozenset(("batch norm", "copy"))
-        is_beside = all(net.kinds[t] == "add" for i in found for t in net.after(i, passing))
+        takers = {net.kinds[taker] for i in found for taker in net.after(i, passing)}
+        is_beside = takers == {"add"}
         weights = sum(w.numel for i in found if (w := net.weight(i)) is not None)
         biases = sum(b.spec.numel for i in found if (b := net.bias(i)) is not None)
         yield Found(
@@ -389,7 +390,7 @@ def repeated_activation(net: TracedNetwork) -> Iterator[Found]:
     same: dict[str, list[str]] = {}
     squeezed: dict[str, list[str]] = {}
     carrying = SAME_SHAPE | {"max pool", "average pool", "moving", "global pool", "mean"}
-    for i in net.of_kind("relu", "relu6", "sigmoid", "softmax", "log softmax", "tanh"):
+    for i in net.of_kind(*_KEPT_BY, "sigmoid", "softmax", "log softmax", "tanh"):
         source = net.before(i, carrying | {"adaptive average pool", "adaptive max pool"})
         if source is None or source < 0:
             continue
@@ -414,7 +415,11 @@ def repeated_activation(net: TracedNetwork) -> Iterator[Found]:
         )
 
 
-_KEPT_BY = {"relu": NOT_NEGATIVE, "relu6": NOT_NEGATIVE - {"relu"}}
+_KEPT_BY = {
+    "relu": NOT_NEGATIVE,
+    "leaky relu": NOT_NEGATIVE,
+    "relu6": NOT_NEGATIVE - {"relu"},
+}
 """The activations whose results another one leaves as they are."""
 
 
@@ -463,28 +468,24 @@ def heavy_head(net: TracedNetwork) -> Iterator[Found]:
 
     Mend: nn.AdaptiveAvgPool2d(1) before the flattening, and train again.
     """
-    for i in net.of_kind("linear"):
-        weight, source = net.weight(i), net.sources(i)[:1]
-        if weight is None or not source:
+    for i in net.of_kind("linear", "convolution"):
+        weight, shape = net.weight(i), _positions_of(net, i)
+        if weight is None or prod(shape) < 2:
             continue
-        shape = net.flattened_from(source[0])
-        if shape is None or net.out_shape(source[0])[-1] != prod(shape[1:]):
-            continue
-        positions = prod(shape[2:])
-        head = [j for j in net.of_kind("linear") if j >= i and net.weight(j) is not None]
+        head = [j for j in net.of_kind("linear", "convolution") if j >= i and net.weight(j)]
         names = dict.fromkeys(n for j in head for n in net.weight_names[j] if n in net.parameters)
         held = sum(net.parameters[name].spec.numel for name in names)
-        if positions < 2 or held <= HEAVY * net.parameter_count:
+        if held <= HEAVY * net.parameter_count:
             continue
+        positions, first = prod(shape), net.layer(i)
         saved = weight.numel - weight.numel // positions
-        first = net.layer(i)
         others = f" ({some(net.paths(head))})" if len(head) > 1 else ""
         yield Found(
             net.paths(head),
             f"The fully connected {verb(len(head), 'layer', 'layers')}{others or f' {first}'} "
             f"{verb(len(head), 'holds', 'hold')} {percent(held / net.parameter_count)} of all "
             f"parameters. {first} alone has {weight.numel:,} weights, one for each of "
-            f"{sizes(shape[2:])} positions of every channel; on the average over positions it "
+            f"{sizes(shape)} positions of every channel; on the average over positions it "
             f"would have {weight.numel // positions:,}.",
             saving=Saving(
                 parameters=saved,
@@ -494,6 +495,19 @@ def heavy_head(net: TracedNetwork) -> Iterator[Found]:
             severity="info" if net.parameter_count < SMALL else "",
         )
         return
+
+
+def _positions_of(net: TracedNetwork, call: int) -> tuple[int, ...]:
+    """The sizes of the map that a layer has a weight for every position of; `()`: of none."""
+    if net.kinds[call] == "convolution":
+        window = net.window(call)
+        is_whole = window is not None and window.kernel == window.sizes and window.groups == 1
+        return window.sizes if window is not None and is_whole and set(window.out) == {1} else ()
+    source = net.sources(call)[:1]
+    shape = net.flattened_from(source[0]) if source else None
+    if shape is None or net.out_shape(source[0])[-1] != prod(shape[1:]):
+        return ()
+    return shape[2:]
 
 
 @rule("W011")

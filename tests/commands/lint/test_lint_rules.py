@@ -125,6 +125,18 @@ def test_shares_are_counted_position_by_position():
 # --- kinds of the same fault ---
 
 
+class Written(nn.Module):
+    """Attention that is written out."""
+
+    def __init__(self):
+        super().__init__()
+        self.qkv = nn.Linear(32, 96)
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).chunk(3, -1)
+        return (q @ k.transpose(1, 2)).softmax(-1) @ v
+
+
 def net_of(*layers):
     return nn.Sequential(*layers, planted_faults.Mean())
 
@@ -140,6 +152,9 @@ def net_of(*layers):
         ("W005", nn.Sequential(nn.Conv2d(4, 16, 1), nn.Conv2d(16, 8, 1)), (1, 4, 9, 9)),
         ("W005", nn.Sequential(nn.Linear(8, 64), nn.Linear(64, 8)), (2, 5, 8)),
         ("W007", nn.MaxPool2d(1), (1, 4, 9, 9)),
+        ("W008", nn.Sequential(nn.ReLU(), nn.LeakyReLU(), nn.Linear(4, 4)), (1, 4)),
+        ("W010", nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 64, 8)), (1, 3, 10, 10)),
+        ("P005", Written(), (1, 1024, 32)),
         ("W008", nn.Sequential(nn.Softmax(1), nn.Sigmoid(), nn.Linear(4, 4)), (1, 4)),
         ("W008", nn.Sequential(nn.ReLU(), nn.MaxPool2d(2), nn.ReLU()), (1, 4, 8, 8)),
         ("W011", nn.Linear(8, 8).double(), (1, 8)),
@@ -167,6 +182,7 @@ def test_a_fault_is_found_in_other_forms(rule, model, shape):
         ("W005", nn.Sequential(nn.Linear(8, 64), nn.Dropout(), nn.Linear(64, 8)), (2, 8)),
         ("W008", nn.Sequential(nn.ReLU(), nn.Linear(4, 4), nn.ReLU()), (1, 4)),
         ("W010", nn.MultiheadAttention(16, 4), (3, 1, 16)),
+        ("W010", nn.Sequential(nn.Flatten(), nn.Linear(192, 8)), (1, 3, 8, 8)),
         ("S001", nn.Sequential(nn.Conv2d(4, 4, 2, 2), nn.ReLU()), (1, 4, 8, 8)),
         ("S002", nn.Conv2d(4, 4, 3, 2, 1), (1, 4, 8, 8)),
         ("S002", nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(4, 4, 3, 2)), (1, 4, 8, 8)),
@@ -223,6 +239,32 @@ def test_batch_norm_that_drifts_while_its_weights_are_frozen_is_found():
     assert "statistics that still move" in found_in(net)["T007"].message
 
 
+class KeptFrozen(nn.Module):
+    """Normalisation whose statistics the network's own `train` leaves alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8)
+
+    def train(self, mode=True):
+        super().train(mode)
+        self.bn.eval()
+        return self
+
+    def forward(self, x):
+        return self.bn(self.conv(x))
+
+
+def test_a_network_that_keeps_its_normalisation_frozen_is_found():
+    assert "T007" in found_in(f"{__file__}:KeptFrozen")
+
+
+def test_where_training_raises_on_one_value_the_rule_says_why():
+    report = cnninspect.lint(FAULTS["T001"](), SHAPE, mode="train")
+    assert "T001" in [finding.rule for finding in report.findings]
+    assert "in testing mode, since in training" in report.models[0].notes[-1]
+
+
 def test_layers_are_frozen_for_the_question_alone():
     net = net_of(planted_faults.stem(8), nn.Conv2d(8, 8, 3))
     assert "F001" not in found_in(net)
@@ -261,7 +303,7 @@ def test_a_head_for_other_features_is_a_finding_and_no_failure():
 # --- networks that are as they should be, but for what docs/lint.md describes ---
 
 TRUE_OF = {
-    "lenet5": {"T003", "S005", "D006"},
+    "lenet5": {"T003", "W010", "S005", "D006"},
     "alexnet": {"W010", "W007", "S005", "P004"},
     "vgg16": {"W010", "W007", "S005", "P004", "T005"},
     "resnet50": set(),
