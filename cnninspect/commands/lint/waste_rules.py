@@ -502,7 +502,10 @@ def _positions_of(net: TracedNetwork, call: int) -> tuple[int, ...]:
     if net.kinds[call] == "convolution":
         window = net.window(call)
         is_whole = window is not None and window.kernel == window.sizes and window.groups == 1
-        return window.sizes if window is not None and is_whole and set(window.out) == {1} else ()
+        is_last = all(
+            prod(net.out_shape(j)[2:]) == 1 for j in net.of_kind("convolution") if j >= call
+        )
+        return window.sizes if window is not None and is_whole and is_last else ()
     source = net.sources(call)[:1]
     shape = net.flattened_from(source[0]) if source else None
     if shape is None or net.out_shape(source[0])[-1] != prod(shape[1:]):
