@@ -89,7 +89,6 @@ TOPICS: dict[str, Topic] = {
                 ("csv", "A row for each layer or model, raw numbers."),
                 ("markdown", "Tables for a document or a pull request."),
                 ("html", "One file without scripts."),
-                ("latex", "Tables for a paper."),
                 ("latex", "Tables for a paper, with the rules of booktabs."),
             ),
             _panel(

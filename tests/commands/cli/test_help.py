@@ -171,3 +171,13 @@ def test_topics_are_listed_and_an_unknown_one_is_an_error_with_those_that_there_
 def test_the_topic_of_formats_names_every_format():
     (formats, _) = TOPICS["formats"].panels
     assert [entry.name for entry in formats.entries] == list(FORMATS)
+
+
+def test_what_the_twelve_tasks_of_a_new_user_come_to_can_be_typed():
+    page = (Path(__file__).parents[3] / "docs" / "contributing.md").read_text()
+    section = page.partition("## Twelve tasks")[2].partition("## ")[0]
+    lines = re.findall(r"`(cnninspect [^`]*)` \|$", section, re.M)
+    assert len(lines) == 12
+    for line in lines:
+        _, name, *arguments = shlex.split(line)
+        GROUP.commands[name].make_context(name, arguments)
