@@ -16,10 +16,12 @@ from tables import insert
 
 PARTS = (
     "startup", "tracing", "depth", "counting", "large", "sweep", "memory", "peak", "gradients",
-    "training", "budgets", "files",
+    "training", "budgets", "files", "latency",
     "linting",
 )  # fmt: skip
-PAGE = Path(__file__).parents[2] / "docs" / "benchmark.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = {"latency": "time.md"}
+"""Where a part stands, unless in benchmark.md."""
 
 
 def main() -> None:
@@ -27,14 +29,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measures cnninspect against its peers.")
     parser.add_argument("--part", choices=PARTS, action="append", help="all of them by default")
     parser.add_argument("--repeats", type=int, default=5, help="processes for each measurement")
-    parser.add_argument("--write", action="store_true", help=f"into docs/{PAGE.name}")
+    parser.add_argument("--write", action="store_true", help="into their pages")
     options = parser.parse_args()
     for part in options.part or PARTS:
         content = importlib.import_module(part).report(options.repeats, progress)
         content = f"{content}\n\n{machine.describe()}"
         print(content, end="\n\n")
         if options.write:
-            PAGE.write_text(insert(PAGE.read_text(), part, content))
+            page = DOCS / PAGES.get(part, "benchmark.md")
+            page.write_text(insert(page.read_text(), part, content))
 
 
 def progress(text: str) -> None:

@@ -93,9 +93,12 @@ def _portrait(
         summarize_trace,
         with_receptive_fields,
     )
+    from cnninspect.store.this_machine import datasheet
 
     plain = summarize_trace(traced, "macs")
-    summary = with_receptive_fields(with_roofline(plain, traced, device), traced)
+    summary = with_receptive_fields(
+        with_roofline(plain, traced, device, this=datasheet(device)), traced
+    )
     laws: dict[str, list[str]] = {}
     for call, costed in costed_calls(traced):
         if costed.cost.macs:

@@ -45,9 +45,9 @@ def sweep(
     `efficientnet_b0@width=0.5..2.0:0.1`; `space_file` is a TOML file of them.  `sample` takes so
     many points by `seed`, `random` or spread evenly (`halton`).  The frontier is of `axes`.
     `figures` are worked out beside those: `receptive_field`, `memory`, `latency`, and `least_time`
-    on `device_spec` (a100, cpu:GFLOPS:GBPS).  `rows` is a file, .csv, .jsonl or .parquet, that each
-    point is written to as it is known.  What was measured of named architectures is remembered, so
-    that a sweep that was stopped goes on where it was.
+    on `device_spec` (a100, this, cpu:GFLOPS:GBPS).  `rows` is a file, .csv, .jsonl or .parquet,
+    that each point is written to as it is known.  What was measured of named architectures is
+    remembered, so that a sweep that was stopped goes on where it was.
 
     Raises:
         BadSpace, TooManyPoints: a space cannot be read, or is too large without `sample`.
@@ -106,6 +106,7 @@ def _how(
     from cnninspect.metrics.roofline import parse_device
     from cnninspect.records.models import MODES, InputRequest
     from cnninspect.store.tasks import COSTLY
+    from cnninspect.store.this_machine import datasheet
 
     for axis in axes:
         if axis not in AXES:
@@ -122,7 +123,7 @@ def _how(
         raise BadOption("--jobs", options["jobs"], "1 or more")
     wanted = {*figures, *(axis for axis in axes if axis in COSTLY)}
     if device is not None:
-        parse_device(device, "float32")
+        parse_device(device, "float32", datasheet(device))
         wanted.add("least_time")
     elif "least_time" in wanted:
         raise BadOption("--axes", "least_time", "used with --device-spec, as a100")

@@ -104,7 +104,7 @@ def sweep(
         Optional[str],
         typer.Option(
             "--device-spec", metavar="DEVICE[:DTYPE]",
-            help="Least times on a100, h100, h200, rtx4090 or cpu:GFLOPS:GBPS.",
+            help="Least times on a100, h100, h200, rtx4090, this or cpu:GFLOPS:GBPS.",
             rich_help_panel=options.RUNS, show_default=False,
         ),
     ] = None,

@@ -316,8 +316,8 @@ def _facts(model: TimedModel, *, is_detailed: bool) -> Iterator[Fact]:
     if model.overhead is not None:
         yield Fact(
             "watched",
-            f"a run took {100 * model.overhead:+.1f} % while layers were watched; "
-            "their times are scaled to the median",
+            f"runs took {_longer(model.overhead)} while layers were watched; their times are "
+            "scaled to the median",
         )
     yield Fact("runs", f"{model.runs:,}, the fastest {scaled_time(model.least_s)}")
     if model.spec is not None:
@@ -327,6 +327,10 @@ def _facts(model: TimedModel, *, is_detailed: bool) -> Iterator[Fact]:
             f"{spec.name}: {scaled(spec.flops_per_second, 'FLOP/s')} in {spec.dtype}, "
             f"{scaled(spec.bytes_per_second, 'B/s')} · {spec.source}",
         )
+
+
+def _longer(overhead: float) -> str:
+    return f"{100 * overhead:.1f} % longer" if overhead >= 0.0005 else "no longer"
 
 
 def _machine(machine: Machine) -> Iterator[Fact]:

@@ -409,23 +409,25 @@ def watched_layers(runner: Runner, spread: Spread, settings: TimeSettings) -> di
     cost = cost_of_hooks(clock) if runner.device.type == "cpu" else 0.0
     runs: list[dict[str, float]] = []
     phases: list[tuple[float, float, float]] = []
+    plain: list[float] = []
     began = time.perf_counter()
-    with watching(runner.structure, clock) as watch:
-        while len(runs) < MOST_WATCHED:
-            watch.forget()
+    while len(runs) < MOST_WATCHED:
+        # In turn, so that whatever else the machine does meets runs with hooks and without.
+        plain.append(_plain_run(runner, clock))
+        with watching(runner.structure, clock) as watch:
             phases.append(_watched_run(runner, watch, clock))
-            if not watch.has_seen:
-                return {"notes": ("its layers let nobody watch them",)}
-            own, under = watch.own_times()
-            # Between nodes of the backward pass hooks take the time, and hardly anything else.
-            outside = phases[-1][0] - watch.forward_seconds()
-            own[""] = own.get("", 0.0) + max(outside, 0.0)
-            runs.append({p: max(s - under.get(p, 0) * cost, 0.0) for p, s in own.items()})
-            is_long = time.perf_counter() - began > LAYER_SHARE * settings.seconds
-            if len(runs) > LEAST_WATCHED and is_long:
-                break
+        if not watch.has_seen:
+            return {"notes": ("its layers let nobody watch them",)}
+        own, under = watch.own_times()
+        # Between nodes of the backward pass hooks take the time, and hardly anything else.
+        outside = phases[-1][0] - watch.forward_seconds()
+        own[""] = own.get("", 0.0) + max(outside, 0.0)
+        runs.append({p: max(s - under.get(p, 0) * cost, 0.0) for p, s in own.items()})
+        is_long = time.perf_counter() - began > LAYER_SHARE * settings.seconds
+        if len(runs) > LEAST_WATCHED and is_long:
+            break
     # The first run under hooks is a warm-up.
-    runs, phases = runs[1:], phases[1:]
+    runs, phases, plain = runs[1:], phases[1:], plain[1:]
     paths = dict.fromkeys(path for run in runs for path in run)
     own = {path: statistics.median(run.get(path, 0.0) for run in runs) for path in paths}
     forward, backward, update = (statistics.median(part) for part in zip(*phases))
@@ -435,18 +437,23 @@ def watched_layers(runner: Runner, spread: Spread, settings: TimeSettings) -> di
     return {
         "own": {path: seconds * scale for path, seconds in own.items()},
         "phases": Phases(forward * share, backward * share, update * share),
-        "overhead": watched / spread.median_s - 1,
+        "overhead": watched / statistics.median(plain) - 1,
     }
+
+
+def _plain_run(runner: Runner, clock: Any) -> float:
+    """Seconds of one run with nothing installed."""
+    start = clock.mark()
+    runner.run()
+    end = clock.mark()
+    clock.wait()
+    return float(clock.seconds(start, end))
 
 
 def _watched_run(runner: Runner, watch: Any, clock: Any) -> tuple[float, float, float]:
     """One run under hooks: seconds forward, backward and of the optimizer's step."""
     if runner.settings.mode != "train":
-        start = clock.mark()
-        runner.run()
-        end = clock.mark()
-        clock.wait()
-        return clock.seconds(start, end), 0.0, 0.0
+        return _plain_run(runner, clock), 0.0, 0.0
     start = clock.mark()
     loss = runner.forward_loss()
     forward = clock.mark()

@@ -1,0 +1,175 @@
+"""Whether measured times are those of `torch.utils.benchmark`, what watching costs, and how well a
+machine is calibrated; and how far networks of the zoo are from their least times here.
+
+Two things are compared in turn, so that whatever else runs on the machine meets both, and by their
+fastest and their median runs.  Nothing here is a prediction: a least time is a bound.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from tables import table
+from torch import nn
+from torch.utils import benchmark
+
+import cnninspect
+from cnninspect.engine.module_tree import Structure
+from cnninspect.engine.real_passes.machine_rates import measure_rates
+from cnninspect.engine.real_passes.stopwatch import ProcessorClock, watching
+from cnninspect.records.machine import Calibration
+from cnninspect.sources.open import load
+from cnninspect.store import this_machine
+
+AGREEING = ("lenet5", "resnet20", "resnet18", "resnet50")
+WATCHED = "resnet50"
+SAMPLE = (
+    "lenet5", "resnet20", "resnet18", "resnet50", "resnext50_32x4d", "densenet121",
+    "efficientnet_b0", "vgg11",
+)  # fmt: skip
+EXPORTED = ("resnet18", "resnet50")
+"""Those of the sample that onnxruntime runs as well."""
+SECONDS = 0.5
+ROUNDS = 5
+THREADS = 1
+
+
+def report(repeats: int, progress: Callable[[str], None]) -> str:
+    """The tables; `repeats` is how often two things are measured in turn."""
+    return "\n\n".join(
+        (
+            agreement(max(repeats, ROUNDS), progress),
+            overhead(max(repeats, ROUNDS), progress),
+            calibrations(progress),
+            bounds(progress),
+        )
+    )
+
+
+def ready(name: str) -> tuple[nn.Module, torch.Tensor]:
+    """A network of the zoo with an input, as anybody would build it."""
+    loaded = load(name)
+    shape = cnninspect.trace(name).inputs[0].spec.shape
+    return loaded.build().eval(), torch.randn(shape)
+
+
+def agreement(repeats: int, progress: Callable[[str], None]) -> str:
+    """Median of whole runs by `cnninspect.time` and by PyTorch's own timer on the same module."""
+    rows = []
+    for name in AGREEING:
+        module, x = ready(name)
+        timer = benchmark.Timer("net(x)", globals={"net": module, "x": x}, num_threads=THREADS)
+        ours, theirs = [], []
+        for number in range(repeats):
+            progress(f"{name}, in turn {number + 1}")
+            measured = cnninspect.time(
+                module, (x,), seconds=SECONDS, by_layer=False, device_spec="cpu:1:1",
+                threads=THREADS,
+            ).models[0]  # fmt: skip
+            ours.append((measured.median_s, measured.least_s))
+            with torch.no_grad():
+                times = timer.blocked_autorange(min_run_time=SECONDS).times
+            theirs.append((statistics.median(times), min(times)))
+        medians = [statistics.median(each for each, _ in side) for side in (ours, theirs)]
+        least = [min(each for _, each in side) for side in (ours, theirs)]
+        rows.append(
+            (
+                f"`{name}`",
+                *(f"{1e3 * each:.2f}" for each in medians),
+                f"{100 * (medians[0] / medians[1] - 1):+.1f} %",
+                *(f"{1e3 * each:.2f}" for each in least),
+                f"{100 * (least[0] / least[1] - 1):+.1f} %",
+            )
+        )
+    header = (
+        "ms for one run", "median: ours", "Timer", "difference", "fastest: ours", "Timer",
+        "difference",
+    )  # fmt: skip
+    about = (
+        f"The same module, timed {repeats} times in turn for {SECONDS:g} s each by "
+        "`cnninspect.time` and by `torch.utils.benchmark.Timer`; medians of the medians, and the "
+        "fastest of all:"
+    )
+    return f"{about}\n\n{table(header, rows)}"
+
+
+def overhead(repeats: int, progress: Callable[[str], None]) -> str:
+    """How much longer a run takes under hooks, run by run in turn."""
+    module, x = ready(WATCHED)
+    structure, clock = Structure(module), ProcessorClock()
+    plain, watched = [], []
+    torch.set_num_threads(THREADS)
+    with torch.no_grad():
+        module(x)
+        for number in range(6 * repeats):
+            progress(f"{WATCHED} under hooks, {number + 1}")
+            plain.append(_seconds(lambda: module(x)))
+            with watching(structure, clock):
+                watched.append(_seconds(lambda: module(x)))
+    median = statistics.median(watched) / statistics.median(plain) - 1
+    least = min(watched) / min(plain) - 1
+    hooks = 2 * len(structure.distinct_modules())
+    return (
+        f"Under {hooks} hooks a run of `{WATCHED}` takes {100 * median:+.1f} % longer by the "
+        f"median of {len(plain)} runs, and {100 * least:+.1f} % by the fastest."
+    )
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def calibrations(progress: Callable[[str], None]) -> str:
+    """The same machine calibrated several times."""
+    found = []
+    for number in range(3):
+        progress(f"calibrating, {number + 1}")
+        found.append(measure_rates(threads=THREADS, processor=this_machine.processor_name()))
+    this_machine.remember(found[-1])
+    rows = []
+    for name, value in _figures(found[0]).items():
+        values = [value, *(_figures(other)[name] for other in found[1:])]
+        spread = 100 * (max(values) / min(values) - 1)
+        rows.append((name, *(f"{each:.4g}" for each in values), f"{spread:.0f} %"))
+    header = ("calibrated", "first", "second", "third", "apart")
+    return table(header, rows)
+
+
+def _figures(calibration: Calibration) -> dict[str, float]:
+    figures = {f"GFLOP/s in {dtype}": rate for dtype, rate in calibration.gflops.items()}
+    figures["GB/s in memory"] = calibration.gb_per_s
+    figures["GB/s in caches"] = max(c.bytes_per_second for c in calibration.caches) / 1e9
+    return figures
+
+
+def bounds(progress: Callable[[str], None]) -> str:
+    """How many times its least time a network takes."""
+    rows = []
+    for name in SAMPLE:
+        for backend in ("torch", "onnxruntime") if name in EXPORTED else ("torch",):
+            progress(f"{name} in {backend}")
+            model = cnninspect.time(
+                name, backend=backend, seconds=SECONDS, threads=THREADS, device_spec="this"
+            ).models[0]
+            shares = model.shares
+            parts = (shares.compute, shares.memory, shares.overhead) if shares else ()
+            rows.append(
+                (
+                    f"`{name}`, {backend}",
+                    f"{model.macs / 1e9:.3f}",
+                    f"{1e3 * model.median_s:.2f}",
+                    f"{1e3 * model.bound_s:.2f}" if model.bound_s else "",
+                    f"{model.median_s / model.bound_s:.1f} ×" if model.bound_s else "",
+                    *(f"{100 * part:.0f} %" for part in parts),
+                )
+            )
+    header = (
+        "batch 1, float32, one thread", "GMACs", "median, ms", "at least, ms", "measured / least",
+        "compute-bound", "memory-bound", "overhead",
+    )  # fmt: skip
+    return table(header, rows)
