@@ -22,8 +22,8 @@ from cnninspect.sources.open import load, remembered_by, trace, trace_step
 from cnninspect.sources.registry import reference_of
 from cnninspect.sources.zoo import family_and_arguments
 from cnninspect.store.survey import as_outcome, measure
-from cnninspect.store.this_machine import datasheet
 from cnninspect.store.tasks import AnyOutcome, AnyTask, Point, PointTask
+from cnninspect.store.this_machine import datasheet
 
 RUNS = 5
 """Forward passes whose median is the latency, after one that is not measured."""
@@ -173,9 +173,11 @@ def _least_time(traced: Trace, device: str | None) -> float | None:
 
     if device is None:
         return None
-    roofline = with_roofline(
-        summarize_trace(traced, "macs"), traced, device, this=datasheet(device)
-    ).layers[0].roofline
+    roofline = (
+        with_roofline(summarize_trace(traced, "macs"), traced, device, this=datasheet(device))
+        .layers[0]
+        .roofline
+    )
     return None if roofline is None else roofline.total.seconds
 
 

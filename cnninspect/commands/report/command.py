@@ -53,8 +53,7 @@ def report(
         typer.Option(
             "--device-spec",
             metavar="DEVICE[:DTYPE]",
-            help="What least times are for: a100, h100, h200, rtx4090, this or "
-            "cpu:GFLOPS:GBPS.",
+            help="What least times are for: a100, h100, h200, rtx4090, this or cpu:GFLOPS:GBPS.",
             rich_help_panel=options.RUNS,
         ),
     ] = "a100",
