@@ -16,8 +16,8 @@ from cnninspect.engine.onnx_read.reading import Neighbours
 from cnninspect.errors import FileMissing, FileUnreadable
 from cnninspect.files import opened
 
-MOST_BYTES = 1 << 28
-"""Bytes of a tensor that are looked at."""
+MOST_BYTES, MOST_TOGETHER = 1 << 28, 1 << 30
+"""Bytes of a tensor that are looked at, and of all tensors of a file."""
 Counts = tuple[int, int]
 BLOCKS = (16, 8)
 """Channels in a block, by the processor on which onnxruntime wrote the file."""
@@ -29,6 +29,8 @@ class StoredValues:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._neighbours = Neighbours(path)
+        self._left = MOST_TOGETHER
+        self._fillings: dict[str, Counts] = {}
 
     def bytes_of(self, tensor: TensorProto) -> bytes | None:
         """Its values as bytes; None where they are missing, too many, or not stored as such."""
@@ -36,8 +38,9 @@ class StoredValues:
         for size in tensor.dims:
             needed *= size
         needed = -(-needed // 8)
-        if not 0 < needed <= MOST_BYTES:
+        if not 0 < needed <= min(MOST_BYTES, self._left):
             return None
+        self._left -= needed
         if tensor.data_location == TensorProto.EXTERNAL:
             entries = {entry.key: entry.value for entry in tensor.external_data}
             if not self._neighbours.check(tensor.name, entries, needed):
@@ -51,7 +54,7 @@ class StoredValues:
     def is_zero(self, tensor: TensorProto) -> bool:
         """Whether all its values are known to be 0."""
         found = self.bytes_of(tensor)
-        return found is not None and not any(found)
+        return found is not None and found.count(0) == len(found)
 
     def filling(self, tensor: TensorProto) -> Counts:
         """How many filters at the end of a blocked weight, and inputs of each, only fill a block.
@@ -63,24 +66,10 @@ class StoredValues:
         """
         if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) != 4:
             return 0, 0
-        content = self.bytes_of(tensor)
-        if content is None:
-            return 0, 0
-        outputs, inputs, height, width = tensor.dims
-        is_set = np.frombuffer(content, np.uint32) != 0
-        found = 0, 0
-        for block in BLOCKS:
-            if outputs % block or (inputs > block and inputs % block):
-                continue
-            of_outputs = is_set.reshape(outputs // block, -1, block)[-1].any(axis=0)
-            of_inputs = np.ones(1, bool)
-            if inputs % block == 0:
-                shape = (outputs // block, inputs // block, height * width, block, block)
-                of_inputs = is_set.reshape(shape)[:, -1].any(axis=(0, 1, 3))
-            found = _unset_at_end(of_outputs), _unset_at_end(of_inputs)
-            if any(found):
-                break
-        return found
+        if tensor.name not in self._fillings:
+            content = self.bytes_of(tensor)
+            self._fillings[tensor.name] = (0, 0) if content is None else _filling(tensor, content)
+        return self._fillings[tensor.name]
 
     def _read(self, start: int, needed: int) -> bytes | None:
         try:
@@ -89,6 +78,24 @@ class StoredValues:
                 return _whole(file.read(needed), needed)
         except (FileMissing, FileUnreadable, OSError):  # it was changed since it was read
             return None
+
+
+def _filling(tensor: TensorProto, content: bytes) -> Counts:
+    outputs, inputs, height, width = tensor.dims
+    is_set = np.frombuffer(content, np.uint32) != 0
+    found = 0, 0
+    for block in BLOCKS:
+        if outputs % block or (inputs > block and inputs % block):
+            continue
+        of_outputs = is_set.reshape(outputs // block, -1, block)[-1].any(axis=0)
+        of_inputs = np.ones(1, bool)
+        if inputs % block == 0:
+            shape = (outputs // block, inputs // block, height * width, block, block)
+            of_inputs = is_set.reshape(shape)[:, -1].any(axis=(0, 1, 3))
+        found = _unset_at_end(of_outputs), _unset_at_end(of_inputs)
+        if any(found):
+            break
+    return found
 
 
 def _whole(content: bytes, needed: int) -> bytes | None:

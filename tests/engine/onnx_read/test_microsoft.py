@@ -304,3 +304,26 @@ def test_a_batch_norm_that_became_a_convolution_counts_nothing(follow):
         totals = summarize_trace(follow(made), "macs").totals
         found.append((totals.macs, totals.parameters))
     assert found == [(0, 32), (64 * 16, 32)]
+
+
+def test_values_are_looked_at_up_to_a_bound(follow, monkeypatch):
+    from cnninspect.engine.onnx_read import stored_values
+
+    blocked = f"{MS}.nchwc"
+    nodes = [node("Conv", "x w", "a0", domain=blocked)]
+    nodes += [node("Conv", f"a{i} v", f"a{i + 1}", domain=blocked) for i in range(30)]
+    stored = [
+        in_blocks("w", np.ones((12, 3, 1, 1)), 16),
+        in_blocks("v", np.ones((12, 12, 1, 1)), 16),
+    ]
+    read = []
+    monkeypatch.setattr(
+        stored_values, "_filling", lambda tensor, content: read.append(tensor.name) or (4, 4)
+    )
+    made = model(nodes, [value("x", 1, 3, 2, 2)], [unshaped("a30")], stored, domains=(blocked,))
+    follow(made)
+    assert sorted(read) == ["v", "w"]
+    monkeypatch.setattr(stored_values, "MOST_TOGETHER", 100)
+    read.clear()
+    follow(made)
+    assert read == []

@@ -337,6 +337,7 @@ def channels_in_truth(graph: GraphProto, filling: Filling) -> tuple[dict[str, in
 
     def find(name: str) -> str:
         while name in like:
+            like[name] = like.get(like[name], like[name])  # half the way for the next one
             name = like[name]
         return name
 
