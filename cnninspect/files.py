@@ -161,7 +161,9 @@ def read_arrays(path: Name, *, most: int) -> dict[str, Any]:
             with numpy.load(stream, allow_pickle=False) as archive:
                 unpacked = sum(entry.file_size for entry in archive.zip.infolist())
                 if unpacked <= most:
-                    return {name: archive[name] for name in archive.files}
+                    found = {name: archive[name] for name in archive.files}
+                    arrays = (item for item in found.items() if isinstance(item[1], numpy.ndarray))
+                    return dict(arrays)  # other entries are given as bytes
         except Exception as problem:  # whatever NumPy and zipfile raise for a damaged file
             raise FileUnreadable(
                 path, first_line(problem), "it must hold plain numbers"

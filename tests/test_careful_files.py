@@ -5,13 +5,22 @@ from __future__ import annotations
 import os
 import stat
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from cnninspect.errors import CnnInspectError, FileExists, FileMissing, FileUnreadable
 from cnninspect.errors import FileUnwritable as Unwritable
-from cnninspect.files import check_output, exists, move_into_place, opened, read_text, write_whole
+from cnninspect.files import (
+    check_output,
+    exists,
+    move_into_place,
+    opened,
+    read_arrays,
+    read_text,
+    write_whole,
+)
 
 LONG = "a" * 300
 
@@ -189,3 +198,16 @@ def test_a_failed_write_leaves_what_was_there(
         write_whole(tmp_path / "a", "new", force=True)
     assert (tmp_path / "a").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_entries_of_npz_that_are_no_arrays_are_left_out(tmp_path: Path) -> None:
+    import numpy as np
+
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.arange(3))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("y", b"text")
+    assert list(read_arrays(path, most=1000)) == ["x"]
+    np.savez_compressed(path, x=np.zeros(10_000))
+    with pytest.raises(FileUnreadable, match="unpacks to"):
+        read_arrays(path, most=5000)
