@@ -13,10 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 WORKER = Path(__file__).with_name("worker.py")
-PATIENCE = 60
-"""Seconds to wait for a worker, which stops by itself after ten unless it is deaf."""
-TO_START = 300
-"""Seconds to wait for the first answer of one: it imports torch, on however busy a machine."""
+PATIENCE = 300
+"""Seconds to wait for a worker, which stops by itself after ten of the processor unless it is deaf:
+it may have to import torch first, on however busy a machine."""
 GOOD = ("opened", "refused")
 BAD = ("raw", "hang", "crash", "wrote")
 """What must not be: another error than ours, no end in ten seconds, a crash, a file left behind."""
@@ -30,9 +29,7 @@ class Worker:
 
     def attempt(self, kind: str, number: int) -> tuple[str, str]:
         """What comes of a file, and a detail."""
-        patience = PATIENCE
         if self.process is None:
-            patience = TO_START
             self.process = subprocess.Popen(
                 [sys.executable, str(WORKER)],
                 stdin=subprocess.PIPE,
@@ -46,7 +43,7 @@ class Worker:
         try:
             self.process.stdin.write(f"{kind}\t{number}\n")
             self.process.stdin.flush()
-            ready, _, _ = select.select([self.process.stdout], [], [], patience)
+            ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
             line = self.process.stdout.readline() if ready else ""
         except BrokenPipeError:
             ready, line = [True], ""
