@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -12,7 +13,7 @@ from typing import Any, ParamSpec
 from cnninspect.errors import BadOption, MissingLibrary
 from cnninspect.metrics.figures import ComparedModel, LimitText
 from cnninspect.page.escaping import visible
-from cnninspect.page.quantities import plural, scaled
+from cnninspect.page.quantities import plural, scaled, sizes
 
 P = ParamSpec("P")
 FORMATS = ("png", "svg", "pdf")
@@ -22,6 +23,8 @@ COLORS = (
 )  # fmt: skip
 """Okabe and Ito's colours, which people with any colour vision can tell apart; the yellow, too
 pale for lines on white, is a brown."""
+RAMP = "viridis"
+"""The colours of what has an order, such as steps: from dark to light, even in print."""
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 """So that lines differ in print without colour."""
 STYLE = {
@@ -39,6 +42,8 @@ STYLE = {
     "svg.fonttype": "path",
 }
 INCHES = (8.0, 5.0)
+TWO = (5.6, 4.4)
+"""Of each of two panels side by side, so that their text stays large in a column of a page."""
 DOTS_PER_INCH = 150
 
 
@@ -103,6 +108,12 @@ def line_style(number: int) -> dict[str, Any]:
     }
 
 
+def ramp_style(number: int, of: int) -> dict[str, Any]:
+    """Colour of the line of that number among some that have an order, from dark to light."""
+    colors = require_matplotlib().colormaps[RAMP]
+    return {"color": colors(0.9 * number / max(of - 1, 1)), "linestyle": "-", "linewidth": 1.8}
+
+
 def written(figure: Any, format: str) -> bytes:  # noqa: A002
     """The figure as the content of a file; the same figure gives the same bytes.
 
@@ -138,6 +149,8 @@ class Label:
     point: Point
     size: Point
     """Width and height in pixels."""
+    rank: int = 0
+    """Names of a lower rank choose their place first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +175,10 @@ def place(
     names: list[Box] = []
     leaders: list[tuple[Point, Point]] = []
     found: list[Placed | None] = [None] * len(labels)
-    for i in sorted(range(len(labels)), key=lambda i: -_neighbours(labels[i], points)):
+    order = sorted(
+        range(len(labels)), key=lambda i: (labels[i].rank, -_neighbours(labels[i], points))
+    )
+    for i in order:
         for placed in _candidates(labels[i]):
             box, leader = _box(placed.corner, labels[i].size), placed.leader
             if not _is_inside(box, frame) or any(_overlap(box, other) for other in boxes):
@@ -242,6 +258,10 @@ MOST_LABELS = 60
 """Beyond so many points, only the frontier has names."""
 FEW_DECADES = 10**3
 """Under such a ratio of the largest to the smallest, 2 and 5 are marked beside 1 and 10."""
+FADED = {"s": 18, "alpha": 0.35, "linewidths": 0}
+"""How the rest is drawn where there is a frontier to be seen."""
+MOST_SIZES = 3
+"""Input sizes that are said, at most."""
 AXES = {"macs": "MACs", "params": "parameters"}
 
 
@@ -284,11 +304,22 @@ def picture(
     _format_ticks(axes)
     if len(axes.get_legend_handles_labels()[0]) > 1:
         axes.legend(loc="upper left", fontsize=9, frameon=False)
+    figure.suptitle(_inputs_text(drawn), x=0.01, ha="left", fontsize=9, color="#555555")
     named = drawn
     if len(drawn) > MOST_LABELS:
         named = [model for model in drawn if model.model.reference in frontier][:MOST_LABELS]
-    _name(figure, axes, named, drawn)
+    _name(figure, axes, named, drawn, first=frontier)
     return written(figure, format)
+
+
+def _inputs_text(models: Sequence[ComparedModel]) -> str:
+    """The sizes of the inputs, and how many models have each."""
+    shapes = Counter(", ".join(sizes(t.spec.shape) for t in m.inputs) for m in models)
+    if len(shapes) == 1:
+        return f"input {next(iter(shapes))}"
+    told = [f"{shape} ({number})" for shape, number in shapes.most_common(MOST_SIZES)]
+    more = len(shapes) - len(told)
+    return f"inputs {' · '.join(told)}{f' · {more} other sizes' if more else ''}"
 
 
 def _groups(
@@ -300,7 +331,11 @@ def _groups(
     broken = [model for model in rest if model.exceeded]
     fits = [model for model in rest if not model.exceeded]
     groups = [
-        (fits, "fits" if broken else "others" if on else "", {"color": FITS, "s": 36}),
+        (
+            fits,
+            "fits" if broken else "others" if on else "",
+            {"color": FITS, **(FADED if on else {"s": 36})},
+        ),
         (broken, "over a limit", {"color": BROKEN, "marker": "X", "s": 44}),
         (on, "frontier", {"color": FRONTIER, "marker": "D", "s": 36}),
     ]
@@ -352,7 +387,12 @@ def tick_text(value: float) -> str:
 
 
 def _name(
-    figure: Any, axes: Any, named: Sequence[ComparedModel], drawn: Sequence[ComparedModel]
+    figure: Any,
+    axes: Any,
+    named: Sequence[ComparedModel],
+    drawn: Sequence[ComparedModel],
+    *,
+    first: Collection[str],
 ) -> None:
     """Write names beside the points so that none covers another name or a point."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -368,7 +408,8 @@ def _name(
         sample = axes.text(0, 0, text, fontsize=LABEL_SIZE)
         box = sample.get_window_extent(renderer)
         sample.remove()
-        labels.append(Label(text, at[id(model)], (box.width, box.height)))
+        rank = int(model.model.reference not in first)
+        labels.append(Label(text, at[id(model)], (box.width, box.height), rank))
     frame = axes.get_window_extent(renderer)
     taken = [text.get_window_extent(renderer) for text in axes.texts]
     if axes.get_legend() is not None:

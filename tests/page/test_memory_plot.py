@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from torch import nn
 
 import cnninspect
-from cnninspect.commands.memory.plot import _rows, _together, _unit, picture
+from cnninspect.commands.memory.plot import MOST_BARS, _rows, _together, _unit, picture
 from cnninspect.metrics.training_memory import Needs
 
 
@@ -19,11 +20,20 @@ def test_the_bars_together_are_the_whole(model: str, level: int) -> None:
     assert ("encoder itself" in names) == (model != "resnet20")  # it owns the positions
 
 
-def test_small_layers_are_one_bar() -> None:
+def test_too_many_blocks_are_drawn_by_stage() -> None:
     report = cnninspect.memory("resnet20")
-    *_, (name, _) = rows = _rows(report, 3)
-    assert len(rows) == 25
-    assert name.endswith(" others)")
+    names = [name for name, _ in _rows(report, 3)]
+    assert names == [name for name, _ in _rows(report, 2)]
+    assert {"layer1.0", "layer3.2"} <= set(names)
+    assert len(names) <= MOST_BARS
+
+
+def test_where_even_stages_are_too_many_the_small_ones_are_one_bar() -> None:
+    layers = [nn.Linear(4 + i, 5 + i) for i in range(40)]
+    report = cnninspect.memory(nn.Sequential(*layers), inputs=[(1, 4)])
+    *rows, (name, _) = _rows(report, 2)
+    assert len(rows) == MOST_BARS
+    assert name == "(16 others)"
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from cnninspect.commands.gradients.facts import MEASURES, about
 from cnninspect.commands.gradients.report import GradientProfile, LayerGradients, Trend
 from cnninspect.commands.gradients.tables import chosen_points
 from cnninspect.page.escaping import visible
-from cnninspect.page.plots import in_style, line_style, new_figure, written
+from cnninspect.page.plots import TWO, in_style, line_style, new_figure, ramp_style, written
 
+MOST_INSIDE = 6
+"""Names of curves that have room among them."""
 MOST_LINES = 6
 """Steps of training that are drawn."""
 
@@ -40,10 +42,11 @@ def picture(
         MissingLibrary: matplotlib is not installed.
     """
     is_trained = bool(report.settings.steps)
-    figure, axes = new_figure(2 if is_trained else 1)
+    figure, axes = new_figure(2, inches=TWO) if is_trained else new_figure()
     over_time = report.settings.over == "time"
     curves = _time_curves(report) if over_time else _depth_curves(report, measure)
-    _draw(axes[0], curves)
+    steps = not over_time and len(report.models) == 1 and bool(report.models[0].training)
+    _draw(axes[0], curves, in_order=steps)
     what = "gradient at each recurrent state, L2 norm" if over_time else MEASURES[measure]
     axes[0].set_ylabel(what)
     axes[0].set_xlabel(
@@ -97,10 +100,10 @@ def _label(name: str, trend: Trend) -> str:
     return _plain(f"{name}: {trend.verdict}{change}")
 
 
-def _draw(axes: Any, curves: Sequence[Curve]) -> None:
+def _draw(axes: Any, curves: Sequence[Curve], *, in_order: bool = False) -> None:
     axes.set_yscale("log")
     for number, curve in enumerate(curves):
-        style = line_style(number)
+        style = ramp_style(number, len(curves)) if in_order else line_style(number)
         places = range(1, len(curve.middle) + 1)
         marker = "o" if len(curve.middle) <= 40 else ""
         axes.plot(
@@ -113,7 +116,10 @@ def _draw(axes: Any, curves: Sequence[Curve]) -> None:
             )  # fmt: skip
     deepest = max(len(curve.middle) for curve in curves)
     axes.set_xlim(1 - 0.02 * deepest, deepest * 1.02)
-    axes.legend(loc="best", fontsize=9)
+    if len(curves) > MOST_INSIDE:  # no corner is free of so many curves
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8)
+    else:
+        axes.legend(loc="best", fontsize=9)
 
 
 def _drawable(values: Sequence[float | None]) -> list[float]:

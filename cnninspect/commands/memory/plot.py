@@ -6,7 +6,7 @@ from typing import Any
 
 from cnninspect.metrics.training_memory import Memory, Needs
 from cnninspect.page.escaping import visible
-from cnninspect.page.plots import COLORS, in_style, new_figure, written
+from cnninspect.page.plots import COLORS, TWO, in_style, new_figure, written
 from cnninspect.page.quantities import scaled, sizes
 from cnninspect.records.traces import parent_of
 
@@ -31,7 +31,7 @@ def picture(report: Memory, format: str, *, level: int = 2) -> bytes:  # noqa: A
     Raises:
         MissingLibrary: matplotlib is not installed.
     """
-    figure, (bars, line) = new_figure(2)
+    figure, (bars, line) = new_figure(2, inches=TWO)
     _draw_bars(bars, _rows(report, level))
     _draw_timeline(line, report)
     shapes = ", ".join(sizes(t.spec.shape) for t in report.inputs)
@@ -42,7 +42,20 @@ def picture(report: Memory, format: str, *, level: int = 2) -> bytes:  # noqa: A
 
 
 def _rows(report: Memory, level: int) -> list[tuple[str, Needs]]:
-    """The layers down to that level, in order; the small ones as one.
+    """The layers down to that level, or to one above where they are too many, in order.
+
+    Stages are better to look at than many blocks and one bar for the rest, which would be longer
+    than all of them.  Where even stages are too many, the small ones are one bar.
+    """
+    for upper in range(level, 0, -1):
+        rows = _rows_at(report, upper)
+        if len(rows) <= MOST_BARS:
+            return rows
+    return _gathered(_rows_at(report, 1))
+
+
+def _rows_at(report: Memory, level: int) -> list[tuple[str, Needs]]:
+    """The layers down to that level, in order.
 
     A layer whose parts are shown stands for what it needs without them, so that all rows together
     are the whole.
@@ -55,6 +68,11 @@ def _rows(report: Memory, level: int) -> list[tuple[str, Needs]]:
         needs = layer.own if is_parent else layer.total
         if layer.level <= level and _together(needs):
             shown.append((f"{name} itself" if is_parent else name, needs))
+    return shown
+
+
+def _gathered(shown: list[tuple[str, Needs]]) -> list[tuple[str, Needs]]:
+    """The largest rows, in order, and one for the others."""
     places = sorted(range(len(shown)), key=lambda place: -_together(shown[place][1]))
     kept = [shown[place] for place in sorted(places[:MOST_BARS])]
     rest = sum((shown[place][1] for place in places[MOST_BARS:]), Needs())
