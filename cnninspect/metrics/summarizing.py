@@ -9,6 +9,7 @@ from dataclasses import replace
 from cnninspect.costs import cost_of
 from cnninspect.costs.conventions import find
 from cnninspect.costs.conventions.convention import MACS
+from cnninspect.metrics.active_parameters import active_parameters
 from cnninspect.metrics.published import published_for
 from cnninspect.metrics.receptive_field import receptive_fields
 from cnninspect.metrics.summary import (
@@ -181,6 +182,7 @@ def _totals(trace: Trace, counts: Counts) -> Totals:
         activations=counts.activations,
         activation_bytes=counts.activation_bytes,
         layers=len(trace.layers) - 1,
+        active_parameters=active_parameters(trace),
     )
 
 

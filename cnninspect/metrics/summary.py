@@ -171,6 +171,8 @@ class Totals:
     activation_bytes: int
     layers: int
     """Modules, the model itself left out."""
+    active_parameters: int | None = None
+    """Of a mixture of experts: all but those of the experts that a token is not sent to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,9 @@ def _totals(totals: Totals, bound: str, *, human: bool) -> Iterator[Fact]:
     if totals.buffers:
         parts.append(f"buffers {count(totals.buffers, human=human)}")
     yield Fact("parameters", " · ".join(part for part in parts if part))
+    if totals.active_parameters is not None:
+        active = count(totals.active_parameters, human=human)
+        yield Fact("active parameters", f"{active} for each token, by the experts chosen")
     macs, flops = (count(n, human=human) for n in (totals.macs, totals.flops))
     yield Fact("MACs", f"{bound}{macs} · FLOPs {bound}{flops} (2 per MAC)")
     elements = f"{bound}{count(totals.activations, human=human)}"
