@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cnninspect.engine.bind_inputs import converted
 from cnninspect.engine.devices import Devices
 from cnninspect.engine.fake_tensors import abstract_twin
 from cnninspect.engine.layouts import MARK, TENSOR, abstract, contiguous, number_of, spec_of
@@ -141,7 +142,41 @@ def record_as_one(
     return result
 
 
+ON_ONE_DEVICE = (
+    torch.cdist, torch.stft, Tensor.stft, torch.linalg.multi_dot, torch.chain_matmul,
+    torch.take_along_dim, Tensor.take_along_dim,
+)  # fmt: skip
+"""Functions that compare the devices of their arguments themselves, before any mode sees them."""
+
+
+def _on_one_device(catcher: Catcher, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """What a function gives whose known arguments are made fake, if any is."""
+    given = list(tensors_in((args, kwargs)))
+    if not catcher.computes and any(map(is_fake, given)) and not all(map(is_fake, given)):
+        args, kwargs = converted((args, kwargs), catcher.recorder.fake_of)
+    return catcher.pass_on(func, args, kwargs)
+
+
+def _istft(catcher: Catcher, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """The inverse of a short-time transform, which looks at the values of its window."""
+    first = args[0] if args else kwargs["input"]
+    if catcher.computes or catcher.differentiable or not is_fake(first):
+        return catcher.pass_on(func, args, kwargs)
+
+    def layout() -> Tensor:
+        with _disable_current_modes():
+            given = converted((args, kwargs), lambda t: torch.ones(t.shape, dtype=t.dtype))
+            made = func(*given[0], **given[1])
+        return abstract(number_of((tuple(made.shape), made.stride(), made.dtype)))
+
+    window = kwargs.get("window", args[4] if len(args) > 4 else None)
+    named = {"self": first, "window": window}
+    return catcher.record_whole("aten.istft", named, layout, lambda: None)
+
+
 HANDLERS: dict[Any, Handler] = {
+    **dict.fromkeys((torch.istft, Tensor.istft), _istft),
+    **dict.fromkeys(ON_ONE_DEVICE, _on_one_device),
     **{func: _whole(name, names) for func, (name, names) in WHOLE.items()},
     **dict.fromkeys(CONVOLUTIONS, _convolution),
 }

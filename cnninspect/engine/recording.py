@@ -22,6 +22,7 @@ from torch.nn import Parameter
 from cnninspect.costs import cost_of
 from cnninspect.engine.layouts import MADE, MARK, layout_of
 from cnninspect.engine.operators import Operator
+from cnninspect.engine.torch_private import _disable_current_modes
 from cnninspect.records.operations import Call, Operation
 from cnninspect.records.traces import Dropout, Routing
 
@@ -174,6 +175,8 @@ class Recorder:
         """Each choice of some of several: layer, of how many, how many."""
         self.dropouts: list[Dropout] = []
         """Every call of dropout, in order."""
+        self._stand_for: list[Tensor] = []
+        """Fake tensors in the place of some of those names, kept alive for their `id`."""
         self._is_paused = False
         self._backward: Whole | None = None
 
@@ -231,6 +234,23 @@ class Recorder:
         assert best is not None
         self.calls += best[1]
         return best[2]
+
+    def fake_of(self, tensor: Tensor) -> Tensor:
+        """A fake tensor in the place of a real one, that comes from where that one does."""
+        if tensor.is_meta:
+            return tensor
+        with _disable_current_modes():
+            fake = torch.empty_strided(
+                tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta"
+            )
+        mark, name = tensor.__dict__.get(MARK), self.names.get(id(tensor))
+        if mark is not None:
+            fake.__dict__[MARK] = (mark[0], layout_of(fake))
+            MADE.append(ref(fake))
+        elif name is not None:
+            self.names[id(fake)] = name
+            self._stand_for.append(fake)
+        return fake
 
     def layers_in(self, thread: int) -> list[str]:
         """Paths of the modules that are running in a thread."""

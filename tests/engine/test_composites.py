@@ -281,3 +281,37 @@ def test_the_first_condition_of_a_process_is_followed_too(question, count):
     code = IN_A_FRESH_PROCESS.format(question=question, count=count)
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.stdout == str(2 * ROWS), run.stderr[-500:]
+
+
+WITH_A_PARAMETER = {
+    "cdist": ((30, 8), lambda x, w: torch.cdist(x, w)),
+    "multi_dot": ((8, 3), lambda x, w: torch.linalg.multi_dot([x, w, w.t()])),
+    "take_along_dim": (
+        (4, 8), lambda x, w: torch.take_along_dim(x, torch.zeros(4, 1, dtype=torch.long), 1) + w,
+    ),
+    "stft": ((8,), lambda x, w: torch.stft(x[0], 8, window=w, return_complex=True).abs()),
+    "istft": ((8,), lambda x, w: torch.istft(torch.polar(x.expand(5, 8), x[:1]), 8, window=w)),
+    "grid_sample": ((1, 3, 6, 6), lambda x, w: F.grid_sample(w, x.reshape(1, 4, 4, 2))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WITH_A_PARAMETER)
+@pytest.mark.parametrize("is_buffer", [False, True], ids=["parameter", "buffer"])
+def test_what_compares_devices_takes_real_weights_beside_fake_activations(name, is_buffer):
+    shape, function = WITH_A_PARAMETER[name]
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            w = torch.rand(shape)
+            if is_buffer:
+                self.register_buffer("w", w)
+            else:
+                self.w = nn.Parameter(w)
+
+        def forward(self, x):
+            return function(x * 2, self.w)
+
+    trace = cnninspect.trace(Net(), [(5, 8) if name == "istft" else (4, 8)])
+    assert trace.how.run == "abstract"
+    assert "w" in {used for call in trace.calls for used in call.parameters}

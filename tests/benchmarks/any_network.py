@@ -1,0 +1,281 @@
+"""Part `any_network`: configurations of transformers, and networks of nine other libraries.
+
+Each is traced with the inputs that its kind takes; where it is small, it is also run for real under
+PyTorch's `FlopCounterMode`, and the two counts are compared.  Libraries that are not installed are
+left out, and the table says so.  `python any_network.py --share 0.3` prints what became of each
+network of a sample, as JSON, one a line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import json
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from libraries import LIBRARIES, _pytorchcv
+from tables import table
+
+SECONDS = 90
+MOST_PARAMETERS, MOST_MACS = 200_000_000, 20_000_000_000
+"""Up to which a network is also run for real."""
+SHARES = {"transformers": 1.0, "pytorchcv": 0.1}
+"""Which part of a library's networks is drawn by default; of the others all."""
+LAYERS = re.compile(r"(^|_)(n|num|encoder|decoder|hidden)?_?(hidden_)?layers?$|^n_layer$")
+
+
+def configurations() -> list[str]:
+    """Every kind of model that transformers has a network for."""
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
+
+    return sorted(MODEL_MAPPING_NAMES)
+
+
+def networks(library: str, share: float) -> list[str]:
+    """What to try of a library: a sample by a fixed seed."""
+    if library == "transformers":
+        names = [f"transformers: {name}" for name in configurations()]
+    elif library == "pytorchcv":
+        from pytorchcv.model_provider import _models
+
+        names = [f"pytorchcv: {name}" for name in sorted(_models)]
+    else:
+        names = [name for name, _, _ in LIBRARIES[library]()]
+    wanted = max(1, round(len(names) * share))
+    return sorted(random.Random(0).sample(names, wanted)) if wanted < len(names) else names
+
+
+# --- in the process that tries them ---
+
+
+def tried(name: str) -> dict[str, Any]:
+    """What became of one network: how it was traced, and both counts."""
+    import torch
+
+    import cnninspect
+    from cnninspect.errors import CnnInspectError
+
+    start = time.perf_counter()
+    found: dict[str, Any] = {"network": name}
+    try:
+        model, inputs, kwargs = made(name)
+    except Exception as problem:  # the library's own, or this table's
+        return found | {"outcome": "not built", "why": f"{type(problem).__name__}: {problem}"[:300]}
+    try:
+        trace = cnninspect.trace(model, inputs, kwargs=kwargs)
+        summary = cnninspect.summarize(trace)
+    except CnnInspectError as problem:
+        return found | {"outcome": "refused", "why": str(problem)[:500]}
+    except Exception as problem:
+        return found | {"outcome": "raw", "why": f"{type(problem).__name__}: {problem}"[:500]}
+    found |= {
+        "outcome": trace.how.run,
+        "why": "; ".join(trace.how.notes)[:400] if trace.how.run == "real" else "",
+        "macs": summary.totals.macs,
+        "unknown": summary.coverage.unknown,
+        "seconds": round(time.perf_counter() - start, 2),
+    }
+    if summary.totals.parameters > MOST_PARAMETERS or summary.totals.macs > MOST_MACS:
+        return found
+    try:
+        torch.manual_seed(0)
+        found["counted"] = counted(model, inputs, kwargs)
+    except Exception as problem:
+        found["not run"] = f"{type(problem).__name__}: {problem}"[:200]
+    return found
+
+
+def counted(model: Any, inputs: Any, kwargs: Any) -> int:
+    """MACs of a real run, as `FlopCounterMode` counts it: half of its FLOPs."""
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from cnninspect.engine.bind_inputs import converted, given_for
+    from cnninspect.engine.module_tree import Structure
+    from cnninspect.sources.open import load
+
+    loaded = load(model)
+    module = loaded.build()
+    given = next(iter(given_for(Structure(module), loaded, inputs, kwargs=kwargs, batch=1)))
+    args, named = converted((given.args, given.kwargs), _real)
+    module.eval()
+    torch.backends.mha.set_fastpath_enabled(False)
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        module(*args, **named)
+    return counter.get_total_flops() // 2
+
+
+def _real(tensor: Any) -> Any:
+    import torch
+
+    return torch.rand(tensor.shape, dtype=tensor.dtype) if tensor.is_meta else tensor
+
+
+def made(name: str) -> tuple[Any, Any, Any]:
+    """A network, or a reference to it, and its inputs."""
+    import torch
+
+    library, _, which = name.partition(": ")
+    if library == "transformers":
+        return configured(which), None, None
+    lib = importlib.import_module(library)
+    every = _pytorchcv([which]) if library == "pytorchcv" else LIBRARIES[library]()
+    _, code, inputs = next(entry for entry in every if entry[0] == name)
+    space: dict[str, Any] = {
+        "torch": torch, "lib": lib, "sub": lambda sub: importlib.import_module(f"{library}.{sub}"),
+    }  # fmt: skip
+    space["model"] = model = eval(code, space)
+    if library == "open_clip":
+        size = getattr(model.visual, "image_size", 224)
+        space["SIZE"] = size[0] if isinstance(size, (tuple, list)) else size
+        space["CONTEXT"] = getattr(model, "context_length", None) or 77
+    given = eval(inputs, space)
+    return model.eval(), given if isinstance(given, tuple) else (given,), None
+
+
+def configured(kind: str) -> str:
+    """A reference to the network of a configuration of transformers, with few layers."""
+    import transformers
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
+
+    config = transformers.CONFIG_MAPPING[kind]()
+    kept = config.to_dict()
+    shrink(config)
+    classes = MODEL_MAPPING_NAMES[kind]
+    config.architectures = [classes if isinstance(classes, str) else classes[0]]
+    folder = tempfile.mkdtemp(prefix=f"{kind}-")
+    try:
+        config.save_pretrained(folder)
+        transformers.CONFIG_MAPPING[kind].from_pretrained(folder)
+    except Exception:  # some want as many layers as other settings say
+        config = transformers.CONFIG_MAPPING[kind](**kept)
+        config.architectures = [classes if isinstance(classes, str) else classes[0]]
+        config.save_pretrained(folder)
+    return f"hf:{folder}"
+
+
+def shrink(config: Any, most: int = 4) -> None:
+    """Let it have at most so many layers, in each of its parts."""
+    for name, value in vars(config).items():
+        if hasattr(value, "to_dict"):
+            shrink(value, most)
+        elif isinstance(value, int) and value > most and LAYERS.search(name):
+            setattr(config, name, most)
+        elif name in ("layer_types", "mlp_layer_types") and isinstance(value, list):
+            setattr(config, name, value[:most])
+
+
+def try_all() -> None:
+    """Try the networks that are named on stdin, each with a limit, and print what became of it."""
+    warnings.filterwarnings("ignore")
+    from cnninspect.sources.torchvision_schemas import import_torchvision
+
+    import_torchvision()
+
+    def too_long(*_: Any) -> None:
+        raise TimeoutError(f"more than {SECONDS} s")
+
+    signal.signal(signal.SIGALRM, too_long)
+    out, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        signal.alarm(SECONDS)
+        try:
+            found = tried(line.strip())
+        except TimeoutError as problem:
+            found = {"network": line.strip(), "outcome": "too slow", "why": str(problem)}
+        signal.alarm(0)
+        print(json.dumps(found), file=out, flush=True)
+
+
+# --- in the process that asks ---
+
+
+def outcomes(names: list[str]) -> Iterator[dict[str, Any]]:
+    """What became of each, from processes that may die."""
+    left = list(names)
+    while left:
+        batch = left[:40]
+        run = subprocess.run(
+            [sys.executable, __file__, "--try"], input="\n".join(batch), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        found = [json.loads(line) for line in run.stdout.splitlines()]
+        yield from found
+        if len(found) < len(batch):
+            yield {"network": batch[len(found)], "outcome": "raw", "why": f"exit {run.returncode}"}
+        left = left[len(found) + (len(found) < len(batch)) :]
+
+
+def libraries(shares: dict[str, float]) -> Iterator[tuple[str, list[dict[str, Any]] | None]]:
+    """Each library with what became of its networks; None where it is not installed."""
+    for library in ("transformers", *LIBRARIES, "pytorchcv"):
+        if importlib.util.find_spec(library) is None:
+            yield library, None
+        else:
+            yield library, list(outcomes(networks(library, shares.get(library, 1.0))))
+
+
+def row(library: str, found: list[dict[str, Any]]) -> list[str]:
+    """The row of a library in the table."""
+    how = Counter(each["outcome"] for each in found)
+    checked = [each for each in found if "counted" in each and not each["unknown"]]
+    agree = sum(each["counted"] == each["macs"] for each in checked)
+    built = len(found) - how["not built"]
+    return [
+        library, f"{len(found)}", f"{how['not built']}", f"{how['abstract']}", f"{how['real']}",
+        f"{how['refused'] + how['too slow']}", f"{how['raw']}",
+        f"{100 * how['abstract'] / max(built, 1):.1f} %", f"{len(checked)}", f"{agree}",
+    ]  # fmt: skip
+
+
+HEADER = [
+    "", "tried", "not built", "abstract", "real", "not at all", "raw errors", "abstract, of built",
+    "run for real too", "same count",
+]  # fmt: skip
+
+
+def report(repeats: int, progress: Callable[[str], None]) -> str:
+    """Markdown: how the networks of each library trace, and whether the counts agree."""
+    rows, missing = [], []
+    for library, found in libraries(SHARES):
+        progress(library)
+        if found is None:
+            missing.append(library)
+        else:
+            rows.append(row(library, found))
+    left_out = f"\n\nNot installed: {', '.join(missing)}." if missing else ""
+    return table(HEADER, rows) + left_out
+
+
+def main() -> None:
+    """Try networks, or print what became of a sample."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--try", action="store_true", dest="tries", help="those named on stdin")
+    parser.add_argument("--share", type=float, default=1.0, help="of each library")
+    parser.add_argument("--library", action="append", help="all by default")
+    options = parser.parse_args()
+    if options.tries:
+        try_all()
+        return
+    for library in options.library or ("transformers", *LIBRARIES, "pytorchcv"):
+        if importlib.util.find_spec(library) is None:
+            print(json.dumps({"library": library, "outcome": "not installed"}))
+            continue
+        for found in outcomes(networks(library, options.share)):
+            print(json.dumps(found), flush=True)
+
+
+if __name__ == "__main__":
+    main()
