@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from inspect import signature
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from cnninspect.errors import CnnInspectError, UnknownArgument
 
@@ -92,7 +93,7 @@ def speaking_python(function: Callable[P, Result]) -> Callable[P, Result]:
     @wraps(function)
     def speaking(*args: P.args, **kwargs: P.kwargs) -> Result:
         try:
-            return function(*args, **kwargs)
+            return _answer_in_python(function(*args, **kwargs))
         except CnnInspectError as problem:
             problem.hint = in_python(problem.hint)
             problem.args = (in_python(str(problem)), *problem.args[1:])
@@ -106,3 +107,12 @@ def speaking_python(function: Callable[P, Result]) -> Callable[P, Result]:
             raise UnknownArgument(function.__name__, found["key"], known) from problem
 
     return speaking
+
+
+def _answer_in_python(answer: Any) -> Any:
+    """The answer, with what it says of models that failed in the words of Python."""
+    failed = getattr(answer, "failed", None)
+    if not isinstance(failed, tuple) or not all(hasattr(each, "hint") for each in failed):
+        return answer  # it has none, or something else of that name
+    told = [replace(e, error=in_python(e.error), hint=in_python(e.hint)) for e in failed]
+    return replace(answer, failed=tuple(told))

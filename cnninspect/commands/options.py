@@ -38,7 +38,8 @@ Input = Annotated[
         "--input",
         "-i",
         metavar="SHAPE",
-        help="3x224x224, 8x3x224x224 or tokens:int64:1x128; once for each input of forward.",
+        help="3x224x224, 8x3x224x224, tokens:int64:1x128 or x=@values.npy; "
+        "once for each input of forward.",
         rich_help_panel=COMMON,
         show_default=False,
     ),

@@ -579,3 +579,15 @@ def test_a_dataclass_that_is_given_keeps_its_tensors(frozen, slots):
 
 GLOBAL: dict = {}
 """A place that lives on, in which a run's tensors would be looked for."""
+
+
+def test_what_python_is_told_of_models_that_failed_is_in_its_words():
+    failed = cnninspect.compare([nn.Linear(3, 3), nn.Linear(4, 4)], inputs=[(2, 3)]).failed
+    assert [each.hint for each in failed] and all("--" not in each.hint for each in failed)
+    assert "inputs=" in failed[0].hint
+
+
+def test_an_unknown_option_of_fit_batch_is_its_own():
+    with pytest.raises(cnninspect.CnnInspectError, match="fit_batch has no argument 'mod'") as said:
+        cnninspect.fit_batch(nn.Linear(3, 3), 100, mod="eval")
+    assert "mode" in said.value.hint

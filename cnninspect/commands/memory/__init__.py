@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from cnninspect.errors import UnknownArgument
 from cnninspect.sources.open import Model, as_arguments, trace, trace_step, with_head
 
 if TYPE_CHECKING:
@@ -91,11 +92,16 @@ def fit_batch(
     `options` are those of `memory` but for `batch`; inputs are those of a batch of one.
 
     Raises:
+        UnknownArgument: there is no such option.
         DoesNotFit: not even a batch of one does; the hint says what would help.
     """
     from cnninspect.commands.memory.report import fit_of
     from cnninspect.records.models import growing
 
+    known = (*StepOptions.__annotations__, "optimizer")
+    for name in options:
+        if name not in known:
+            raise UnknownArgument("fit_batch", name, known)
     step: dict[str, Any] = {**options, "inputs": growing(as_arguments(options.get("inputs")))}
     return fit_of(
         lambda batch, **others: memory(model, batch=batch, **{**step, **others}),
