@@ -93,7 +93,8 @@ def speaking_python(function: Callable[P, Result]) -> Callable[P, Result]:
     @wraps(function)
     def speaking(*args: P.args, **kwargs: P.kwargs) -> Result:
         try:
-            return _answer_in_python(function(*args, **kwargs))
+            answer: Result = _answer_in_python(function(*args, **kwargs))
+            return answer  # noqa: TRY300
         except CnnInspectError as problem:
             problem.hint = in_python(problem.hint)
             problem.args = (in_python(str(problem)), *problem.args[1:])

@@ -280,7 +280,7 @@ def _made_runnable(config: Any) -> tuple[str, ...]:
     for part in (config, getattr(config, "text_config", None)):
         kinds = getattr(part, "layers_block_type", None) or getattr(part, "layer_types", None) or ()
         has_attention = any("attention" in kind and "linear" not in kind for kind in kinds)
-        is_hybrid = hasattr(part, "num_attention_heads")  # others have a cache of their own kind
+        is_hybrid = _has_key(part, "num_attention_heads")  # others have a cache of their own kind
         if kinds and is_hybrid and not has_attention and getattr(part, "use_cache", False):
             part.use_cache = False
             notes.append("run without a cache of keys and values, since no layer has attention")
@@ -306,3 +306,11 @@ def _notes(content: dict[str, Any], kind: Any) -> tuple[str, ...]:
     if content.get("quantization_config"):
         notes.append("quantization_config is left aside: weights as they were before it")
     return tuple(notes)
+
+
+def _has_key(config: Any, key: str) -> bool:
+    """Whether a configuration has that key, also where its value differs from layer to layer."""
+    try:
+        return hasattr(config, key)
+    except Exception:  # a class of transformers' own, which is no AttributeError
+        return True
