@@ -231,6 +231,16 @@ Jobs = Annotated[
         show_default=False,
     ),
 ]
+Cluster = Annotated[
+    Optional[str],
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="A Dask cluster that measures: tcp://host:8786, local, or a scheduler file (.json).",
+        rich_help_panel=SPEED,
+        show_default=False,
+    ),
+]
 Cache = Annotated[
     bool,
     typer.Option(

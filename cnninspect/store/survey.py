@@ -43,6 +43,7 @@ from cnninspect.store.cache import (
     settings_of_libraries,
     versions,
 )
+from cnninspect.store.cluster import Cluster, cluster_of, measure_on_cluster
 from cnninspect.store.tasks import Outcome, Task, read_outcome, written_outcome
 from cnninspect.store.this_machine import datasheet
 from cnninspect.store.traces import without_memory
@@ -66,8 +67,11 @@ def survey(
     jobs: int | None = None,
     memory: Memory | None = None,
     progress: Progress | None = None,
+    cluster: str | None = None,
 ) -> tuple[Outcome, ...]:
     """What comes of each task, in their order.
+
+    `cluster` is a Dask cluster to measure on; see `store.cluster`.
 
     `jobs` processes measure side by side; None: as many as are worth it.  With a `memory`, what
     it holds is not measured, and what was measured of named architectures is put in.
@@ -78,7 +82,8 @@ def survey(
     outcomes = _recalled(memory, keys) if memory is not None else {}
     missing = [task for task in distinct if task not in outcomes]
     if missing:
-        measured = _measured(missing, 1 if here else jobs or worthwhile_jobs(len(missing)))
+        processes = 1 if here else jobs or worthwhile_jobs(len(missing))
+        measured = _measured(missing, processes, None if here else cluster_of(cluster))
         with closing(_Notebook(memory, keys)) as notebook:
             for done, (task, outcome) in enumerate(measured, start=1):
                 outcomes[task] = outcome
@@ -95,7 +100,13 @@ def worthwhile_jobs(models: int) -> int:
     return max(1, min(cores, models // MANY))
 
 
-def _measured(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, Outcome]]:
+def _measured(
+    tasks: Sequence[Task], jobs: int, cluster: Cluster | None
+) -> Iterator[tuple[Task, Outcome]]:
+    if cluster is not None:
+        for position, outcome in measure_on_cluster(tasks, cluster):
+            yield tasks[position], outcome
+        return
     if jobs == 1:
         for task in tasks:
             yield task, measure(task)
@@ -237,6 +248,7 @@ class MeasuringOptions(LimitOptions, total=False):
     dtype: str | None
     jobs: int | None
     progress: Progress | None
+    cluster: str | None
     device_spec: str | None
     latency: bool
     seconds: float
@@ -263,6 +275,8 @@ class Measuring:
     jobs: int | None = 1
     """Processes; None: as many as are worth it."""
     progress: Progress | None = None
+    cluster: str | None = None
+    """A Dask cluster: its address, `local`, or a scheduler file; None: as the environment says."""
     device_spec: str | None = None
     """That least times are of; None: none are told."""
     latency: bool = False
@@ -326,7 +340,13 @@ def outcomes_of(
         Task(name, measuring.requests, measuring.batch, measuring.mode, measuring.convention)
         for name in names
     ]
-    surveyed = survey(tasks, jobs=measuring.jobs, memory=memory, progress=measuring.progress)
+    surveyed = survey(
+        tasks,
+        jobs=measuring.jobs,
+        memory=memory,
+        progress=measuring.progress,
+        cluster=measuring.cluster,
+    )
     known = dict(zip(names, surveyed))
     return [
         _stored_as(

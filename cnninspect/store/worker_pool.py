@@ -2,6 +2,11 @@
 
 Each is a fresh Python: a model that crashes its process takes no other with it, and the program
 that asks needs neither torch nor a main module that can be imported again.
+
+Why not a library: processes of `multiprocessing`, which pebble 5.2 stands on, import the caller's
+main module again, so a script without a guard, and a program that is read from standard input,
+lose all workers ("BrokenProcessPool: All workers expired"; tried).  loky 3.7 does without that, and
+has no time limit for a task.  Both pickle what they send; here it is a line of JSON.
 """
 
 from __future__ import annotations

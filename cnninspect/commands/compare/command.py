@@ -96,6 +96,7 @@ def compare(
     seconds: limits.Seconds = 1.0,
     threads: limits.Threads = None,
     jobs: limits.Jobs = None,
+    cluster: limits.Cluster = None,
     cache: limits.Cache = True,
     fresh: options.Fresh = False,
     debug: options.Debug = False,
@@ -137,6 +138,7 @@ def compare(
             mode=mode.value,
             convention=count_as,
             jobs=jobs,
+            cluster=cluster,
             remember=cache,
             progress=progress,
         )

@@ -99,6 +99,7 @@ def find(
     seconds: limits.Seconds = 1.0,
     threads: limits.Threads = None,
     jobs: limits.Jobs = None,
+    cluster: limits.Cluster = None,
     cache: limits.Cache = True,
     fresh: options.Fresh = False,
     debug: options.Debug = False,
@@ -148,6 +149,7 @@ def find(
             mode=mode.value,
             convention=count_as,
             jobs=jobs,
+            cluster=cluster,
             remember=cache,
             progress=progress,
         )

@@ -33,6 +33,7 @@ def sweep(
     batch: int = 1,
     mode: str = "eval",
     jobs: int | None = 1,
+    cluster: str | None = None,
     remember: bool = True,
     rows: str | Path | None = None,
     force: bool = False,
@@ -45,9 +46,10 @@ def sweep(
     `efficientnet_b0@width=0.5..2.0:0.1`; `space_file` is a TOML file of them.  `sample` takes so
     many points by `seed`, `random` or spread evenly (`halton`).  The frontier is of `axes`.
     `figures` are worked out beside those: `receptive_field`, `memory`, `latency`, and `least_time`
-    on `device_spec` (a100, this, cpu:GFLOPS:GBPS).  `rows` is a file, .csv, .jsonl or .parquet,
-    that each point is written to as it is known.  What was measured of named architectures is
-    remembered, so that a sweep that was stopped goes on where it was.
+    on `device_spec` (a100, this, cpu:GFLOPS:GBPS).  `jobs` processes measure, or a Dask
+    `cluster`.  `rows` is a file, .csv, .jsonl or .parquet, that each point is written to as it is known.  What
+    was measured of named architectures is remembered, so that a sweep that was stopped goes on
+    where it was.
 
     Raises:
         BadSpace, TooManyPoints: a space cannot be read, or is too large without `sample`.
@@ -69,7 +71,15 @@ def sweep(
     if not parsed:
         raise BadOption("sweep", "of nothing", "given a space or --space FILE")
     how = _how(
-        inputs, axes, figures, device_spec, batch=batch, mode=mode, jobs=jobs, progress=progress
+        inputs,
+        axes,
+        figures,
+        device_spec,
+        batch=batch,
+        mode=mode,
+        jobs=jobs,
+        progress=progress,
+        cluster=cluster,
     )
     kept = limits_of((name, str(value)) for name, value in limits.items() if value is not None)
     limit_texts(kept, None)  # says at once that there is nothing to take a share of

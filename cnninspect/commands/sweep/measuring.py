@@ -24,6 +24,7 @@ from cnninspect.store.cache import (
     settings_of_libraries,
     versions,
 )
+from cnninspect.store.cluster import cluster_of, measure_on_cluster
 from cnninspect.store.survey import LASTING, Progress, worthwhile_jobs
 from cnninspect.store.tasks import Point, PointTask
 from cnninspect.store.worker_pool import measure_side_by_side
@@ -47,6 +48,7 @@ class How:
     device: str | None = None
     jobs: int | None = None
     progress: Progress | None = None
+    cluster: str | None = None
 
     def task(self, reference: str) -> PointTask:
         """What is measured of a reference."""
@@ -120,6 +122,12 @@ def _each(references: Sequence[str], how: How) -> Iterator[tuple[str, Result]]:
     if not references:
         return
     tasks = [how.task(reference) for reference in references]
+    cluster = cluster_of(how.cluster)
+    if cluster is not None and not has_formulas_of_this_process():
+        with closing(measure_on_cluster(tasks, cluster)) as results:
+            for position, result in results:
+                yield references[position], result
+        return
     jobs = how.jobs or (1 if "latency" in how.figures else worthwhile_jobs(len(tasks)))
     if jobs == 1 or has_formulas_of_this_process():
         from cnninspect.store.points import measure_point
