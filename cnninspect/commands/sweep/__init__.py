@@ -46,8 +46,8 @@ def sweep(
     `efficientnet_b0@width=0.5..2.0:0.1`; `space_file` is a TOML file of them.  `sample` takes so
     many points by `seed`, `random` or spread evenly (`halton`).  The frontier is of `axes`.
     `figures` are worked out beside those: `receptive_field`, `memory`, `latency`, and `least_time`
-    on `device_spec` (a100, this, cpu:GFLOPS:GBPS).  `jobs` processes measure, or a Dask
-    `cluster`.  `rows` is a file, .csv, .jsonl or .parquet, that each point is written to as it is known.  What
+    on `device_spec` (a100, this, cpu:GFLOPS:GBPS).  `jobs` processes measure, or a Dask `cluster`.
+    `rows` is a file, .csv, .jsonl or .parquet, that each point is written to as it is known.  What
     was measured of named architectures is remembered, so that a sweep that was stopped goes on
     where it was.
 

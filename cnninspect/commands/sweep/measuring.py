@@ -50,6 +50,11 @@ class How:
     progress: Progress | None = None
     cluster: str | None = None
 
+    @property
+    def is_of_this_machine(self) -> bool:
+        """Whether a figure depends on how fast this machine is, which is not remembered."""
+        return "latency" in self.figures or (self.device or "").startswith("this")
+
     def task(self, reference: str) -> PointTask:
         """What is measured of a reference."""
         return PointTask(reference, self.inputs, self.batch, self.mode, self.figures, self.device)
@@ -171,7 +176,7 @@ def point_key(choice: Choice) -> str:
 
 
 def _recalled(wanted: dict[str, Choice], how: How, memory: Memory | None) -> dict[str, Result]:
-    if memory is None or "latency" in how.figures:  # which another time may be another
+    if memory is None or how.is_of_this_machine:
         return {}
     by_space: dict[int, tuple[Space, dict[str, str]]] = {}
     for reference, choice in wanted.items():
@@ -236,7 +241,7 @@ class _Notebook:
     def note(self, choice: Choice, result: Result) -> None:
         """Write a result down, sooner or later, if it is worth it."""
         lasts = not isinstance(result, Unmeasured) or result.kind in (*LASTING, *WRONG)
-        if self.memory is None or not lasts or "latency" in self.how.figures:
+        if self.memory is None or not lasts or self.how.is_of_this_machine:
             return
         if id(choice.space) not in self.keys:
             self.keys[id(choice.space)] = space_key(choice.space, self.how)
