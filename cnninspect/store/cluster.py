@@ -208,9 +208,9 @@ def _measured(
             waiting += [[item] for item in reversed(journey)]
         else:
             position = journey[0][0]
-            problem = first_line(future.exception() or RuntimeError(future.status))
+            said = first_line(future.exception() or RuntimeError(future.status))
             hint = "cnninspect summary shows more"
-            yield position, Unmeasured(tasks[position].reference, problem, hint, "ProcessEnded")
+            yield position, Unmeasured(tasks[position].reference, said, hint, "ProcessEnded")
         while waiting and len(under_way) < WAITING * threads:
             arriving.add(send())
 
