@@ -296,10 +296,9 @@ class TracedNetwork:
 
     # --- figures that take longer ---
 
-    @cached_property
-    def fields(self) -> dict[str, tuple[int, ...]]:
-        """Receptive fields by layer."""
-        return receptive_fields(self.trace)
+    def field(self, layer: str) -> tuple[int, ...] | None:
+        """The receptive field of a layer, by dimension; None where it cannot be told."""
+        return receptive_fields(self.trace, (layer,)).get(layer)
 
     @cached_property
     def rooflines(self) -> Sequence[Roofline]:

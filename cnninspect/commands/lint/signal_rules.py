@@ -320,7 +320,7 @@ def narrow_view(net: TracedNetwork) -> Iterator[Found]:
             last = i
     if spatial is None or last is None or _mixes_positions(net, last):
         return
-    field = net.fields.get(net.calls[last].layer)
+    field = net.field(net.calls[last].layer)
     if field is None or all(f >= s for f, s in zip(field, spatial)):
         return
     after = (
