@@ -307,4 +307,5 @@ def mend_words(environment: MutableMapping[str, str]) -> str:
     environment["COMP_CWORD"] = str(current)
     is_at_break = set(parts[-1]) <= BREAKS and bool(parts[-1])
     before = "".join(parts if is_at_break else parts[:-1])
-    return before.partition("=")[2] if before.startswith("--") else before
+    before = before.partition("=")[2] if before.startswith("--") else before
+    return before.removesuffix("@")  # readline lets words begin with it, as names of hosts do

@@ -19,7 +19,10 @@ EXAMPLES = (
         "cnninspect find 'resnet*' --max-params 15M",
         "Of these names, what fits; the Pareto frontier first",
     ),
-    ("cnninspect find --max-macs 1G --frontier", "The best of the zoo for a budget"),
+    (
+        "cnninspect find --source torchvision --max-macs 1G --axes accuracy,macs",
+        "The most accurate within a budget, where that is published",
+    ),
     (
         "cnninspect find --source timm --max-params 5M --plot frontier.png",
         "Everything in timm, and a picture of it",

@@ -63,7 +63,7 @@ def test_names_of_libraries_come_without_importing_them(offered):
 
 
 def test_settings_after_the_sign(offered):
-    assert "num_classes=1000" in offered("summary", "resnet34", "@", "num_c")
+    assert "@num_classes=1000" in offered("summary", "resnet34", "@", "num_c")
     whole = offered("summary", "resnet34@act", shell="fish")
     assert "resnet34@activation=relu" in whole
     assert "resnet34@activation=tanh" in whole
@@ -126,6 +126,7 @@ def test_words_after_options(offered, words, some):
         ("a summary timm :", 3, "a summary timm:", 2, "timm:"),
         ("a summary r @ n = 10,a", 6, "a summary r@n=10,a", 2, "r@n="),
         ("a check --baseline = timm : x", 6, "a check --baseline=timm:x", 2, "timm:"),
+        ("a summary r @ n", 4, "a summary r@n", 2, "r"),
         ("a summary timm:conv", 2, "a summary timm:conv", 2, ""),  # where : ends no word
         ("a diff n.py : Net n.py : O", 7, "a diff n.py:Net n.py:O", 3, "n.py:"),
     ],
