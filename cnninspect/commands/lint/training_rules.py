@@ -215,6 +215,8 @@ def saturating_stack(net: TracedNetwork) -> Iterator[Found]:
 
     Mend: ReLU, or batch normalisation before each.
     """
+    if net.is_graph:
+        return  # its normalisations may have been folded into convolutions
 
     def counts(i: int) -> bool:
         return net.kinds[i] in SATURATING
@@ -310,6 +312,8 @@ def long_path_without_norm(net: TracedNetwork) -> Iterator[Found]:
 
     Mend: nn.BatchNorm2d after each convolution, or skips; else He initialisation.
     """
+    if net.is_graph:
+        return  # its normalisations may have been folded into convolutions
     run, came, counts = _bare_runs(net)
     last = max(range(len(run)), key=lambda i: run[i], default=-1)
     if last < 0 or run[last] <= LONGEST_BARE:

@@ -244,6 +244,19 @@ def test_onnx_files_are_read_by_the_same_rules():
     assert "the last row and the last column of a map of 13×13" in found["S002"].message
 
 
+def test_what_was_folded_in_a_file_is_not_missed():
+    nodes = [helper.make_node("Conv", [f"x{i}", "w"], [f"x{i + 1}"], f"c{i}") for i in range(12)]
+    weight = helper.make_tensor("w", TensorProto.FLOAT, (1, 1, 1, 1), [0.5])
+    x = helper.make_tensor_value_info("x0", TensorProto.FLOAT, (1, 1, 4, 4))
+    y = helper.make_tensor_value_info("x12", TensorProto.FLOAT, (1, 1, 4, 4))
+    graph = helper.make_graph(nodes, "folded", [x], [y], [weight])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), "folded.onnx")
+    assert "T005" not in {f.rule for f in cnninspect.lint("folded.onnx").findings}
+    layers = [nn.Conv2d(1, 1, 1, bias=False) for _ in range(12)]
+    found = cnninspect.lint(nn.Sequential(*layers), (1, 1, 4, 4)).findings
+    assert "T005" in {f.rule for f in found}
+
+
 def test_another_package_adds_a_rule(tmp_path, monkeypatch):
     (tmp_path / "house_rules.py").write_text(
         "from cnninspect.commands.lint.registry import Found, rule\n\n"
