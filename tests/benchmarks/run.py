@@ -17,7 +17,7 @@ from tables import insert
 PARTS = (
     "startup", "tracing", "depth", "counting", "large", "sweep", "memory", "peak", "gradients",
     "training", "budgets", "files", "latency",
-    "linting",
+    "linting", "pictures",
 )  # fmt: skip
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {"latency": "time.md"}
