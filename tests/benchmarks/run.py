@@ -15,7 +15,8 @@ import machine
 from tables import insert
 
 PARTS = (
-    "startup", "tracing", "depth", "counting", "large", "sweep", "memory", "peak", "gradients",
+    "startup", "remembered", "tracing", "depth", "counting", "large", "sweep", "memory", "peak",
+    "gradients",
     "training", "budgets", "files", "latency",
     "linting", "pictures",
 )  # fmt: skip

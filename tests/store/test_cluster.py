@@ -82,7 +82,7 @@ def test_a_cluster_answers_like_this_machine_also_when_it_loses_a_worker(
     here = cnninspect.sweep(SPACE, inputs=(1, 4), axes=("macs",), remember=False)
     assert there == cnninspect.render(here, format="json")
     assert (here.measured, here.failed) == (40, ())
-    models = ["mlp", "lenet5_modern", "net.py:make@width=3", "nosuch"]
+    models = ["mlp", "lenet5_modern", "net.py:make@width=3"]
     asked = ("compare", *models, "--no-cache", "--cluster", str(file), "--format", "json")
     there, _ = command(*asked, cwd=tmp_path).communicate()
     assert there == cnninspect.render(cnninspect.compare(models), format="json")

@@ -1,0 +1,125 @@
+"""Part `remembered`: answers from memory against `import torch`, and whether they are the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from processes import call_in_process, time_process
+from startup import BASELINE, COMMAND
+from tables import table
+
+TEN = (
+    "vgg16", "resnet18", "resnet34", "resnet50", "resnet101", "densenet121", "googlenet",
+    "alexnet", "efficientnet_b0", "wrn28_10",
+)  # fmt: skip
+SPACE = "mlp@num_classes=1..1000,resolution=16..115"
+TARGETS = {
+    ("summary", "resnet34"): 0.25,
+    ("compare", *TEN): 0.35,
+    ("memory", "resnet34"): None,
+    ("summary", "densenet201"): None,
+}
+"""Questions, with the ratio of time to the baseline's that their second answer may take."""
+
+
+@contextmanager
+def own_folder() -> Iterator[str]:
+    """A folder of what is remembered that nobody else has."""
+    before = {name: os.environ.get(name) for name in ("CNNINSPECT_CACHE", "CNNINSPECT_FRESH")}
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["CNNINSPECT_CACHE"] = folder
+        os.environ.pop("CNNINSPECT_FRESH", None)
+        try:
+            yield folder
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+
+
+def zoo_from_memory() -> tuple[int, int]:
+    """In a process of its own: networks of the zoo, and those told differently from memory."""
+    import cnninspect
+    from cnninspect.store.traces import remembering, without_memory
+    from cnninspect.zoo import catalogue
+
+    differ = 0
+    for name in catalogue.names():
+        fresh = cnninspect.summarize(name)
+        with remembering():
+            cnninspect.summarize(name)
+            again = cnninspect.summarize(name)
+        data = json.loads(cnninspect.render(again, format="json"))
+        notes = tuple(data["engine"]["notes"])
+        data["engine"]["notes"] = list(without_memory(notes))
+        same = json.dumps(data) == json.dumps(json.loads(cnninspect.render(fresh, format="json")))
+        differ += not same or len(without_memory(notes)) == len(notes)
+    return len(catalogue.names()), differ
+
+
+def remember_points() -> None:
+    """In a process of its own: put 100,000 points into the file, each with figures of its own."""
+    from cnninspect.commands.sweep.measuring import How, _written, point_key, space_key
+    from cnninspect.commands.sweep.space import choices, parse_space
+    from cnninspect.metrics.summary import Totals
+    from cnninspect.store.cache import Memory
+    from cnninspect.store.tasks import Point
+
+    space, how, texts = parse_space(SPACE), How(), {}
+    for i, choice in enumerate(choices([space], sample=None, seed=0, sampler="random")):
+        n, r = (int(value) for value in choice.values)
+        size = 100 * r * r + (n + 1) * 100
+        totals = Totals(size + n, size + n, 0, 4 * (size + n), size, 2 * size, 100 + n, 400, 4)
+        texts[point_key(choice)] = _written(Point(choice.reference, totals, 2, f"{i:024x}"))
+    key = space_key(space, how)
+    assert key is not None
+    Memory().keep_points(key, texts)
+
+
+def report(repeats: int, progress: Callable[[str], None]) -> str:
+    """Markdown: second answers in turn with the baseline, the zoo, and a large design space."""
+    rows = []
+    with own_folder() as folder:
+        for arguments, target in TARGETS.items():
+            progress(f"cnninspect {arguments[0]}, remembered")
+            time_process([COMMAND, *arguments])
+            pairs = [(time_process([COMMAND, *arguments]).seconds, time_process(BASELINE).seconds)
+                     for _ in range(max(4 * repeats, 5))]  # fmt: skip
+            ours, theirs = (statistics.median(side) for side in zip(*pairs))
+            title = f"`cnninspect {arguments[0]}` of {len(arguments) - 1}: {arguments[1]}"
+            rows.append([
+                title, f"{ours:.2f}", f"{theirs:.2f}",
+                f"{statistics.median(a / b for a, b in pairs):.2f}",
+                f"≤ {target}" if target else "",
+            ])  # fmt: skip
+        progress("100,000 remembered points")
+        call_in_process("remembered:remember_points")
+        picture = os.path.join(folder, "space.png")
+        sweep = [
+            COMMAND,
+            "sweep",
+            SPACE,
+            "--max-macs",
+            "5M",
+            "--plot",
+            picture,
+            "--force",
+            "--quiet",
+        ]
+        pairs = [(time_process(sweep).seconds, time_process(BASELINE).seconds)
+                 for _ in range(max(repeats, 3))]  # fmt: skip
+        ours, theirs = (statistics.median(side) for side in zip(*pairs))
+        rows.append(["`cnninspect sweep`, 100,000 points filtered and drawn", f"{ours:.2f}",
+                     f"{theirs:.2f}", f"{statistics.median(a / b for a, b in pairs):.2f}",
+                     "≤ 3 s"])  # fmt: skip
+        progress("the whole zoo from memory")
+        networks, differ = call_in_process("remembered:zoo_from_memory")
+    header = ["", "s", "`import torch`, s", "ratio", "target"]
+    said = f"{networks} networks of the zoo: {differ} told from memory otherwise than afresh."
+    return f"{table(header, rows)}\n\n{said}"
