@@ -25,6 +25,9 @@ class StepOptions(TypedDict, total=False):
     amp: str | None
     freeze: Sequence[str]
     inference: bool
+    unfreeze: Sequence[str]
+    head: int | None
+    device: str | None
 
 
 def memory(
