@@ -148,6 +148,13 @@ def test_a_picture_is_zoomed(opened, graph):
     assert svg.bounding_box()["width"] <= before + 1
 
 
+def test_on_a_narrow_screen_a_picture_begins_small_enough_to_read_on(opened, graph):
+    page = opened(graph, 390)
+    svg = page.locator("section:not([hidden]) svg")
+    natural = page.evaluate("document.querySelector('svg').viewBox.baseVal.width")
+    assert svg.bounding_box()["width"] <= max(390, 0.6 * natural + 1)
+
+
 @pytest.mark.parametrize("name", ["graph", "report"])
 def test_without_javascript_texts_tables_and_pictures_are_there(opened, request, name):
     page = opened(request.getfixturevalue(name), java_script_enabled=False)

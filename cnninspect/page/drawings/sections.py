@@ -57,6 +57,7 @@ for (const graphs of document.querySelectorAll('.graphs')) {
       svg.setAttribute('height', height * scale);
     };
     const fit = () => zoom(Math.min(1, (view.clientWidth - 10) / width));
+    if (graphs.clientWidth) zoom(Math.min(1, Math.max(0.6, (graphs.clientWidth - 12) / width)));
     section.querySelector('.zoom').hidden = false;
     section.querySelector('[data-zoom=in]').onclick = () => zoom(scale * 1.25);
     section.querySelector('[data-zoom=out]').onclick = () => zoom(scale / 1.25);
