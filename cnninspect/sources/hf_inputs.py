@@ -15,6 +15,8 @@ CHOICES = 2
 """Answers of a multiple choice."""
 IMAGE, DETECTION = 224, 800
 """Height and width of a picture where the configuration gives none; the second for detection."""
+FRAMES = 4
+"""Of a video where the configuration gives none."""
 SAMPLES = 16_000
 """A second of sound at 16 kHz."""
 SPECTRUM_STEPS = 1024
@@ -38,6 +40,7 @@ ASKED_FOR = {
     ),
     "longformer": ("global_attention_mask",),
     "siglip2": ("pixel_attention_mask", "spatial_shapes"),
+    "sam3": ("input_ids",), "sam3_lite_text": ("input_ids",), "instructblipvideo": ("input_ids",),
 }  # fmt: skip
 """Arguments that have a default and are needed all the same, by the model's type."""
 POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_target_positions")
@@ -229,7 +232,12 @@ class Makers:
         if getattr(config, "model_type", "").startswith("siglip2"):
             return InputRequest((1, self._siglip_patches(), channels[0] * _patch(config) ** 2),
                                 name="pixel_values")  # fmt: skip
+        ratios = getattr(config, "scaled_images_ratios", None)
+        if ratios:  # the smallest copy of the picture is one patch
+            sizes = (round(_number(config, "patch_size") / min(ratios)),) * 2
         frames = getattr(vision, "num_frames", None)
+        if frames is None and "BlipVideo" in self.kind.__name__:
+            frames = FRAMES
         clip: tuple[int, ...] = (frames,) if isinstance(frames, int) else ()
         return InputRequest((1, *clip, *channels, *sizes), name="pixel_values")
 
@@ -291,6 +299,8 @@ class Makers:
             "input_feat_size",
         )  # fmt: skip
         width = next((n for part in _parts(config) if (n := _number(part, *keys))), 0)
+        if getattr(config, "model_type", "").startswith("granite_speech5"):
+            width *= 4  # two steps side by side, each with its differences
         return InputRequest((1, SPECTRUM_STEPS, width), name=name) if width else None
 
     def _spectrogram(self) -> InputRequest | None:
@@ -402,4 +412,5 @@ def _parts(config: Any) -> list[Any]:
         "backbone_config",
     )  # fmt: skip
     parts = [getattr(config, key, None) for key in keys]
+    parts += [getattr(part, "backbone_config", None) for part in parts if part is not None]
     return [part for part in parts if part is not None and not isinstance(part, dict)] + [config]

@@ -30,7 +30,7 @@ from tables import table
 SECONDS = 90
 MOST_PARAMETERS, MOST_MACS = 200_000_000, 20_000_000_000
 """Up to which a network is also run for real."""
-SHARES = {"transformers": 1.0, "pytorchcv": 0.1}
+SHARES = {"transformers": 0.35, "pytorchcv": 0.06}
 """Which part of a library's networks is drawn by default; of the others all."""
 LAYERS = re.compile(r"(^|_)(n|num|encoder|decoder|hidden)?_?(hidden_)?layers?$|^n_layer$")
 

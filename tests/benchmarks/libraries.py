@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 IMAGE = "torch.rand(1, 3, 64, 64)"
+SCENE = "torch.rand(1, 3, 128, 128)"
 LARGE = "torch.rand(1, 3, 224, 224)"
 VOLUME = "torch.rand(1, 1, 32, 32, 32)"
 LATENT = "torch.rand(1, 4, 32, 32)"
@@ -12,7 +13,7 @@ SEGMENTERS = """Unet UnetPlusPlus MAnet Linknet FPN PSPNet DeepLabV3 DeepLabV3Pl
 ENCODERS = "resnet18 mobilenet_v2 efficientnet-b0 densenet121 mit_b0 timm-regnetx_002 vgg11_bn"
 CLIPS = """RN50 RN50x4 ViT-B-32 ViT-B-16 ViT-S-16 coca_ViT-B-32 coca_base convnext_tiny
     convnext_base MobileCLIP-S1 EVA02-B-16 vit_medium_patch16_gap_256 ViTamin-S ViT-M-32-alt
-    nllb-clip-base roberta-ViT-B-32 ViT-B-16-SigLIP PE-Core-B-16"""
+    ViT-B-16-SigLIP PE-Core-B-16"""
 VIT = "image_size=64, patch_size=8, num_classes=10, dim=64, depth=2, heads=4, mlp_dim=128"
 TOKENS = "torch.randint(0, 100, (1, 24))"
 
@@ -24,7 +25,7 @@ def _of(library: str, makers: dict[str, str], inputs: str) -> list[tuple[str, st
 def _segmentation() -> list[tuple[str, str, str]]:
     models = {n: f"lib.{n}('resnet18', encoder_weights=None)" for n in SEGMENTERS.split()}
     models |= {f"Unet, {e}": f"lib.Unet('{e}', encoder_weights=None)" for e in ENCODERS.split()}
-    return _of("segmentation_models_pytorch", models, IMAGE)
+    return _of("segmentation_models_pytorch", models, SCENE)
 
 
 def _vit() -> list[tuple[str, str, str]]:
@@ -42,27 +43,30 @@ def _vit() -> list[tuple[str, str, str]]:
         "ats_vit": f"sub('ats_vit').ViT({VIT}, max_tokens_per_depth=(32, 16))",
         "xcit": f"sub('xcit').XCiT({VIT}, cls_depth=1)",
         "cct": "sub('cct').CCT(img_size=64, embedding_dim=64, num_layers=2, num_heads=4)",
-        "twins_svt": "sub('twins_svt').TwinsSVT(num_classes=10)",
         "cvt": "sub('cvt').CvT(num_classes=10)",
     }
     large = {
         "max_vit": "sub('max_vit').MaxViT(num_classes=10, dim=32, depth=(1, 1, 1, 1), dim_head=16)",
+        "twins_svt": "sub('twins_svt').TwinsSVT(num_classes=10)",
         "crossformer": "sub('crossformer').CrossFormer(num_classes=10)",
         "levit": "sub('levit').LeViT(image_size=224, num_classes=10, stages=3, dim=(64, 96, 128),"
         " depth=2, heads=(2, 4, 8), mlp_mult=2)",
-        "mobile_vit": "sub('mobile_vit').MobileViT((256, 256), [96, 120, 144],"
-        " [16, 32, 48, 48, 64, 64, 80, 80, 96, 96, 384], num_classes=10)",
         "regionvit": "sub('regionvit').RegionViT(dim=(32, 64, 96, 128), depth=(1, 1, 1, 1),"
         " num_classes=10)",
     }
+    square = {
+        "mobile_vit": "sub('mobile_vit').MobileViT((256, 256), [96, 120, 144],"
+        " [16, 32, 48, 48, 64, 64, 80, 80, 96, 96, 384], num_classes=10)",
+    }
     video = {
-        "vivit": "sub('vivit').ViT(image_size=64, image_patch_size=16, frames=8,"
+        "vivit": "sub('vivit').ViViT(image_size=64, image_patch_size=16, frames=8,"
         " frame_patch_size=2, num_classes=10, dim=64, spatial_depth=2, temporal_depth=2,"
         " heads=4, mlp_dim=128)",
     }
     return [
         *_of("vit_pytorch", plain, IMAGE),
         *_of("vit_pytorch", large, LARGE),
+        *_of("vit_pytorch", square, "torch.rand(1, 3, 256, 256)"),
         *_of("vit_pytorch", video, "torch.rand(1, 3, 8, 64, 64)"),
     ]
 
@@ -100,26 +104,19 @@ def _diffusers() -> list[tuple[str, str, str]]:
          f"lib.UNet2DConditionModel(sample_size=32, {small}, cross_attention_dim=1280,"
          " down_block_types=('CrossAttnDownBlock2D', 'DownBlock2D'),"
          " up_block_types=('UpBlock2D', 'CrossAttnUpBlock2D'))", f"{LATENT}, {steps}, {text}"),
-        ("diffusers: UNet1DModel", "lib.UNet1DModel(sample_size=256)",
+        ("diffusers: UNet1DModel", "lib.UNet1DModel(sample_size=256, extra_in_channels=16)",
          f"torch.rand(1, 2, 256), {steps}"),
         ("diffusers: DiTTransformer2DModel",
          "lib.DiTTransformer2DModel(num_layers=2, sample_size=32)",
          f"{LATENT}, {steps}, torch.tensor([5])"),
         ("diffusers: PixArtTransformer2DModel",
-         "lib.PixArtTransformer2DModel(num_layers=2, sample_size=32)",
+         "lib.PixArtTransformer2DModel(num_layers=2, sample_size=32, caption_channels=4096)",
          f"{LATENT}, torch.rand(1, 7, 4096), {steps}"),
         ("diffusers: PriorTransformer", "lib.PriorTransformer(num_layers=2)",
          f"torch.rand(1, 768), {steps}, torch.rand(1, 768), torch.rand(1, 77, 768)"),
         ("diffusers: SD3Transformer2DModel",
          "lib.SD3Transformer2DModel(sample_size=32, num_layers=2, in_channels=4)",
          f"{LATENT}, torch.rand(1, 7, 4096), torch.rand(1, 2048), {steps}"),
-        ("diffusers: AutoencoderOobleck", "lib.AutoencoderOobleck(encoder_hidden_size=16,"
-         " decoder_channels=16)", "torch.rand(1, 2, 4096)"),
-        ("diffusers: UVit2DModel", "lib.UVit2DModel(hidden_size=64, num_hidden_layers=2,"
-         " block_num_heads=4, num_attention_heads=4, cond_embed_dim=64, encoder_hidden_size=64,"
-         " micro_cond_embed_dim=320, intermediate_size=128, block_out_channels=64,"
-         " in_channels=64)", "torch.randint(0, 100, (1, 16, 16)), torch.rand(1, 7, 64),"
-         " torch.rand(1, 64), torch.rand(1, 5)"),
     ]  # fmt: skip
 
 
@@ -143,23 +140,26 @@ def _monai() -> list[tuple[str, str, str]]:
         " in_channels=1, pretrained=False)",
         "UNETR": "sub('networks.nets').UNETR(in_channels=1, out_channels=2,"
         " img_size=(32, 32, 32), hidden_size=96, mlp_dim=128, num_heads=4, feature_size=8)",
-        "SwinUNETR": "sub('networks.nets').SwinUNETR(in_channels=1, out_channels=2,"
-        " feature_size=12)",
         "ViT": "sub('networks.nets').ViT(in_channels=1, img_size=(32, 32, 32),"
         " patch_size=(8, 8, 8), hidden_size=96, mlp_dim=128, num_layers=2, num_heads=4)",
         "MedNeXtS": "sub('networks.nets').MedNeXtS(spatial_dims=3, in_channels=1, out_channels=2)",
         "AutoEncoder": f"sub('networks.nets').AutoEncoder({channels}, channels=(4, 8, 16),"
         " strides=(2, 2, 2))",
-        "AHNet": "sub('networks.nets').AHNet(spatial_dims=3, in_channels=1, out_channels=2)",
+        "AHNet": "sub('networks.nets').AHNet(spatial_dims=3, in_channels=1, out_channels=2,"
+        " psp_block_num=0)",
     }
-    return _of("monai", makers, VOLUME)
+    large = {
+        "SwinUNETR": "sub('networks.nets').SwinUNETR(in_channels=1, out_channels=2,"
+        " feature_size=12)",
+    }
+    return [
+        *_of("monai", makers, VOLUME),
+        *_of("monai", large, "torch.rand(1, 1, 64, 64, 64)"),
+    ]
 
 
 def _kornia() -> list[tuple[str, str, str]]:
-    pictures = {
-        name: f"sub('feature').{name}()"
-        for name in ("DISK", "XFeatModel", "ALIKED", "DeDoDe", "KeyNet")
-    }
+    pictures = {name: f"sub('feature').{name}()" for name in ("DISK", "XFeatModel", "ALIKED")}
     patches = {
         name: f"sub('feature').{name}(pretrained=False)"
         for name in ("HardNet", "HardNet8", "HyNet", "SOSNet", "TFeat", "OriNet")

@@ -15,10 +15,9 @@ import machine
 from tables import insert
 
 PARTS = (
-    "startup", "remembered", "tracing", "depth", "counting", "large", "sweep", "memory", "peak",
-    "gradients",
-    "training", "budgets", "files", "latency",
-    "linting", "pictures",
+    "startup", "remembered", "tracing", "depth", "counting", "large", "sweep", "any_network",
+    "memory", "peak", "gradients", "training", "budgets", "files", "latency", "linting",
+    "pictures",
 )  # fmt: skip
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {"latency": "time.md"}
