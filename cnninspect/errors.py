@@ -22,6 +22,7 @@
     │   ├── NothingToCheck          a gate without a limit
     │   ├── CannotScale             a model has no such size, or not in a way that can be told
     │   ├── MissingLibrary          an extra is not installed
+    │   ├── NoPicture               a report has no picture
     │   ├── NotCalibrated           nothing was measured of this machine yet
     │   ├── NeedsModules            a trace or a graph, where a network of modules is needed
     │   ├── CannotTrain             a model has nothing that gradients could reach

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -73,6 +74,18 @@ def no_network() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", local_only)
         yield
+
+
+@pytest.fixture(autouse=True)
+def pytorch_is_left_alone() -> Iterator[None]:
+    """Blames the test that leaves PyTorch changed, not a later one that fails of it."""
+    yield
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        has_gradients = torch.is_grad_enabled()
+        torch.set_grad_enabled(True)
+        assert has_gradients, "gradients are switched off"
+        assert isinstance(torch.cuda.Stream, type), "torch.cuda has other functions"
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from cnninspect.engine.layouts import MARK, META
+from cnninspect.engine.process_state import Ledger
 from cnninspect.engine.torch_private import _disable_current_modes
 
 CPU = torch.device("cpu")
@@ -294,15 +295,27 @@ def pretended(devices: Devices) -> Iterator[None]:
     try:
         yield
     finally:
-        with _lock:
-            if outer is None:
-                del _pretending[thread]
-            else:
-                _pretending[thread] = outer
-            if not _pretending:
-                for owner, name, original in _originals:
-                    setattr(owner, name, original)
-                _originals.clear()
+        _go_back(thread, outer)
+
+
+def keep_answers(ledger: Ledger) -> None:
+    """Note that `torch.cuda` answers this thread at the end of a run as it does now."""
+    thread = threading.get_ident()
+    outer = _pretending.get(thread)
+    ledger.undo(lambda: _go_back(thread, outer))
+
+
+def _go_back(thread: int, outer: Devices | None) -> None:
+    """Let a thread have the answers that it had; doing so twice does no harm."""
+    with _lock:
+        if outer is None:
+            _pretending.pop(thread, None)
+        else:
+            _pretending[thread] = outer
+        if not _pretending:
+            for owner, name, original in reversed(_originals):
+                setattr(owner, name, original)
+            _originals.clear()
 
 
 def _replace_functions() -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from cnninspect.engine.bind_inputs import Given, converted, given_for, named
 from cnninspect.engine.borrowing import Borrowed
 from cnninspect.engine.building import Built, build, build_really, check_memory, let_train
-from cnninspect.engine.devices import Devices, pretended
+from cnninspect.engine.devices import Devices, keep_answers, pretended
 from cnninspect.engine.diagnosis import explain_failure, is_hopeless
 from cnninspect.engine.fake_mode import Abstraction
 from cnninspect.engine.fake_tensors import abstract_twin
@@ -74,6 +74,7 @@ def trace(
     with RUNS, Ledger() as ledger, ledger:
         set_apart(ledger)
         RandomStates(ledger)
+        keep_answers(ledger)
         return _traced(
             ledger,
             loaded,

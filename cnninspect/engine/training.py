@@ -17,7 +17,7 @@ from cnninspect.engine.autocasting import Autocast
 from cnninspect.engine.bind_inputs import Given, converted, given_for
 from cnninspect.engine.borrowing import Borrowed
 from cnninspect.engine.building import build, build_really
-from cnninspect.engine.devices import Devices, pretended
+from cnninspect.engine.devices import Devices, keep_answers, pretended
 from cnninspect.engine.diagnosis import explain_failure
 from cnninspect.engine.fake_tensors import abstract_twin, stored_bytes
 from cnninspect.engine.fusion import Fusion, whole_modules
@@ -94,6 +94,7 @@ def trace_training(
     with RUNS, Ledger() as ledger, ledger:
         set_apart(ledger)
         RandomStates(ledger)
+        keep_answers(ledger)
         return _traced(ledger, loaded, inputs, kwargs, wanted)
 
 

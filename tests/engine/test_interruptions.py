@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 
 import cnninspect
+from cnninspect.engine.devices import CUDA
 from cnninspect.engine.process_state import RUNS
 
 SAMPLES = 40
@@ -102,6 +103,8 @@ def process_state() -> Any:
         (gc.isenabled(), gc.get_freeze_count()),
         sys.stdout,
         torch.is_grad_enabled(),
+        [getattr(torch.cuda, name) for name in CUDA],
+        torch.FloatTensor,
         torch.backends.mha.get_fastpath_enabled(),
         is_free(),
     )

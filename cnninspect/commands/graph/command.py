@@ -105,6 +105,7 @@ def graph(
             show_default=False,
         ),
     ] = None,
+    fresh: options.Fresh = False,
     force: options.Force = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,

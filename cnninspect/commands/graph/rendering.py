@@ -59,7 +59,7 @@ def page(report: Graph, view: View) -> Page:
         if frame.times > 1
     ]
     blocks: list[Block] = [Table(tuple(columns), tuple(rows), remarks=tuple(remarks))]
-    blocks += [Notice(note) for note in report.notes]
+    blocks += [Notice(note) for note in (*report.engine.notes, *report.notes)]
     if report.uncounted:
         ops = ", ".join(gap.op for gap in report.uncounted)
         blocks.append(Notice(f"not counted: {ops}; MACs are a lower bound", style=Style.WARNING))

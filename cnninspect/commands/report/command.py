@@ -58,6 +58,7 @@ def report(
         ),
     ] = "a100",
     strict: options.Strict = False,
+    fresh: options.Fresh = False,
     force: options.Force = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,

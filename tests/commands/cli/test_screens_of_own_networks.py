@@ -43,10 +43,11 @@ def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_first_row_has_a_short_name_and_the_title_the_whole_reference(
-    cnninspect_: Callable, nets: Path
+    cnninspect_: Callable, nets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
     out = cnninspect_("summary", f"{nets}/nets.py:Heads", "--input", "8").out
-    assert out.startswith(f"{nets}/nets.py:Heads\n")
+    assert out.startswith(f"{nets}/nets.py:Heads  ")
     assert "\nHeads " in out
 
 

@@ -424,7 +424,7 @@ def test_data_of_no_use_are_refused(x: Any, y: Any, problem: str | None, tmp_pat
 
 def test_labels_beyond_the_models_classes_are_refused(tmp_path: Path) -> None:
     numpy.savez(tmp_path / "d.npz", x=numpy.zeros((60, 4, 4)), y=numpy.arange(60) % 5)
-    with pytest.raises(LabelOutOfRange, match="label 4 is out of range: the model tells 3 classes"):
+    with pytest.raises(LabelOutOfRange, match="label 4 is out of range: the model has 3 classes"):
         trained(Net(), str(tmp_path / "d.npz"))
 
 

@@ -99,7 +99,7 @@ def test_data_that_are_no_images_for_the_model_are_refused():
 
 def test_labels_beyond_the_classes_are_refused():
     with pytest.raises(
-        LabelOutOfRange, match=r"label [5-9] is out of range: the model tells 5 classes apart"
+        LabelOutOfRange, match=r"label [5-9] is out of range: the model has 5 classes"
     ):
         cnninspect.gradients("resnet20@num_classes=5", batch=64, data="digits", inputs=None)
     with pytest.raises(LabelOutOfRange, match=r"label 3"):
