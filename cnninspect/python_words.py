@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
+from importlib import import_module
 from inspect import signature
 from typing import Any, ParamSpec, TypeVar
 
@@ -36,6 +37,13 @@ _EXACT = (
     ("--counter ", "counters="),
 )  # fmt: skip
 """What is said in other words, the first that fits before the rest."""
+SETTINGS = {
+    "ExportSettings": "cnninspect.records.exports",
+    "GradientSettings": "cnninspect.records.passes",
+    "TimeSettings": "cnninspect.records.timings",
+    "TrainingSettings": "cnninspect.commands.train.report",
+}
+"""Records that take what a function does not name itself, with the module of each."""
 _INPUT = re.compile(r"--input (?:(?P<name>[\w.]+):)?(?:[a-z]+\d*:)?(?P<shape>\d+(?:x\d+)*)")
 _VALUE = re.compile(r"--input (?P<name>\w+)=(?P<value>[\w.]+)")
 _SUMMARY = re.compile(r"cnninspect summary (?P<model>\S+) shows")
@@ -101,11 +109,15 @@ def speaking_python(function: Callable[P, Result]) -> Callable[P, Result]:
             raise
         except TypeError as problem:
             found = _REFUSED.search(str(problem))
-            names = (function.__name__, "GradientSettings", "ExportSettings", "TimeSettings")
-            if found is None or found["name"] not in names:
+            if found is None or found["name"] not in (function.__name__, *SETTINGS):
                 raise
             known = [name for name in signature(function).parameters if name != "settings"]
-            raise UnknownArgument(function.__name__, found["key"], known) from problem
+            if found["name"] in SETTINGS:
+                module = import_module(SETTINGS[found["name"]])
+                known += signature(getattr(module, found["name"])).parameters
+            raise UnknownArgument(
+                function.__name__, found["key"], tuple(dict.fromkeys(known))
+            ) from problem
 
     return speaking
 

@@ -223,3 +223,23 @@ def test_inputs_are_left_as_they_were() -> None:
     assert torch.equal(x, value)
     assert x.grad is None
     assert not vars(x)
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+@pytest.mark.parametrize("name", ["train", "evaluate", "activations"])
+def test_whether_gradients_are_kept_is_as_it_was(name, is_on, tmp_path):
+    draws = numpy.random.default_rng(0)
+    numpy.savez(tmp_path / "data.npz", x=draws.random((40, 1, 4, 4), "float32"), y=[0, 1] * 20)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+    asked = {
+        "train": lambda: cnninspect.train(
+            network, (1, 1, 4, 4), data=str(tmp_path / "data.npz"), epochs=1, batch=8
+        ),
+        "evaluate": lambda: cnninspect.evaluate(
+            network, (1, 1, 4, 4), data=str(tmp_path / "data.npz")
+        ),
+        "activations": lambda: cnninspect.activations(network, (1, 1, 4, 4)),
+    }
+    with torch.set_grad_enabled(is_on):
+        asked[name]()
+        assert torch.is_grad_enabled() is is_on

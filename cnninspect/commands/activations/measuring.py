@@ -114,8 +114,9 @@ def watch_model(
         CannotTrain, RunFailed, CnnInspectError: as when gradients are measured.
     """
     points = []
-    with RUNS, Ledger() as ledger, ledger, torch.enable_grad():
+    with RUNS, Ledger() as ledger, ledger:
         set_apart(ledger, traces=False)
+        torch.set_grad_enabled(True)
         RandomStates(ledger)
         model = ready_model(ledger, loaded, layers, settings, feed, seed=settings.seed)
         batches = Batches(

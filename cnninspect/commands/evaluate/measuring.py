@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cnninspect.commands.evaluate.report import Predictions
 from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, set_apart
@@ -115,11 +115,12 @@ def judge_network(
     found = load_data(data, shape)
     chosen, named, notes = chosen_examples(found, part, weights=weights, held_out=held_out)
     settings = GradientSettings(weights=weights, device=device, mode="eval")
-    with RUNS, Ledger() as ledger, ledger, torch.no_grad():
+    with RUNS, Ledger() as ledger, ledger:
         set_apart(ledger, traces=False)
+        torch.set_grad_enabled(False)
         RandomStates(ledger)
         model = ready_model(ledger, loaded, (), settings, Feed(), seed=0)
-        place = next(iter(model.parameters())).device
+        place = next(iter(nn.Module.parameters(model))).device
 
         def run(inputs: Tensor) -> Tensor:
             try:

@@ -102,8 +102,9 @@ def train_model(plan: Plan, progress: Progress = lambda _: None) -> Run:
     ready = GradientSettings(
         init=settings.init, device=settings.device, dtype=settings.dtype, steps=1, batch=2
     )
-    with RUNS, Ledger() as ledger, ledger, torch.enable_grad():
+    with RUNS, Ledger() as ledger, ledger:
         set_apart(ledger, traces=False)
+        torch.set_grad_enabled(True)
         RandomStates(ledger)
         model = ready_model(
             ledger,
@@ -123,7 +124,7 @@ class Loop:
 
     def __init__(self, plan: Plan, model: nn.Module) -> None:
         self.plan, self.settings, self.model = plan, plan.settings, model
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.parameters = [p for p in nn.Module.parameters(model) if p.requires_grad]
         self.device = self.parameters[0].device
         self.inputs = plan.data.inputs.to(self.device, self.parameters[0].dtype)
         self.labels = plan.data.labels.to(self.device)
@@ -135,7 +136,7 @@ class Loop:
             **options,
         )
         self.penalised = [p for p in self.parameters if p.dim() > 1] if self.settings.l1 else []
-        self.still = [m for m in model.modules() if _is_frozen_norm(m)]
+        self.still = [m for m in nn.Module.modules(model) if _is_frozen_norm(m)]
         self.epochs: list[Epoch] = []
         self.best: tuple[int, float, dict[str, Tensor]] | None = None
         """Epoch, held-out loss and weights, where it may stop early."""
@@ -200,7 +201,7 @@ class Loop:
             right += int((scores.argmax(1) == labels).sum())
             seen += len(chosen)
         held_out_loss, held_out_accuracy = self._tested()
-        values = [p.detach() for p in self.model.parameters()]
+        values = [p.detach() for p in nn.Module.parameters(self.model)]
         return Epoch(
             epoch=number,
             loss=losses / seen,
@@ -376,7 +377,7 @@ def first_broken(model: nn.Module, inputs: Tensor) -> str:
 
     handles = [
         module.register_forward_hook(hook_of(path))
-        for path, module in model.named_modules()
+        for path, module in nn.Module.named_modules(model)
         if not any(module.children())
     ]
     try:
@@ -450,7 +451,7 @@ def _norm(tensors: Sequence[Tensor]) -> Tensor:
 
 def _is_frozen_norm(module: nn.Module) -> bool:
     """Whether it keeps statistics and none of its parameters is trained."""
-    own = list(module.parameters(recurse=False))
+    own = list(nn.Module.parameters(module, recurse=False))
     keeps = any(name == "running_mean" for name, _ in module.named_buffers(recurse=False))
     return keeps and bool(own) and not any(p.requires_grad for p in own)
 

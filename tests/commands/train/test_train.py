@@ -20,6 +20,7 @@ from cnninspect.engine.real_passes.data_sets import load_data, split
 from cnninspect.errors import (
     BadOption,
     CannotTrain,
+    CnnInspectError,
     FileExists,
     FileMissing,
     FileUnreadable,
@@ -458,3 +459,19 @@ def test_a_model_of_token_ids_or_of_maps_cannot_learn_from_images(data: str) -> 
     broken.write_bytes(b"PK no zip")
     with pytest.raises(FileUnreadable):
         trained(Net(), str(broken))
+
+
+def test_an_unknown_setting_is_one_error_that_lists_those_there_are(data):
+    with pytest.raises(CnnInspectError, match="train has no argument 'epoch'") as said:
+        train(Net(), data, epoch=2)
+    assert "epochs" in said.value.hint
+
+
+def test_a_network_may_have_attributes_called_like_methods_of_its_class(data):
+    class Shadowing(Net):
+        def __init__(self):
+            super().__init__()
+            self.__dict__.update(parameters=["a"], modules=3)
+
+    assert len(train(Shadowing(), data, epochs=1).models[0].epochs) == 1
+    assert cnninspect.evaluate(Shadowing(), (1, *SHAPE), data=data).accuracy is not None
