@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 
 PATIENCE = 1.0
 """Seconds after which a bar is shown."""
+LONG_PATIENCE = 4.0
+"""Seconds after which is shown that something goes on: importing torch takes two of them."""
 
 
 class Bar:
     """A bar that appears once work has taken a while, and leaves nothing behind."""
 
-    def __init__(self, what: str, *, patience: float = PATIENCE) -> None:
+    def __init__(self, what: str, *, patience: float = PATIENCE, counts: bool = True) -> None:
+        self.counts = counts
+        """Whether somebody says how much is done; else the time that has passed is shown."""
         self.state = (0, 0, what)
         """Work done, work to do, and what it is."""
         self._progress: Progress | None = None
@@ -61,18 +65,18 @@ class Bar:
 
     def _show(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+        from rich.progress import TimeElapsedColumn as Elapsed
         from rich.progress import TimeRemainingColumn as Remaining
 
+        amount = (BarColumn(), MofNCompleteColumn(), Remaining())
         with self._lock:
             if self._is_closed:
                 return
             done, total, what = self.state
             self._progress = Progress(
                 TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                MofNCompleteColumn(),
-                Remaining(),
+                *(amount if self.counts else (SpinnerColumn(), Elapsed())),
                 console=Console(stderr=True),
                 transient=True,
             )
@@ -89,6 +93,19 @@ def progress_bar(what: str, *, quiet: bool) -> Iterator[Callable[[int, int, str]
     bar = Bar(what)
     try:
         yield bar.update
+    finally:
+        bar.close()
+
+
+@contextmanager
+def waiting(what: str, *, quiet: bool = False) -> Iterator[None]:
+    """Show, to whoever watches, that one long piece of work goes on, such as a real run."""
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    bar = Bar(visible(what), patience=LONG_PATIENCE, counts=False)
+    try:
+        yield
     finally:
         bar.close()
 

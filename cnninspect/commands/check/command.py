@@ -10,7 +10,7 @@ import typer
 
 from cnninspect.commands import options
 from cnninspect.commands import options as limits
-from cnninspect.commands.output import check_output, say_written, show, write_whole
+from cnninspect.commands.output import check_output, say_written, show, waiting, write_whole
 from cnninspect.errors import BadOption, Moved, OverBudget, SomeModelsFailed
 from cnninspect.page.formats import FORMATS
 
@@ -222,14 +222,15 @@ def check(
         _write_lock(model, lock, budget=budget, rules=rules, force=force, quiet=quiet)
         if not _limits(rules) and budget is None:
             return
-    report = check(
-        model,
-        budget=budget,
-        locked=lock if locked else None,
-        seconds=seconds,
-        threads=threads,
-        **rules,
-    )
+    with waiting("checking", quiet=quiet):
+        report = check(
+            model,
+            budget=budget,
+            locked=lock if locked else None,
+            seconds=seconds,
+            threads=threads,
+            **rules,
+        )
     show(report, format=format, output=output, force=force, quiet=quiet, human=human)
     broken = sum(1 for limit in report.limits if not limit.ok)
     if broken:

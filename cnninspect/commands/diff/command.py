@@ -8,7 +8,7 @@ import typer
 
 from cnninspect.commands import options
 from cnninspect.commands.options import parse_inputs
-from cnninspect.commands.output import check_output, show
+from cnninspect.commands.output import check_output, show, waiting
 
 DIFFERENT = 1
 """The exit code of `--exit-code`, as of git."""
@@ -71,7 +71,8 @@ def diff(
     from cnninspect.commands.diff import diff
 
     check_output(output, force=force)
-    report = diff(old, new, parse_inputs(input), base=base, batch=batch, mode=mode.value)
+    with waiting(f"{old} and {new}", quiet=quiet):
+        report = diff(old, new, parse_inputs(input), base=base, batch=batch, mode=mode.value)
     show(
         report,
         format=format,

@@ -8,7 +8,7 @@ import typer
 
 from cnninspect.commands import options
 from cnninspect.commands.options import parse_inputs
-from cnninspect.commands.output import check_output, show
+from cnninspect.commands.output import check_output, show, waiting
 
 EXAMPLES = (
     ("cnninspect explain resnet34 conv1", "The formula of one layer, with its numbers put in"),
@@ -40,5 +40,6 @@ def explain(
     from cnninspect.commands.explain import explain
 
     check_output(output, force=force)
-    report = explain(model, layer, inputs=parse_inputs(input), mode=mode.value, batch=batch)
+    with waiting(model, quiet=False):
+        report = explain(model, layer, inputs=parse_inputs(input), mode=mode.value, batch=batch)
     show(report, format=format, output=output, force=force, human=human, every=every)

@@ -11,7 +11,7 @@ import typer
 from cnninspect.commands import options
 from cnninspect.commands.application import say_quoted
 from cnninspect.commands.options import parse_inputs
-from cnninspect.commands.output import show
+from cnninspect.commands.output import show, waiting
 from cnninspect.errors import ExportFailed, ExportMismatch, ExportUnexplained
 
 FILE = "What is in the file"
@@ -178,25 +178,26 @@ def export(
 
     named = tuple(name for text in dynamic or () for name in text.split(",") if name)
     try:
-        report = export_onnx(
-            model,
-            output,
-            parse_inputs(input),
-            batch=batch,
-            dynamic=named,
-            weights=weights,
-            seed=seed,
-            dtype=dtype.value if dtype else None,
-            opset=opset,
-            exporter=exporter.value,
-            keep_traces=keep_traces,
-            verify=not no_verify,
-            force=force,
-            quantize=quantize.value if quantize else None,
-            calibrate=calibrate,
-            data=data,
-            strict=strict,
-        )
+        with waiting(model, quiet=quiet):
+            report = export_onnx(
+                model,
+                output,
+                parse_inputs(input),
+                batch=batch,
+                dynamic=named,
+                weights=weights,
+                seed=seed,
+                dtype=dtype.value if dtype else None,
+                opset=opset,
+                exporter=exporter.value,
+                keep_traces=keep_traces,
+                verify=not no_verify,
+                force=force,
+                quantize=quantize.value if quantize else None,
+                calibrate=calibrate,
+                data=data,
+                strict=strict,
+            )
     except ExportFailed as problem:
         if debug:
             say_quoted(problem.log)

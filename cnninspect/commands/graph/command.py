@@ -10,7 +10,7 @@ import typer
 
 from cnninspect.commands import options
 from cnninspect.commands.options import parse_inputs
-from cnninspect.commands.output import check_output, say_written, show, write_whole
+from cnninspect.commands.output import check_output, say_written, show, waiting, write_whole
 from cnninspect.errors import BadOption, UnknownOperations
 
 if TYPE_CHECKING:
@@ -124,19 +124,20 @@ def graph(
 
         require_matplotlib()
     is_page = suffix == ".html" if is_picture else format == "html"
-    made = (graphs if is_page else graph)(
-        model,
-        parse_inputs(input),
-        layer=layer,
-        level=_level(level),
-        color_by=color_by.value,
-        fold=fold,
-        receptive_fields=receptive_field,
-        device_spec=device_spec,
-        mode=mode.value,
-        batch=batch,
-        weights=weights,
-    )
+    with waiting(model, quiet=quiet):
+        made = (graphs if is_page else graph)(
+            model,
+            parse_inputs(input),
+            layer=layer,
+            level=_level(level),
+            color_by=color_by.value,
+            fold=fold,
+            receptive_fields=receptive_field,
+            device_spec=device_spec,
+            mode=mode.value,
+            batch=batch,
+            weights=weights,
+        )
     drawings = made if isinstance(made, tuple) else (made,)
     report = drawings[0]
     if is_page:

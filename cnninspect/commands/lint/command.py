@@ -10,7 +10,7 @@ import typer
 
 from cnninspect.commands import options
 from cnninspect.commands.options import parse_inputs
-from cnninspect.commands.output import check_output, show
+from cnninspect.commands.output import check_output, show, waiting
 from cnninspect.errors import BadOption, FoundByLint, SomeModelsFailed
 from cnninspect.page.formats import FORMATS
 
@@ -142,20 +142,21 @@ def lint(
             raise BadOption("--explain", f"{explain} with a MODEL", "used without one")
         show(explain_rules(explain), **how, human=human)  # type: ignore[arg-type]
         return
-    report = lint(
-        models or None,
-        parse_inputs(input),
-        select=select or (),
-        ignore=ignore or (),
-        preview=preview,
-        budget=budget,
-        mode=mode.value,
-        batch=batch,
-        weights=weights,
-        freeze=freeze or (),
-        unfreeze=unfreeze or (),
-        device_spec=device_spec,
-    )
+    with waiting("looking for what is wrong", quiet=quiet):
+        report = lint(
+            models or None,
+            parse_inputs(input),
+            select=select or (),
+            ignore=ignore or (),
+            preview=preview,
+            budget=budget,
+            mode=mode.value,
+            batch=batch,
+            weights=weights,
+            freeze=freeze or (),
+            unfreeze=unfreeze or (),
+            device_spec=device_spec,
+        )
     show(report, **how, human=human)  # type: ignore[arg-type]
     least = fail_on.value if fail_on else None
     if least is None and budget is not None:

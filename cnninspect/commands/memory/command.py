@@ -9,7 +9,7 @@ import typer
 
 from cnninspect.commands import options
 from cnninspect.commands.options import parse_inputs
-from cnninspect.commands.output import check_output, check_picture, show, write_whole
+from cnninspect.commands.output import check_output, check_picture, show, waiting, write_whole
 from cnninspect.errors import BadOption, BadQuantity
 from cnninspect.metrics.limits import parse_bound
 from cnninspect.records.reports import Report
@@ -150,7 +150,8 @@ def memory(
     report: Report
     looks: dict[str, Any] = {"human": human}
     if fit is None:
-        report = memory(model, batch=batch, **settings)
+        with waiting(model, quiet=quiet):
+            report = memory(model, batch=batch, **settings)
         looks["level"] = level
     elif batch != 1:
         raise BadOption("--batch", str(batch), "left out with --fit, which looks for the batch")
@@ -158,7 +159,8 @@ def memory(
         limit = parse_bound(fit, option="--fit", is_bytes=True)
         if fit.strip().isdigit() and limit.value < LEAST_FIT:
             raise BadQuantity("--fit", fit, f"those are bytes: write {fit}GB or {fit}GiB")
-        report = fit_batch(model, int(limit.value), **settings)
+        with waiting(model, quiet=quiet):
+            report = fit_batch(model, int(limit.value), **settings)
     show(report, format=format, output=output, force=force, quiet=quiet, **looks)
     if plot is not None:
         draw_memory(report, plot, level=level, force=force, quiet=quiet)

@@ -10,7 +10,7 @@ import typer
 
 from cnninspect.commands import options
 from cnninspect.commands.options import parse_columns, parse_inputs
-from cnninspect.commands.output import check_output, show
+from cnninspect.commands.output import check_output, show, waiting
 from cnninspect.errors import BadOption, UnknownChoice, UnknownOperations, UnsafeToLoad
 
 TRANSFER = "Transfer learning: a new head, the rest frozen"
@@ -157,21 +157,22 @@ def summary(
         "fold": fold,
     }
     _check_view(view)
-    report = summarize(
-        model,
-        parse_inputs(input),
-        mode=mode.value,
-        batch=batch,
-        weights=weights,
-        convention=count_as,
-        backward=backward,
-        device=device,
-        device_spec=device_spec,
-        freeze=freeze or (),
-        unfreeze=unfreeze or (),
-        head=set_head,
-        receptive_fields=_shows_fields(format, columns=parse_columns(columns), sort=sort),
-    )
+    with waiting(model, quiet=quiet):
+        report = summarize(
+            model,
+            parse_inputs(input),
+            mode=mode.value,
+            batch=batch,
+            weights=weights,
+            convention=count_as,
+            backward=backward,
+            device=device,
+            device_spec=device_spec,
+            freeze=freeze or (),
+            unfreeze=unfreeze or (),
+            head=set_head,
+            receptive_fields=_shows_fields(format, columns=parse_columns(columns), sort=sort),
+        )
     if isinstance(report, Checkpoint) and not _is_typed(context, "columns"):
         view["columns"] = ()  # a file of defaults has those of networks
     show(report, format=format, output=output, force=force, quiet=quiet, human=human, **view)

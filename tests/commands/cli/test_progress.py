@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from cnninspect.commands.output import Bar, progress_bar
+from cnninspect.commands.output import Bar, progress_bar, waiting
 
 
 class Terminal(io.StringIO):
@@ -62,3 +62,25 @@ def test_long_work_shows_what_is_done_and_takes_it_away(watched):
     assert "3/8" in shown
     assert shown.endswith("\x1b[2K") or shown.rstrip("\r").endswith("\x1b[?25h")
     bar.update(4, 8, "no more")  # a late word is no error
+
+
+def test_one_long_piece_of_work_shows_what_goes_on_and_for_how_long(watched, monkeypatch):
+    monkeypatch.setattr("cnninspect.commands.output.LONG_PATIENCE", 0.0)
+    terminal = watched()
+    with waiting("net.py:\x1b[31mNet"):
+        for _ in range(200):
+            if "0:00:0" in terminal.getvalue():
+                break
+            time.sleep(0.02)
+    shown = terminal.getvalue()
+    assert "net.py:" in shown
+    assert "0:00:0" in shown
+    assert "\x1b[31m" not in shown
+    assert shown.endswith("\x1b[2K") or shown.rstrip("\r").endswith("\x1b[?25h")
+
+
+def test_a_real_run_that_is_short_shows_nothing(watched):
+    terminal = watched()
+    with waiting("work"):
+        pass
+    assert terminal.getvalue() == ""
