@@ -10,7 +10,14 @@ import typer
 
 from cnninspect.commands import options
 from cnninspect.commands import options as limits
-from cnninspect.commands.output import check_output, say_written, show, waiting, write_whole
+from cnninspect.commands.output import (
+    check_output,
+    check_picture,
+    say_written,
+    show,
+    waiting,
+    write_whole,
+)
 from cnninspect.errors import BadOption, Moved, OverBudget, SomeModelsFailed
 from cnninspect.page.formats import FORMATS
 
@@ -178,6 +185,16 @@ def check(
     ] = None,
     human: options.Human = False,
     format: CheckFormat = "table",  # noqa: A002
+    plot: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw how much of each limit is used, as .png, .svg or .pdf.",
+            rich_help_panel=options.WRITES,
+            show_default=False,
+        ),
+    ] = None,
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
@@ -188,6 +205,7 @@ def check(
     from cnninspect.commands.check import check
 
     check_output(output, force=force)
+    check_picture(plot, force=force)
     if locked and write_lock:
         raise BadOption("--locked", "with --write-lock", "used without it")
     if lock != LOCK and not locked and not write_lock:
@@ -232,6 +250,12 @@ def check(
             **rules,
         )
     show(report, format=format, output=output, force=force, quiet=quiet, human=human)
+    if plot is not None:
+        from cnninspect.commands.check.plot import picture
+        from cnninspect.page.plots import format_of
+
+        write_whole(plot, picture(report, format_of(plot)), force=force)
+        say_written(plot, quiet=quiet)
     broken = sum(1 for limit in report.limits if not limit.ok)
     if broken:
         raise OverBudget(broken, len(report.limits))

@@ -103,6 +103,7 @@ RENDERER = Renderer(
     view=View,
     page=page,
     rows=rows,
+    picture="cnninspect.commands.check.plot:picture",
     writers={
         "junit": lambda report, _: ci_formats.write_junit(report),
         "sarif": lambda report, _: ci_formats.write_sarif(report),

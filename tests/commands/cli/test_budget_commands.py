@@ -11,6 +11,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+import cnninspect
+from cnninspect.commands.check.plot import BROKEN
 from cnninspect.commands.check.report import BudgetCheck
 from cnninspect.commands.compare.report import Comparison
 from cnninspect.commands.find.report import Finding
@@ -60,6 +62,24 @@ def test_a_model_that_fails_is_a_row_and_the_code_is_1(cnninspect_: Callable) ->
     rows = list(csv.DictReader(io.StringIO(cnninspect_("compare", "mlp", "mlpp", "-f", "csv").out)))
     assert [row["model"] for row in rows] == ["mlp", "mlpp"]
     assert rows[1]["error"].startswith("there is no model")
+
+
+def test_a_check_can_be_drawn_whether_it_holds_or_not(cnninspect_: Callable) -> None:
+    to_hex = pytest.importorskip("matplotlib.colors").to_hex
+    typed = ("check", "mlp", "--max-params", "20k", "--min-macs", "10k", "--max-bytes", "1MB")
+    code, _, err = cnninspect_(*typed, "--plot", "limits.svg")
+    assert code == 3
+    assert "wrote limits.svg" in err
+    assert Path("limits.svg").read_text().startswith("<?xml")
+    figure = cnninspect.check("mlp", max_params="20k", min_macs="10k", max_bytes="1MB").plot()
+    (axes,) = figure.axes
+    widths = [bar.get_width() for bar in axes.patches]
+    assert widths == pytest.approx([141.63, 282.0, 11.3304])
+    reds = [to_hex(bar.get_facecolor()) == BROKEN for bar in axes.patches]
+    assert reds == [True, False, False]
+    code, _, err = cnninspect_("check", "mlp", "--forbid", "Dropout", "--plot", "none.svg")
+    assert code == 2
+    assert "has no picture" in err
 
 
 def test_a_comparison_can_be_drawn(cnninspect_: Callable) -> None:
