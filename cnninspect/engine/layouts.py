@@ -106,7 +106,7 @@ def number_of(layout: Layout) -> int:
 
 def forget_layouts() -> None:
     """Number layouts from 0 again, if there are many and no tensor of a run names one."""
-    if len(LAYOUTS) >= MOST_LAYOUTS and not MADE:
+    if len(LAYOUTS) >= MOST_LAYOUTS and all(made() is None for made in MADE):
         for forget in FORGETTING:
             forget()
         LAYOUTS.clear()

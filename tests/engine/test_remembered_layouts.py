@@ -6,6 +6,12 @@ import cnninspect
 from cnninspect.engine import layouts
 
 
+@pytest.fixture(autouse=True)
+def no_run_is_under_way() -> None:
+    """Forgets the tensors of runs that other tests made by hand and did not end."""
+    layouts.MADE.clear()
+
+
 def test_layouts_are_forgotten_between_runs_and_answers_stay(monkeypatch: pytest.MonkeyPatch):
     sizes = range(28, 44)
     expected = [cnninspect.trace("lenet5", batch=n) for n in sizes]
@@ -29,10 +35,8 @@ def test_layouts_are_kept_while_a_tensor_of_a_run_names_one(monkeypatch: pytest.
     tensor = torch.empty(1)
     layouts.number_of(((1,), (1,), torch.float32))
     layouts.MADE.append(ref(tensor))
-    try:
-        layouts.forget_layouts()
-        assert layouts.LAYOUTS
-    finally:
-        layouts.MADE.pop()
+    layouts.forget_layouts()
+    assert layouts.LAYOUTS
+    del tensor
     layouts.forget_layouts()
     assert not layouts.LAYOUTS

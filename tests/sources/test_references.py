@@ -84,7 +84,7 @@ def test_a_configuration_without_its_scheme_is_understood():
     for text in ("models/bert", "models/bert/config.json"):
         with pytest.raises(BadReference) as caught:
             registry.load(text)
-        assert caught.value.hint.endswith(f"write hf:{text}")
+        assert f"write hf:{text};" in caught.value.hint
 
 
 def test_an_unknown_name_is_an_error_with_the_nearest_names():
