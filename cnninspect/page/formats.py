@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar, Union
 from cnninspect.errors import UnknownChoice
 from cnninspect.page.escaping import csv_text, json_text
 from cnninspect.page.page import Page
+from cnninspect.records.operations import typed_shape
 from cnninspect.records.reports import Report
 
 
@@ -117,7 +118,7 @@ def _shape(value: Sequence[Any]) -> str:
     """`1x64x56x56`; several shapes with a space between."""
     if value and isinstance(value[0], Sequence):
         return " ".join(_shape(shape) or "scalar" for shape in value)
-    return "x".join(map(str, value))
+    return typed_shape(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,11 @@ def in_style(picture: Callable[P, bytes]) -> Callable[P, bytes]:
     return drawn
 
 
+def literal_text(text: str) -> str:
+    """Foreign text as it stands: its hidden signs made visible, and no `$` begins a formula."""
+    return visible(text).replace("$", r"\$")
+
+
 def new_figure(columns: int = 1, *, inches: tuple[float, float] = INCHES) -> tuple[Any, list[Any]]:
     """A figure without a window, and its axes side by side.
 
@@ -404,7 +409,7 @@ def _name(
     at = {id(model): tuple(point) for model, point in zip(drawn, points)}
     labels = []
     for model in named:
-        text = visible(model.model.name).replace("$", r"\$")
+        text = literal_text(model.model.name)
         sample = axes.text(0, 0, text, fontsize=LABEL_SIZE)
         box = sample.get_window_extent(renderer)
         sample.remove()

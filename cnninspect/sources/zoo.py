@@ -25,6 +25,7 @@ from cnninspect.records.models import (
     Setting,
     SettingValue,
 )
+from cnninspect.records.operations import typed_shape
 from cnninspect.zoo import catalogue
 from cnninspect.zoo.families import Family
 
@@ -173,7 +174,7 @@ def describe(setting: Setting) -> str:
     """A setting as a user reads it: `num_classes (int, 1000)`."""
     kind = "|".join(setting.choices) if setting.choices else setting.type_name
     default = setting.default
-    shown = "x".join(map(str, default)) if isinstance(default, tuple) else str(default).lower()
+    shown = typed_shape(default) if isinstance(default, tuple) else str(default).lower()
     return f"{setting.name} ({kind}, {shown})"
 
 

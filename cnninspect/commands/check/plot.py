@@ -5,8 +5,7 @@ from __future__ import annotations
 from cnninspect.commands.check.ci_formats import limit_text, subject_text, value_text
 from cnninspect.commands.check.report import BudgetCheck, CheckedLimit
 from cnninspect.errors import NoPicture
-from cnninspect.page.escaping import visible
-from cnninspect.page.plots import in_style, new_figure, written
+from cnninspect.page.plots import in_style, literal_text, new_figure, written
 
 KEPT, BROKEN = "#2a8a3e", "#c0392b"
 LONGEST = 3.0
@@ -47,4 +46,4 @@ def picture(report: BudgetCheck, format: str) -> bytes:  # noqa: A002
 
 def _name(limit: CheckedLimit, *, with_model: bool) -> str:
     name = f"{limit.model}: {subject_text(limit)}" if with_model else subject_text(limit)
-    return visible(name).replace("$", r"\$")
+    return literal_text(name)

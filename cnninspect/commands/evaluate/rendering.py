@@ -21,7 +21,7 @@ from cnninspect.page.page import (
     Style,
     Table,
 )
-from cnninspect.page.plots import in_style, new_figure, written
+from cnninspect.page.plots import in_style, literal_text, new_figure, written
 from cnninspect.page.quantities import plural
 
 MOST_CLASSES = 20
@@ -236,12 +236,12 @@ def picture(report: Evaluation, format: str) -> bytes:  # noqa: A002
     bar.set_label("share of the label's examples")
     name = report.model.name if report.model else report.data
     title = f"{name}: accuracy {report.accuracy:.4f} of {report.examples:,} examples"
-    figure.suptitle(visible(title).replace("$", r"\$"), x=0.01, ha="left", fontsize=9,
+    figure.suptitle(literal_text(title), x=0.01, ha="left", fontsize=9,
                     color="#555555")  # fmt: skip
     return written(figure, format)
 
 
 def _plain(name: str) -> str:
     """A class's name that is drawn as it stands, and not too long."""
-    name = visible(name).replace("$", r"\$")
+    name = literal_text(name)
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from cnninspect.commands.gradients.report import PathProfile
-from cnninspect.page.escaping import visible
-from cnninspect.page.plots import in_style, line_style, new_figure, written
+from cnninspect.page.plots import in_style, line_style, literal_text, new_figure, written
 
 
 @in_style
@@ -30,7 +29,7 @@ def picture(report: PathProfile, format: str) -> bytes:  # noqa: A002
         mean = sum(group.length * group.paths for group in model.path_lengths) / total
         exponent = math.log10(total)
         count = f"{total:,}" if total < 10**6 else f"10^{exponent:.1f}"
-        name = visible(model.model.name).replace("$", r"\$")
+        name = literal_text(model.model.name)
         label = f"{name}: {count} paths, {mean:.1f} layers on average"
         axes.plot(lengths, shares, marker="o", markersize=3, label=label, **line_style(number))
     axes.set_xlabel("weighted layers on the path")

@@ -10,8 +10,15 @@ from typing import Any
 from cnninspect.commands.gradients.facts import MEASURES, about
 from cnninspect.commands.gradients.report import GradientProfile, LayerGradients, Trend
 from cnninspect.commands.gradients.tables import chosen_points
-from cnninspect.page.escaping import visible
-from cnninspect.page.plots import TWO, in_style, line_style, new_figure, ramp_style, written
+from cnninspect.page.plots import (
+    TWO,
+    in_style,
+    line_style,
+    literal_text,
+    new_figure,
+    ramp_style,
+    written,
+)
 
 MOST_INSIDE = 6
 """Names of curves that have room among them."""
@@ -97,7 +104,7 @@ def _time_curves(report: GradientProfile) -> list[Curve]:
 
 def _label(name: str, trend: Trend) -> str:
     change = "" if trend.orders is None else f", {round(trend.orders, 1) + 0.0:+.1f} orders"
-    return _plain(f"{name}: {trend.verdict}{change}")
+    return literal_text(f"{name}: {trend.verdict}{change}")
 
 
 def _draw(axes: Any, curves: Sequence[Curve], *, in_order: bool = False) -> None:
@@ -132,7 +139,7 @@ def _draw_losses(axes: Any, report: GradientProfile) -> None:
         axes.plot(
             [point.step for point in model.training],
             [point.loss for point in model.training],
-            label=_plain(model.model.name),
+            label=literal_text(model.model.name),
             marker="o",
             markersize=3,
             **line_style(number),
@@ -143,9 +150,4 @@ def _draw_losses(axes: Any, report: GradientProfile) -> None:
 
 
 def _title(text: str) -> str:
-    return _plain(text)
-
-
-def _plain(text: str) -> str:
-    """Text that is drawn as it stands: dollar signs would start a formula."""
-    return visible(text).replace("$", r"\$")
+    return literal_text(text)

@@ -9,6 +9,7 @@ from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Heading, Kind, Page, Style, Table
 from cnninspect.page.quantities import count, plural
 from cnninspect.records.models import ModelEntry, Setting, SettingValue
+from cnninspect.records.operations import typed_shape
 
 CSV_FIELDS = ("name", "source", "family", "parameters", "year", "paper")
 
@@ -132,7 +133,7 @@ def _only(having: Collection[str], entries: Sequence[ModelEntry]) -> str:
 def value_text(value: SettingValue) -> str:
     """A value as one types it: `true`, `3x4x6x3`, `none`."""
     if isinstance(value, tuple):
-        return "x".join(map(str, value))
+        return typed_shape(value)
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 

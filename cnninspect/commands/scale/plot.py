@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cnninspect.commands.scale.report import Scaling
-from cnninspect.page.escaping import visible
-from cnninspect.page.plots import COLORS, in_style, new_figure, tick_text, written
+from cnninspect.page.plots import COLORS, in_style, literal_text, new_figure, tick_text, written
 
 QUANTITIES = (("macs", "MACs"), ("parameters", "parameters"), ("activations", "activations"))
 
@@ -28,8 +27,8 @@ def picture(report: Scaling, format: str) -> bytes:  # noqa: A002
         exponent = law.exponent if law is not None else None
         power = f", about the power {exponent:.2f}" if exponent is not None else ""
         axes.set_title(f"{name}{power}")
-        axes.set_xlabel(visible(report.over).replace("$", r"\$"))
+        axes.set_xlabel(literal_text(report.over))
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
-    figure.suptitle(visible(report.model.name).replace("$", r"\$"), fontsize=12)
+    figure.suptitle(literal_text(report.model.name), fontsize=12)
     return written(figure, format)

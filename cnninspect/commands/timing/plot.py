@@ -11,6 +11,7 @@ from cnninspect.page.plots import (
     LABEL_SIZE,
     Label,
     in_style,
+    literal_text,
     new_figure,
     place,
     tick_text,
@@ -122,7 +123,7 @@ def _name_points(figure: Any, axes: Any, models: list[TimedModel]) -> None:
         named[model.model.name] = point
     labels = []
     for name, point in named.items():
-        sample = axes.text(0, 0, visible(name).replace("$", r"\$"), fontsize=LABEL_SIZE)
+        sample = axes.text(0, 0, literal_text(name), fontsize=LABEL_SIZE)
         box = sample.get_window_extent(renderer)
         sample.remove()
         labels.append(Label(sample.get_text(), point, (box.width, box.height)))

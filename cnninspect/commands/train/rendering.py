@@ -17,10 +17,9 @@ from cnninspect.commands.train.report import (
     TrainedModel,
     Training,
 )
-from cnninspect.page.escaping import visible
 from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Kind, Notice, Page, Style, Table
-from cnninspect.page.plots import in_style, line_style, new_figure, written
+from cnninspect.page.plots import in_style, line_style, literal_text, new_figure, written
 from cnninspect.page.quantities import plural
 
 EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
@@ -249,7 +248,7 @@ def picture(report: Training, format: str) -> bytes:  # noqa: A002
         f"{report.trained_examples + report.held_out_examples:,} held out · {settings.optimizer}, "
         f"learning rate {settings.learning_rate:g}"
     )
-    figure.suptitle(_plain(title), x=0.01, ha="left", fontsize=9, color="#555555")
+    figure.suptitle(literal_text(title), x=0.01, ha="left", fontsize=9, color="#555555")
     return written(figure, format)
 
 
@@ -264,7 +263,7 @@ def _draw(
         axis.plot(
             places,
             [getattr(each, field) for each in model.epochs],
-            label=_plain(name + label),
+            label=literal_text(name + label),
             **{**style, "linestyle": dashes},
             marker=marker,
             markersize=3,
@@ -276,8 +275,3 @@ def _draw(
             "overfitting from here", (since, 0.02), xycoords=("data", "axes fraction"),
             xytext=(4, 0), textcoords="offset points", fontsize=8, color="#555555",
         )  # fmt: skip
-
-
-def _plain(text: str) -> str:
-    """Text that is drawn as it stands: dollar signs would start a formula."""
-    return visible(text).replace("$", r"\$")
