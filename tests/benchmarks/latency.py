@@ -1,18 +1,15 @@
 """Whether measured times are those of `torch.utils.benchmark`, what watching costs, and how well a
 machine is calibrated; and how far networks of the zoo are from their least times here.
 
-Two things are compared in turn, so that whatever else runs on the machine meets both, and by the
-time that the processor spent on this process: on a machine that others keep busy the clock on the
-wall tells more of them.  Nothing here is a prediction: a least time is a bound.
+Two things are compared in turn, so that whatever else runs on the machine meets both.  Nothing here
+is a prediction: a least time is a bound.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from tables import table
@@ -36,7 +33,7 @@ SAMPLE = (
 EXPORTED = ("resnet18", "resnet50")
 """Those of the sample that onnxruntime runs as well."""
 SECONDS = 0.3
-ROUNDS = 5
+ROUNDS = 15
 THREADS = 1
 
 
@@ -45,22 +42,11 @@ def report(repeats: int, progress: Callable[[str], None]) -> str:
     return "\n\n".join(
         (
             agreement(max(repeats, ROUNDS), progress),
-            overhead(max(repeats, ROUNDS), progress),
+            overhead(progress),
             calibrations(progress),
             bounds(progress),
         )
     )
-
-
-@contextmanager
-def processor_time() -> Iterator[None]:
-    """PyTorch's timer, also where `cnninspect.time` uses it, counts the time of this process."""
-    wall = benchmark.Timer
-    benchmark.Timer = partial(wall, timer=time.process_time)
-    try:
-        yield
-    finally:
-        benchmark.Timer = wall
 
 
 def ready(name: str) -> tuple[nn.Module, torch.Tensor]:
@@ -71,55 +57,72 @@ def ready(name: str) -> tuple[nn.Module, torch.Tensor]:
 
 
 def agreement(repeats: int, progress: Callable[[str], None]) -> str:
-    """Median of whole runs by `cnninspect.time` and by PyTorch's own timer on the same module."""
+    """Median of whole runs by `cnninspect.time`, and twice by PyTorch's own timer, in turn.
+
+    How far the timer is from itself is what this machine can tell apart.
+    """
     rows = []
     for name in AGREEING:
-        ours, theirs = [], []
-        with processor_time():
-            for each, other in _in_turn(name, repeats, progress):
-                ours.append(each)
-                theirs.append(other)
-        medians = [statistics.median(each for each, _ in side) for side in (ours, theirs)]
-        least = [min(each for _, each in side) for side in (ours, theirs)]
+        ours, first, second = zip(*_in_turn(name, repeats, progress), strict=True)
         rows.append(
             (
                 f"`{name}`",
-                *(f"{1e3 * each:.2f}" for each in medians),
-                f"{100 * (medians[0] / medians[1] - 1):+.1f} %",
-                *(f"{1e3 * each:.2f}" for each in least),
-                f"{100 * (least[0] / least[1] - 1):+.1f} %",
+                *(f"{1e3 * statistics.median(side):.2f}" for side in (ours, first, second)),
+                _apart(ours, [*map(statistics.fmean, zip(first, second, strict=True))]),
+                _apart(second, first),
             )
         )
     header = (
-        "ms for one run", "median: ours", "Timer", "difference", "fastest: ours", "Timer",
-        "difference",
+        "ms for one run", "ours", "Timer", "Timer again", "ours / Timer", "Timer / itself",
     )  # fmt: skip
     about = (
         f"The same module, timed {repeats} times in turn for {SECONDS:g} s each by "
-        "`cnninspect.time` and by `torch.utils.benchmark.Timer`; medians of the medians, and the "
-        "fastest of all:"
+        "`cnninspect.time` and twice by `torch.utils.benchmark.Timer`, which of them begins moving "
+        "on; medians of the medians, and of the ratios within a turn:"
     )
     return f"{about}\n\n{table(header, rows)}"
 
 
+def _apart(ones: Sequence[float], others: Sequence[float]) -> str:
+    ratio = statistics.median(one / other for one, other in zip(ones, others, strict=True))
+    return f"{100 * (ratio - 1):+.1f} %"
+
+
 def _in_turn(
     name: str, repeats: int, progress: Callable[[str], None]
-) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
-    """Median and fastest run by `cnninspect.time`, and by the timer, of the same module."""
+) -> Iterator[tuple[float, float, float]]:
+    """The median run of the same module by `cnninspect.time`, by the timer, and by it again."""
     module, x = ready(name)
     timer = benchmark.Timer("net(x)", globals={"net": module, "x": x}, num_threads=THREADS)
+
+    def ours() -> float:
+        return (
+            cnninspect.time(
+                module,
+                (x,),
+                seconds=SECONDS,
+                by_layer=False,
+                device_spec="cpu:1:1",
+                threads=THREADS,
+            )
+            .models[0]
+            .median_s
+        )
+
+    def theirs() -> float:
+        with torch.no_grad():
+            return statistics.median(timer.blocked_autorange(min_run_time=SECONDS).times)
+
+    measures = (ours, theirs, theirs)
     for number in range(repeats):
         progress(f"{name}, in turn {number + 1}")
-        measured = cnninspect.time(
-            module, (x,), seconds=SECONDS, by_layer=False, device_spec="cpu:1:1", threads=THREADS
-        ).models[0]
-        with torch.no_grad():
-            times = timer.blocked_autorange(min_run_time=SECONDS).times
-        ours, theirs = (measured.median_s, measured.least_s), (statistics.median(times), min(times))
-        yield ours, theirs
+        found = [0.0] * 3
+        for place in (number, number + 1, number + 2):
+            found[place % 3] = measures[place % 3]()
+        yield found[0], found[1], found[2]
 
 
-def overhead(repeats: int, progress: Callable[[str], None]) -> str:
+def overhead(progress: Callable[[str], None]) -> str:
     """How much longer a run takes under hooks, run by run in turn."""
     module, x = ready(WATCHED)
     structure, clock = Structure(module), ProcessorClock()
@@ -127,7 +130,7 @@ def overhead(repeats: int, progress: Callable[[str], None]) -> str:
     torch.set_num_threads(THREADS)
     with torch.no_grad():
         module(x)
-        for number in range(3 * repeats):
+        for number in range(ROUNDS):
             progress(f"{WATCHED} under hooks, {number + 1}")
             plain.append(_seconds(lambda: module(x)))
             with watching(structure, clock):
@@ -142,9 +145,9 @@ def overhead(repeats: int, progress: Callable[[str], None]) -> str:
 
 
 def _seconds(run: Callable[[], object]) -> float:
-    start = time.process_time()
+    start = time.perf_counter()
     run()
-    return time.process_time() - start
+    return time.perf_counter() - start
 
 
 def calibrations(progress: Callable[[str], None]) -> str:
@@ -176,10 +179,9 @@ def bounds(progress: Callable[[str], None]) -> str:
     for name in SAMPLE:
         for backend in ("torch", "onnxruntime") if name in EXPORTED else ("torch",):
             progress(f"{name} in {backend}")
-            with processor_time():
-                model = cnninspect.time(
-                    name, backend=backend, seconds=SECONDS, threads=THREADS, device_spec="this"
-                ).models[0]
+            model = cnninspect.time(
+                name, backend=backend, seconds=SECONDS, threads=THREADS, device_spec="this"
+            ).models[0]
             shares = model.shares
             parts = (shares.compute, shares.memory, shares.overhead) if shares else ()
             rows.append(
