@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from math import ceil, lcm
 
 from cnninspect.metrics.field_rules import (
@@ -24,10 +25,18 @@ from cnninspect.metrics.reach import (
     hull,
     is_within,
 )
+from cnninspect.metrics.summary import Summary
 from cnninspect.records.operations import Argument, Call, TensorSpec
 from cnninspect.records.traces import Layer, Trace, parent_of
 
 Extent = tuple[int, ...]
+
+
+def with_receptive_fields(summary: Summary, trace: Trace) -> Summary:
+    """The summary of a trace with the receptive field of every layer for which it can be told."""
+    fields = receptive_fields(trace)
+    layers = (replace(row, receptive_field=fields.get(row.path)) for row in summary.layers)
+    return replace(summary, layers=tuple(layers))
 
 
 def receptive_fields(trace: Trace, paths: Collection[str] | None = None) -> dict[str, Extent]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from cnninspect.costs import cost_of
 from cnninspect.costs.conventions import find
 from cnninspect.costs.conventions.convention import MACS
 from cnninspect.metrics.active_parameters import active_parameters
 from cnninspect.metrics.published import published_for
-from cnninspect.metrics.receptive_field import receptive_fields
 from cnninspect.metrics.summary import (
     ConventionTotal,
     Counts,
@@ -70,7 +68,7 @@ def uncounted_in(costed: Iterable[tuple[Call, Costed]]) -> tuple[Uncounted, ...]
 def summarize_trace(trace: Trace, convention: str) -> Summary:
     """Every layer's own and total costs, and those of the whole network.
 
-    Receptive fields are left out, which take as long: see `with_receptive_fields`.
+    Receptive fields are left out, which take as long: see `receptive_field.with_receptive_fields`.
 
     Raises:
         UnknownChoice: there is no convention of that name.
@@ -141,13 +139,6 @@ def _own(layer: Layer, calls: list[tuple[Call, Costed]], by_convention: int | No
         ),
         convention=macs if by_convention is None else by_convention,
     )
-
-
-def with_receptive_fields(summary: Summary, trace: Trace) -> Summary:
-    """The summary of a trace with the receptive field of every layer for which it can be told."""
-    fields = receptive_fields(trace)
-    layers = (replace(row, receptive_field=fields.get(row.path)) for row in summary.layers)
-    return replace(summary, layers=tuple(layers))
 
 
 def _row(

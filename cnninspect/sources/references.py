@@ -6,7 +6,6 @@ import os
 import re
 from pathlib import PurePath
 
-from cnninspect.checkpoints import kind_of
 from cnninspect.errors import BadReference
 from cnninspect.records.models import Reference
 
@@ -83,6 +82,8 @@ def _by_content(text: str, name: str) -> str:
     """
     if not os.path.isfile(name):
         return ""
+    from cnninspect.checkpoints import kind_of
+
     kind = kind_of(name)
     if kind in PROGRAMS:
         what, suffixes = PROGRAMS[kind]

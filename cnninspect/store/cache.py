@@ -371,13 +371,23 @@ def settings_of_libraries() -> tuple[str, ...]:
 @cache
 def _fingerprint() -> str:
     """A hash over the package's files: what is being worked on changes without its version."""
-    folder = Path(__file__).parents[1]
+    folder = str(Path(__file__).parents[1])
     found = hashlib.blake2b(digest_size=16)
-    for path in sorted(path for kind in ("*.py", "*.json") for path in folder.rglob(kind)):
-        content = path.read_bytes()
-        found.update(f"{path.relative_to(folder)} {len(content)}\n".encode())
+    for path in _sources(folder):
+        with open(path, "rb", buffering=0) as file:
+            content = file.readall()
+        found.update(f"{path[len(folder) :]} {len(content)}\n".encode())
         found.update(content)
     return found.hexdigest()
+
+
+def _sources(folder: str) -> Iterator[str]:
+    """Code and tables under a folder, in a fixed order; `Path.rglob` would take twice as long."""
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _sources(entry.path)
+        elif entry.name.endswith((".py", ".json")):
+            yield entry.path
 
 
 def _formulas_of_others() -> tuple[str, ...]:

@@ -6,8 +6,8 @@ from impulses import made_sensitive, measured_fields, trace_of
 from torch import nn
 
 from cnninspect.engine.tracing import trace
-from cnninspect.metrics.receptive_field import receptive_fields
-from cnninspect.metrics.summarizing import summarize_trace, with_receptive_fields
+from cnninspect.metrics.receptive_field import receptive_fields, with_receptive_fields
+from cnninspect.metrics.summarizing import summarize_trace
 from cnninspect.records.models import Reference
 from cnninspect.sources import zoo
 

@@ -31,7 +31,8 @@ def explain(
         UnknownLayer: the model has no layer of that path.
     """
     from cnninspect.commands.explain.report import explain_layer
-    from cnninspect.metrics.summarizing import summarize_trace, with_receptive_fields
+    from cnninspect.metrics.receptive_field import with_receptive_fields
+    from cnninspect.metrics.summarizing import summarize_trace
 
     traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights)
     summary = with_receptive_fields(summarize_trace(traced, "macs"), traced)

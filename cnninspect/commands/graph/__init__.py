@@ -82,7 +82,8 @@ def graphs(
 
 def _drafts(run: tuple[Any, ...], looks: tuple[Any, ...], *, receptive_fields: bool) -> Drafts:
     from cnninspect.metrics.dataflow_drafts import Drafts, Looks
-    from cnninspect.metrics.summarizing import summarize_trace, with_receptive_fields
+    from cnninspect.metrics.receptive_field import with_receptive_fields
+    from cnninspect.metrics.summarizing import summarize_trace
     from cnninspect.store.this_machine import datasheet
 
     level, color_by, device_spec, folded = looks

@@ -87,12 +87,9 @@ def _portrait(
     import cnninspect
     from cnninspect.commands.report.report import Formula, Portrait
     from cnninspect.metrics.dataflow_drafts import Drafts, Looks
+    from cnninspect.metrics.receptive_field import with_receptive_fields
     from cnninspect.metrics.roofline import with_roofline
-    from cnninspect.metrics.summarizing import (
-        costed_calls,
-        summarize_trace,
-        with_receptive_fields,
-    )
+    from cnninspect.metrics.summarizing import costed_calls, summarize_trace
     from cnninspect.store.this_machine import datasheet
 
     plain = summarize_trace(traced, "macs")

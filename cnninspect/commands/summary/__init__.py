@@ -95,8 +95,7 @@ def summarize(
         table = weights_table(model)
         if table is not None:
             return table
-    from cnninspect.metrics.freezing import frozen, frozen_names
-    from cnninspect.metrics.summarizing import summarize_trace, with_receptive_fields
+    from cnninspect.metrics.summarizing import summarize_trace
 
     if head is not None:
         model = with_head(model, head)
@@ -104,13 +103,17 @@ def summarize(
         model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights, device=device
     )
     if freeze or unfreeze:
+        from cnninspect.metrics.freezing import frozen
+
         traced = frozen(traced, freeze, unfreeze)
     report = summarize_trace(traced, convention)
     if receptive_fields:
         from cnninspect.metrics.figures import with_whole
+        from cnninspect.metrics.receptive_field import with_receptive_fields
 
         report = with_whole(with_receptive_fields(report, traced), traced)
     if backward:
+        from cnninspect.metrics.freezing import frozen_names
         from cnninspect.metrics.training_memory import memory_of, with_backward
 
         still = frozen_names(traced) if freeze or unfreeze else ()

@@ -198,11 +198,12 @@ def _check_view(view: dict[str, Any]) -> None:
         UnknownChoice, BadOption: there is no such column or order, or a number cannot be used.
     """
     from cnninspect.commands.summary.rendering import SummaryView
-    from cnninspect.commands.summary.weights_rendering import CheckpointView
 
     try:
         SummaryView(**view)
     except UnknownChoice:
+        from cnninspect.commands.summary.weights_rendering import CheckpointView
+
         with suppress(UnknownChoice):
             CheckpointView(**view)
             return
