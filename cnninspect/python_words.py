@@ -44,15 +44,14 @@ SETTINGS = {
     "TrainingSettings": "cnninspect.commands.train.report",
 }
 """Records that take what a function does not name itself, with the module of each."""
-_INPUT = re.compile(r"--input (?:(?P<name>[\w.]+):)?(?:[a-z]+\d*:)?(?P<shape>\d+(?:x\d+)*)")
-_VALUE = re.compile(r"--input (?P<name>\w+)=(?P<value>[\w.]+)")
-_SUMMARY = re.compile(r"cnninspect summary (?P<model>\S+) shows")
-_LIST = re.compile(r"cnninspect list --source (?P<source>\w+) shows every name")
-_EXPORT = re.compile(r"cnninspect export --dynamic(?: (?P<axis>\w+))?")
-_REFUSED = re.compile(
-    r"(?P<name>\w+)(\.__init__)?\(\) got an unexpected keyword argument '(?P<key>\w+)'"
-)
-_OPTION = re.compile(
+# Patterns are compiled when there is an error to be told, not with each import.
+_INPUT = r"--input (?:(?P<name>[\w.]+):)?(?:[a-z]+\d*:)?(?P<shape>\d+(?:x\d+)*)"
+_VALUE = r"--input (?P<name>\w+)=(?P<value>[\w.]+)"
+_SUMMARY = r"cnninspect summary (?P<model>\S+) shows"
+_LIST = r"cnninspect list --source (?P<source>\w+) shows every name"
+_EXPORT = r"cnninspect export --dynamic(?: (?P<axis>\w+))?"
+_REFUSED = r"(?P<name>\w+)(\.__init__)?\(\) got an unexpected keyword argument '(?P<key>\w+)'"
+_OPTION = (
     r"--(?P<name>[a-z][a-z-]*)"
     r"(?: (?P<value>-?\d[\d.]*\b|'[^']*'|(?:True|False|eval|train|dynamo|torchscript)\b))?"
 )
@@ -68,17 +67,19 @@ def in_python(text: str) -> str:
     """
     for typed, called in _EXACT:
         text = text.replace(typed, called)
-    text = _INPUT.sub(_input, text)
-    text = _VALUE.sub(lambda found: f'kwargs={{"{found["name"]}": {found["value"]}}}', text)
-    text = _SUMMARY.sub(lambda found: f'cnninspect.summarize("{found["model"]}") shows', text)
-    text = _LIST.sub(
-        lambda found: f'cnninspect.models(source="{found["source"]}") lists every name', text
+    text = re.sub(_INPUT, _input, text)
+    text = re.sub(_VALUE, lambda found: f'kwargs={{"{found["name"]}": {found["value"]}}}', text)
+    text = re.sub(_SUMMARY, lambda found: f'cnninspect.summarize("{found["model"]}") shows', text)
+    text = re.sub(
+        _LIST, lambda found: f'cnninspect.models(source="{found["source"]}") lists every name', text
     )
-    text = _EXPORT.sub(
-        lambda found: f'cnninspect.export_onnx(…, dynamic=("{found["axis"] or "batch"}",))', text
+    text = re.sub(
+        _EXPORT,
+        lambda found: f'cnninspect.export_onnx(…, dynamic=("{found["axis"] or "batch"}",))',
+        text,
     )
     text = text.replace("--inputs", "inputs=").replace("--input", "inputs=")
-    return _OPTION.sub(_option, text)
+    return re.sub(_OPTION, _option, text)
 
 
 def _input(found: re.Match[str]) -> str:
@@ -108,7 +109,7 @@ def speaking_python(function: Callable[P, Result]) -> Callable[P, Result]:
             problem.args = (in_python(str(problem)), *problem.args[1:])
             raise
         except TypeError as problem:
-            found = _REFUSED.search(str(problem))
+            found = re.search(_REFUSED, str(problem))
             if found is None or found["name"] not in (function.__name__, *SETTINGS):
                 raise
             known = [name for name in signature(function).parameters if name != "settings"]

@@ -153,8 +153,8 @@ def _name_of(holder: Any) -> str | None:
 class Borrowed:
     """A network that is given back as it was when the ledger is closed."""
 
-    def __init__(self, ledger: Ledger, model: nn.Module, *given: Any) -> None:
-        self.structure = Structure(model)
+    def __init__(self, ledger: Ledger, model: nn.Module | Structure, *given: Any) -> None:
+        self.structure = Structure(model) if isinstance(model, nn.Module) else model
         """The network as it is now, with the tensors that were put into it."""
         self.ledger = ledger
         self._states: list[HeldState] = []

@@ -14,7 +14,7 @@ from torch.nn import init
 from cnninspect.engine.devices import Devices, Placement, is_missing_device, pretended
 from cnninspect.engine.diagnosis import is_hopeless, with_line
 from cnninspect.engine.fake_mode import Abstraction
-from cnninspect.engine.layouts import spec_of
+from cnninspect.engine.layouts import META, spec_of
 from cnninspect.engine.module_tree import Structure, without_wrappers
 from cnninspect.engine.torch_private import TorchDispatchMode
 from cnninspect.errors import BuildFailed, CnnInspectError, RunFailed, first_line
@@ -45,21 +45,23 @@ class Built:
     """The model, out of its wrappers."""
     rung: str
     """`meta` or `real`."""
+    devices: Devices
+    """Where its tensors are shown."""
     notes: tuple[str, ...] = ()
     """Why not on a higher rung."""
 
 
-def build(loaded: LoadedModel, devices: Devices | None = None) -> Built:
-    """Build a model on the highest rung that works.
+def build(loaded: LoadedModel, device: str | None = None) -> Built:
+    """Build a model on the highest rung that works, shown on a device.
 
-    Devices that its constructor names are those of this machine or of `devices`.
+    Where nobody asks for one, that is where a live module is, else where its code says.
 
     Raises:
         BuildFailed: it works on none.
     """
     if loaded.live:
-        return _take(loaded)
-    devices = devices or Devices()
+        return _take(loaded, device)
+    devices = Devices(device)
     try:
         module = _built_on_meta(loaded, devices)
     except CnnInspectError:
@@ -75,8 +77,8 @@ def build(loaded: LoadedModel, devices: Devices | None = None) -> Built:
             if first_line(problem) not in str(second):
                 second.follow(reason)
             raise
-        return Built(structure, "real", (reason,))
-    return Built(Structure(_module_of(loaded, module)), "meta")
+        return Built(structure, "real", devices, (reason,))
+    return Built(Structure(_module_of(loaded, module)), "meta", devices)
 
 
 def _built_on_meta(loaded: LoadedModel, devices: Devices) -> Any:
@@ -112,14 +114,17 @@ def build_really(loaded: LoadedModel, devices: Devices | None = None) -> nn.Modu
     return _module_of(loaded, module)
 
 
-def let_train(structure: Structure) -> None:
+def let_train(structure: Structure) -> Structure:
     """Let a model that was built set its training flags, if it has a way of its own to do so.
 
     Some keep parts of theirs in testing mode.
     """
-    if any(type(module).train is not nn.Module.train for module in structure.distinct_modules()):
-        with suppress(Exception):  # whatever it raises, it keeps the flags that it was built with
-            structure.model.train()
+    kinds = set(map(type, structure.modules.values()))
+    if all(kind.train is nn.Module.train for kind in kinds):
+        return structure
+    with suppress(Exception):  # whatever it raises, it keeps the flags that it was built with
+        structure.model.train()
+    return Structure(structure.model)
 
 
 def check_memory(structure: Structure, reason: str) -> None:
@@ -188,10 +193,10 @@ class Unfilled(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def _take(loaded: LoadedModel) -> Built:
+def _take(loaded: LoadedModel, device: str | None) -> Built:
     structure = Structure(without_wrappers(loaded.build()))
-    is_abstract = all(tensor.is_meta for tensor in structure.tensors)
-    return Built(structure, "meta" if is_abstract else "real")
+    place = next((t.device for t in structure.tensors if t.device != META), None)
+    return Built(structure, "real" if place else "meta", Devices(device, real=place))
 
 
 def _what(made: Any) -> str:

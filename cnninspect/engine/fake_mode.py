@@ -77,9 +77,8 @@ class Abstraction(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if learns_a_shape(types):
             return func(*args, **(kwargs or {}))
-        if (
-            _len_torch_function_stack()
-        ):  # of autograd, or of C++: the modes must not see what we ask
+        # Of autograd, or of C++: the modes must not see what we ask.
+        if _len_torch_function_stack():
             with _without_function_modes():
                 return self._dispatch(func, types, args, kwargs)
         return self._dispatch(func, types, args, kwargs)

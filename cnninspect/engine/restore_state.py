@@ -126,10 +126,10 @@ class HeldState:
         self._containers += attributes
         self._contents += map(dict, attributes)
         rich = _rich(chain.from_iterable(map(dict.values, attributes)))
-        odd = [v for v in rich if v.__class__ not in SAFE]
-        if odd:
-            apart = set(map(id, odd))
-            rich = [v for v in rich if id(v) not in apart]
+        odd: list[Any] = []
+        if not SAFE.issuperset(map(type, rich)):
+            odd = [v for v in rich if type(v) not in SAFE]
+            rich = [v for v in rich if type(v) in SAFE]
         self._empty += rich
         filled = list(filter(None, rich))  # containers and tuples, mostly of numbers
         seen.update(zip(map(id, filled), filled))

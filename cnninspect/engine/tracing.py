@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from weakref import ref
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cnninspect.engine.bind_inputs import Given, converted, given_for, named
 from cnninspect.engine.borrowing import Borrowed
@@ -25,7 +25,7 @@ from cnninspect.engine.fake_tensors import abstract_twin
 from cnninspect.engine.fusion import Fusion, whole_modules
 from cnninspect.engine.layouts import MADE, MARK, META, layout_of, shape_of, spec_of
 from cnninspect.engine.module_stack import Watch
-from cnninspect.engine.module_tree import Structure, parameters_of, walk
+from cnninspect.engine.module_tree import Structure, parameters_of
 from cnninspect.engine.process_state import (
     RUNS,
     Ledger,
@@ -98,13 +98,13 @@ def _traced(
     weights: str | os.PathLike[str] | None,
     device: str | None,
 ) -> Trace:
-    devices = devices_of(loaded, device)
-    built = build(loaded, devices)
+    built = build(loaded, device)
+    devices = built.devices
     if weights is not None:
         built = replace(built, notes=(*built.notes, _fit(built.structure, weights)))
     if not loaded.live:
-        let_train(built.structure)
-    borrowed = Borrowed(ledger, built.structure.model, inputs, kwargs, loaded.keywords)
+        built = replace(built, structure=let_train(built.structure))
+    borrowed = Borrowed(ledger, built.structure, inputs, kwargs, loaded.keywords)
     borrowed.set_mode(mode)
     attempts = given_for(borrowed.structure, loaded, inputs, kwargs=kwargs, batch=batch)
     failed: tuple[Run, Exception] | None = None
@@ -134,9 +134,7 @@ def _traced(
         if loaded.live:
             borrowed.renew(mode)
         else:
-            borrowed = _built_really(
-                ledger, built, loaded, notes=notes, weights=weights, devices=devices
-            )
+            borrowed = _built_really(ledger, built, loaded, notes=notes, weights=weights)
             borrowed.set_mode(mode)
         return _trace_really(loaded, borrowed, run.given, mode=mode, notes=notes, devices=devices)
     except RunFailed as problem:
@@ -158,16 +156,6 @@ def again_with_compiler(ledger: Ledger, attempts: Iterable[Attempt]) -> Iterator
         if not was_there and "torch._dynamo" in sys.modules:
             leave_compiler(ledger)
             yield attempt
-
-
-def devices_of(loaded: LoadedModel, device: str | None) -> Devices:
-    """Where the tensors of a run are shown: where a live module is, if nobody asks for another."""
-    if not loaded.live:
-        return Devices(device)
-    model: nn.Module = loaded.build()
-    owned = (held for _, part in walk(model) for held in (part._parameters, part._buffers))
-    places = (tensor.device for held in owned for tensor in held.values() if tensor is not None)
-    return Devices(device, real=next((place for place in places if place != META), None))
 
 
 def _fit(structure: Structure, path: str | os.PathLike[str]) -> str:
@@ -207,13 +195,12 @@ def _built_really(
     *,
     notes: tuple[str, ...],
     weights: str | os.PathLike[str] | None,
-    devices: Devices,
 ) -> Borrowed:
     """The model with values, these or its own initial ones."""
     check_memory(built.structure, notes[-1])
     seed_generators(0)
     with failing_after(notes[-1]):
-        module = build_really(loaded, devices)
+        module = build_really(loaded, built.devices)
     if weights is not None:
         load_weights(module, weights)
     return Borrowed(ledger, module)
@@ -399,6 +386,8 @@ def not_called(trace: Trace, known: Iterable[str]) -> tuple[str, ...]:
     used = {name for call in trace.calls for name in call.parameters}
     names: list[str] = []
     missed = total = 0
+    if all(layer.calls or not layer.parameters for layer in trace.layers):
+        return ()
     for layer in trace.layers:
         own = [parameter for parameter in layer.parameters if parameter.shared_with is None]
         total += sum(parameter.spec.numel for parameter in own)

@@ -42,7 +42,7 @@ from cnninspect.engine.recording import (
 )
 from cnninspect.engine.run_threads import RunThreads
 from cnninspect.engine.torch_private import _disable_current_modes
-from cnninspect.engine.tracing import Run, again_with_compiler, devices_of, reason_for_real_run
+from cnninspect.engine.tracing import Run, again_with_compiler, reason_for_real_run
 from cnninspect.errors import BadOption, CannotTrain, CnnInspectError, UnknownChoice, first_line
 from cnninspect.records.models import MODES, LoadedModel
 from cnninspect.records.operations import Operation
@@ -118,9 +118,9 @@ def _traced(
     kwargs: Mapping[str, Any] | None,
     wanted: Wanted,
 ) -> TrainingTrace:
-    devices = devices_of(loaded, wanted.device)
-    built = build(loaded, devices)
-    borrowed = Borrowed(ledger, built.structure.model, inputs, kwargs, loaded.keywords)
+    built = build(loaded, wanted.device)
+    devices = built.devices
+    borrowed = Borrowed(ledger, built.structure, inputs, kwargs, loaded.keywords)
 
     def attempts(borrowed: Borrowed) -> Iterator[Given]:
         _freeze(borrowed.structure, wanted.frozen)
