@@ -119,7 +119,7 @@ def let_train(structure: Structure) -> Structure:
 
     Some keep parts of theirs in testing mode.
     """
-    kinds = set(map(type, structure.modules.values()))
+    kinds: set[type[nn.Module]] = set(map(type, structure.modules.values()))
     if all(kind.train is nn.Module.train for kind in kinds):
         return structure
     with suppress(Exception):  # whatever it raises, it keeps the flags that it was built with
