@@ -1,7 +1,7 @@
 """Every error that cnninspect raises on purpose.
 
     CnnInspectError                 .hint: what to type next; .exit_code: what the command returns
-    ├── UsageError                  2: what the person typed
+    ├── UsageError                  2: what was typed
     │   ├── NotAModel               what was handed in is no model
     │   ├── AlreadyTraced           a trace, and what would have changed its run
     │   ├── UnknownArgument         a function has no such argument
@@ -141,13 +141,13 @@ def _cut(text: str) -> str:
 
 
 class UsageError(CnnInspectError):
-    """What the person typed cannot be done."""
+    """What was typed cannot be done."""
 
     exit_code = 2
 
 
 class Failure(CnnInspectError):
-    """What the person typed makes sense, and it failed."""
+    """What was typed makes sense, and it failed."""
 
 
 class AnswerIsNo(CnnInspectError):

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import stat
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
@@ -31,9 +33,18 @@ Name = Union[str, "os.PathLike[str]"]
 
 MOST_TEXT = 64 << 20
 """Bytes of a file of settings; the largest lock file of a real network takes a few million."""
+MOST_TOML = 4 << 20
+"""Characters of a file of TOML; budgets, defaults and spaces have some thousands."""
+MOST_PARTS = 64
+LONG_KEY = re.compile(
+    rf"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MOST_PARTS}}}"""
+)
+"""A dotted key of so many parts and one more."""
 ABSENT = (errno.ENOENT, errno.ENOTDIR)
 """What the system says of a name that nothing has."""
 CHECK = "check the path"
+MOST_ARRAYS = 10_000
+"""In one file of NumPy."""
 CHUNK = 1 << 20
 NUMPY = b"\x93NUMPY"
 """How a file of `numpy.save` begins."""
@@ -134,6 +145,24 @@ def read_text(path: Name, *, most: int = MOST_TEXT) -> str:
         raise FileUnreadable(path, "it is not text in UTF-8") from problem
 
 
+def parse_toml(text: str) -> dict[str, Any]:
+    """What a text of TOML says.
+
+    Raises:
+        ValueError: it is not TOML, nested too deep, or would take too long to read.
+    """
+    if len(text) > MOST_TOML:
+        raise ValueError(f"it has more than {MOST_TOML:,} characters")
+    if LONG_KEY.search(text):  # the parser takes time that grows with the square of the parts
+        raise ValueError(f"a key has more than {MOST_PARTS} parts")
+    tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        found: dict[str, Any] = tomllib.loads(text)
+    except RecursionError as problem:
+        raise ValueError("it is nested too deep") from problem
+    return found
+
+
 def read_arrays(path: Name, *, most: int) -> dict[str, Any]:
     """The arrays in a file of NumPy by name; `""` is the one of a `.npy`.
 
@@ -159,7 +188,7 @@ def read_arrays(path: Name, *, most: int) -> dict[str, Any]:
             if head == NUMPY:
                 return {"": numpy.load(stream, allow_pickle=False)}
             with numpy.load(stream, allow_pickle=False) as archive:
-                unpacked = sum(entry.file_size for entry in archive.zip.infolist())
+                unpacked = _unpacked_bytes(archive.zip.infolist())
                 if unpacked <= most:
                     found = {name: archive[name] for name in archive.files}
                     arrays = (item for item in found.items() if isinstance(item[1], numpy.ndarray))
@@ -169,6 +198,12 @@ def read_arrays(path: Name, *, most: int) -> dict[str, Any]:
                 path, first_line(problem), "it must hold plain numbers"
             ) from problem
     raise FileUnreadable(path, f"it unpacks to {unpacked:,} bytes, and {most:,} are taken")
+
+
+def _unpacked_bytes(entries: Sequence[Any]) -> int:
+    if len(entries) > MOST_ARRAYS:
+        raise ValueError(f"it has {len(entries):,} entries")
+    return sum(entry.file_size for entry in entries)
 
 
 def reason_of(problem: Exception) -> str:

@@ -28,10 +28,10 @@ MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 """Version 1, of August 2023, lived for a few weeks; llama.cpp does not read it any more."""
 ALIGNMENT = 32
-MOST_TENSORS = 1_000_000
+MOST_TENSORS = 300_000
 MOST_SETTINGS = 100_000
-MOST_TEXTS = 20_000_000
-"""Texts in all lists, such as the tokens of a vocabulary."""
+MOST_TEXTS = 3_000_000
+"""Texts in all lists, such as the tokens of a vocabulary and the pairs that it merges."""
 MOST_SIZES = 8
 """Sizes of one tensor; ggml itself has four."""
 MAX_NAME = 1000
@@ -80,7 +80,8 @@ def read_gguf(stream: IO[bytes], file_bytes: int) -> Checkpoint:
         if key == "general.alignment":
             alignment = _alignment(value)
         metadata.append((key, excerpt(value, SHOWN)))
-    rows = [_row(header, types=_types()) for _ in range(tensors)]
+    types = _types() if tensors else {}
+    rows = [_row(header, types) for _ in range(tensors)]
     start = -(-header.offset // alignment) * alignment if rows else header.offset
     _check_layout(rows, file_bytes - start, alignment)
     return Checkpoint(
@@ -134,12 +135,17 @@ class Header:
         value: int = self._scalar(letter)
         return value
 
-    def text(self, most: int = MAX_TEXT) -> str:
-        """The next text; bytes that are no UTF-8 are replaced."""
+    def text(self, most: int = MAX_TEXT, kept: int = MAX_NAME) -> str:
+        """The next text, of which no more than the first `kept` bytes are read.
+
+        Bytes that are no UTF-8 are replaced.
+        """
         length = self.number("Q")
         if length > most:
             raise Malformed(f"it holds a text of {length:,} bytes")
-        return self._bytes(length).decode("utf-8", "replace")
+        first = self._bytes(min(length, kept)).decode("utf-8", "replace")
+        self._skip(length - min(length, kept))
+        return first
 
     def setting(self) -> tuple[str, object]:
         """Key and value; a list is told by how many values it has, if they are more than a few."""

@@ -25,6 +25,10 @@ IDENTIFIER = b"TFL3"
 """At the fifth byte of every such file."""
 MOST_TABLES = 1_000_000
 """Tensors, buffers or operators of one file."""
+MOST_ENTRIES = 3_000_000
+"""Entries of all tables that are looked at: many of them may be one, by their offsets."""
+MOST_SIZES = 64
+"""Dimensions of a tensor."""
 MAX_NAME = 1000
 SHOWN = 12
 """Kinds of operators that are told."""
@@ -44,8 +48,9 @@ def read_litert(stream: IO[bytes], file_bytes: int) -> Checkpoint:
     with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         try:
             model = schema.Model.GetRootAs(content, 0)
-            tensors = tuple(_tensors(model, schema, file_bytes))
-            operators = _operators(model, schema)
+            look = _Look()
+            tensors = tuple(_tensors(model, schema, file_bytes, look))
+            operators = _operators(model, schema, look)
         except Malformed:
             raise
         except (struct.error, ValueError, IndexError, TypeError, OverflowError) as problem:
@@ -57,31 +62,52 @@ def read_litert(stream: IO[bytes], file_bytes: int) -> Checkpoint:
     return Checkpoint(reference="", format="litert", tensors=tensors, notes=tuple(notes))
 
 
-def _tensors(model: Any, schema: Any, file_bytes: int) -> Iterator[StoredTensor]:
+class _Look:
+    """What was looked at so far, which has a bound: one entry can stand in many tables."""
+
+    def __init__(self) -> None:
+        self._entries = 0
+
+    def at(self, length: int) -> range:
+        """The numbers of a table's entries.
+
+        Raises:
+            Malformed: there are too many, in it or in all.
+        """
+        self._entries += length
+        if length > MOST_TABLES or self._entries > MOST_ENTRIES:
+            raise Malformed(f"it claims a table of {length:,} entries, {self._entries:,} in all")
+        return range(length)
+
+
+def _tensors(model: Any, schema: Any, file_bytes: int, look: _Look) -> Iterator[StoredTensor]:
     """The tensors whose values the file holds, those of each subgraph after the other."""
     types = {number: name.lower() for name, number in vars(schema.TensorType).items()
              if isinstance(number, int)}  # fmt: skip
     first: dict[int, str] = {}
-    several = _count(model.SubgraphsLength()) > 1
-    for i in range(model.SubgraphsLength()):
+    several = model.SubgraphsLength() > 1
+    for i in look.at(model.SubgraphsLength()):
         graph = model.Subgraphs(i)
-        for j in range(_count(graph.TensorsLength())):
+        for j in look.at(graph.TensorsLength()):
             tensor = graph.Tensors(j)
             number = tensor.Buffer()
-            if not 0 < number < _count(model.BuffersLength()):
+            if not 0 < number < model.BuffersLength():
                 continue  # buffer 0 is empty: what the network computes
             offset, size = _place(model.Buffers(number))
             if not size:
                 continue
-            name = (tensor.Name() or b"").decode("utf-8", "replace") or f"tensor {j}"
-            if len(name) > MAX_NAME:
-                raise Malformed(f"{excerpt(name)} is a name of {len(name):,} characters")
+            raw = tensor.Name() or b""
+            name = raw[:MAX_NAME].decode("utf-8", "replace") or f"tensor {j}"
+            if len(raw) > MAX_NAME:
+                raise Malformed(f"{excerpt(name)} is a name of {len(raw):,} bytes")
             if offset + size > file_bytes:
                 raise Malformed(f"{excerpt(name)} lies beyond the end of the file")
             if several:
                 name = f"{i}.{name}"
             dtype = types.get(tensor.Type(), f"type {tensor.Type()}")
-            shape = tuple(tensor.Shape(k) for k in range(_count(tensor.ShapeLength())))
+            if tensor.ShapeLength() > MOST_SIZES:
+                raise Malformed(f"{excerpt(name)} has {tensor.ShapeLength():,} dimensions")
+            shape = tuple(tensor.Shape(k) for k in look.at(tensor.ShapeLength()))
             _check_size(name, TensorSpec(shape, dtype), size)
             yield StoredTensor(
                 name, TensorSpec(shape, dtype), size, "data", offset, (),
@@ -111,27 +137,20 @@ def _place(buffer: Any) -> tuple[int, int]:
     return int(table.Vector(table.Offset(4))), int(buffer.DataLength())
 
 
-def _operators(model: Any, schema: Any) -> list[tuple[str, int]]:
+def _operators(model: Any, schema: Any, look: _Look) -> list[tuple[str, int]]:
     """The operators and how often each occurs, the most frequent first."""
     names = {number: name for name, number in vars(schema.BuiltinOperator).items()
              if isinstance(number, int)}  # fmt: skip
     codes = []
-    for i in range(_count(model.OperatorCodesLength())):
+    for i in look.at(model.OperatorCodesLength()):
         code = model.OperatorCodes(i)
-        custom = (code.CustomCode() or b"").decode("utf-8", "replace")
+        custom = (code.CustomCode() or b"")[:MAX_NAME].decode("utf-8", "replace")
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         codes.append(excerpt(custom) or names.get(number, f"operator {number}"))
     found: Counter[str] = Counter()
-    for i in range(model.SubgraphsLength()):
+    for i in look.at(model.SubgraphsLength()):
         graph = model.Subgraphs(i)
-        for j in range(_count(graph.OperatorsLength())):
+        for j in look.at(graph.OperatorsLength()):
             index = graph.Operators(j).OpcodeIndex()
             found[codes[index] if index < len(codes) else f"operator code {index}"] += 1
     return found.most_common()
-
-
-def _count(length: int) -> int:
-    """The length of a table, if it can be one."""
-    if length > MOST_TABLES:
-        raise Malformed(f"it claims a table of {length:,} entries")
-    return int(length)

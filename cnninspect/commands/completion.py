@@ -10,9 +10,11 @@ from __future__ import annotations
 import ast
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import redirect_stdout, suppress
+from functools import wraps
 from glob import glob
 from typing import Any, get_type_hints
 
@@ -22,6 +24,10 @@ VARIABLE = "_CNNINSPECT_COMPLETE"
 """What a shell sets when it asks."""
 BREAKS = frozenset(":=@")
 """Signs at which bash takes words apart."""
+HARMLESS = re.compile(r"[\w./:@=,+%~ -]*")
+"""Words that no shell acts on: zsh evaluates twice what it is offered, names of files, too."""
+MOST_CODE = 4 << 20
+"""Bytes of a file of code that is looked through for names."""
 
 
 def references(incomplete: str) -> list[str]:
@@ -72,9 +78,11 @@ def _names_in_file(incomplete: str) -> Iterator[str]:
 
 
 def _definitions(path: str) -> list[ast.ClassDef | ast.FunctionDef]:
-    with suppress(OSError, ValueError, SyntaxError, RecursionError):
-        with open(path, encoding="utf-8") as file:
-            body = ast.parse(file.read()).body
+    from cnninspect.errors import CnnInspectError
+    from cnninspect.files import read_text
+
+    with suppress(CnnInspectError, ValueError, SyntaxError, RecursionError, MemoryError):
+        body = ast.parse(read_text(path, most=MOST_CODE)).body
         kinds = (ast.ClassDef, ast.FunctionDef)
         return [n for n in body if isinstance(n, kinds) and not n.name.startswith("_")]
     return []
@@ -259,9 +267,19 @@ def completing(function: Callable[..., Any]) -> Callable[..., Any]:
     for name, hint in hints.items():
         for info in getattr(hint, "__metadata__", ()):
             if name in COMPLETERS and getattr(info, "autocompletion", name) is None:
-                info.autocompletion = COMPLETERS[name]
+                info.autocompletion = _harmless(COMPLETERS[name])
     function.__annotations__ = hints  # as text, they would be made anew when they are next read
     return function
+
+
+def _harmless(completer: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """The same, without words that a shell might act on."""
+
+    @wraps(completer)
+    def complete(*args: Any, **kwargs: Any) -> list[str]:
+        return [word for word in completer(*args, **kwargs) if HARMLESS.fullmatch(word)]
+
+    return complete
 
 
 def is_asked() -> bool:

@@ -6,7 +6,6 @@ before pyproject.toml.  The command line alone reads them: functions of Python d
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,8 @@ from typing import Any
 
 from cnninspect.commands import COMMANDS
 from cnninspect.errors import BadConfiguration, UnknownKey
-from cnninspect.files import read_text
+from cnninspect.files import parse_toml, read_text
 from cnninspect.page.formats import FORMATS
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 OWN, SHARED = "cnninspect.toml", "pyproject.toml"
 DEVICES = ("cpu", "cuda", "mps", "xpu", "auto")
@@ -110,12 +104,13 @@ def _content(path: Path) -> Mapping[str, Any] | None:
     if path.name == SHARED and "cnninspect" not in text:
         return None
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
+        content = parse_toml(text)
+    except ValueError as problem:
         raise BadConfiguration(str(path), str(problem), "it must be TOML") from problem
     if path.name == OWN:
         return content
-    found = content.get("tool", {}).get("cnninspect")
+    tools = content.get("tool")
+    found = tools.get("cnninspect") if isinstance(tools, dict) else None
     if found is not None and not isinstance(found, dict):
         raise BadConfiguration(str(path), "tool.cnninspect is no table", "write [tool.cnninspect]")
     return found

@@ -226,7 +226,7 @@ Jobs = Annotated[
         "-j",
         min=1,
         metavar="N",
-        help="Processes that measure side by side; by itself as many as are worth it.",
+        help="Processes that measure side by side; by default as many as are worth it.",
         rich_help_panel=SPEED,
         show_default=False,
     ),

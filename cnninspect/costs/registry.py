@@ -58,7 +58,7 @@ def registered() -> dict[str, CostState]:
 
 
 def cost_of(operation: Operation) -> Costed:
-    """What an operation costs, and what that rests on.
+    """What an operation costs, and by which source.
 
     The name of an operation in place (`aten.add_`) stands for the one without the underscore.
     Names in no table are looked for among the formulas that installed packages offer.

@@ -183,7 +183,7 @@ HANDLERS: dict[Any, Handler] = {
 """By the function that is caught."""
 
 
-ON_DATA = "a condition of torch.cond depends on values; its dearer branch is counted"
+ON_DATA = "a condition of torch.cond depends on values; the branch with more MACs is counted"
 
 
 def _cond(catcher: Catcher, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from cnninspect.errors import BadBudget, BadOption, BadQuantity, FileUnreadable
+from cnninspect.files import parse_toml
 from cnninspect.metrics.limits import Bound, Limit, check_consistency, limit_of, parse_share
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 def parse_tables(text: str, path: str) -> dict[str, Any]:
@@ -24,11 +19,9 @@ def parse_tables(text: str, path: str) -> dict[str, Any]:
         FileUnreadable: it is not TOML.
     """
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
+        return parse_toml(text)
+    except ValueError as problem:
         raise FileUnreadable(path, f"it is not TOML: {problem}") from problem
-    except (RecursionError, ValueError) as problem:  # ValueError: a number of thousands of digits
-        raise FileUnreadable(path, f"it is not TOML that can be read: {problem}") from problem
 
 
 Table = Mapping[str, Any]
@@ -155,8 +148,8 @@ def lines_of(text: str) -> dict[Place, int]:
 def _names(dotted: str) -> Place:
     """The names in a dotted key: `models."a.b".layers` are three."""
     try:
-        value: Any = tomllib.loads(f"{dotted} = 0")
-    except tomllib.TOMLDecodeError:
+        value: Any = parse_toml(f"{dotted} = 0")
+    except ValueError:
         return (dotted,)
     names: list[str] = []
     while isinstance(value, dict):

@@ -20,8 +20,9 @@ BLANK = re.compile(
 Source: Default_Ignorable_Code_Point in DerivedCoreProperties.txt of Unicode, and the empty Braille
 pattern.
 """
-COMMANDS = re.compile(r"^\s*:(?=:)|(?<=#)#(?=\[|vso\[)", re.IGNORECASE)
-"""What the logs of GitHub and Azure take for a command: `::` first in a line, `##[` anywhere."""
+COMMANDS = re.compile(r"^\s*:(?=:)|(?<=#)#(?=[a-z]*\[)", re.IGNORECASE)
+"""What logs take for a command: `::` first in a line (GitHub), `##[` and `##vso[` anywhere (Azure),
+`##teamcity[`."""
 
 MARKDOWN_ACTIVE = re.compile(r"""[^\w\s.,:;/()+=%@?'"\u0080-\uffff-]""")
 """What Markdown or HTML may act on wherever it stands: ASCII punctuation but for the harmless."""
@@ -29,6 +30,7 @@ MARKDOWN_EDGE = re.compile(r"(?<![^\W_])_|_(?![^\W_])|(?<!\w)@|:(?=//)|(?<=www)\
 """What it acts on in places: emphasis around a word, a mention of a user, a bare address."""
 CODE_SAFE = re.compile(r"[\w.,:;/()+=%@×·–-]([\w.,:;/()+=%@×·– -]*[\w.,:;/()+=%@×·–-])?")
 FORMULA_STARTS = tuple("=+-@＝＋－＠")
+LATER_FORMULA = re.compile(r";(\s*)([=+@＝＋－＠-])")
 
 
 def visible(text: str) -> str:
@@ -116,8 +118,11 @@ def html_text(text: str) -> str:
 
 
 def csv_text(text: str) -> str:
-    """Text that a spreadsheet takes for text: an apostrophe before what it would calculate."""
-    text = visible(text)
+    """Text that a spreadsheet takes for text: an apostrophe before what it would calculate.
+
+    Some split cells at semicolons, so what follows one is looked at, too.
+    """
+    text = LATER_FORMULA.sub(r";\1'\2", visible(text)) if ";" in text else visible(text)
     return f"'{text}" if text.lstrip().startswith(FORMULA_STARTS) else text
 
 

@@ -119,7 +119,9 @@ def _heading(heading: Heading, columns: int) -> str:
 
 
 def _row(texts: Sequence[str] | Iterator[str]) -> str:
-    return f"{' & '.join(texts)} \\\\"
+    row = " & ".join(texts)
+    row = f"{{}}{row}" if row.startswith("*") else row  # else the line's end before it takes it
+    return f"{row} \\\\"
 
 
 def _cell(cell: Cell, column: Column) -> str:

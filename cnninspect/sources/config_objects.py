@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-import sys
 import typing
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +21,7 @@ from types import SimpleNamespace, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from cnninspect.errors import FileUnreadable, MissingLibrary, UnknownSetting, first_line
-from cnninspect.files import opened
+from cnninspect.files import opened, parse_toml
 from cnninspect.sources.literals import literal
 
 SUFFIXES = (".yaml", ".yml", ".json", ".toml")
@@ -100,13 +99,8 @@ def _yaml(text: str) -> Any:
     return yaml.safe_load(text)
 
 
-def _toml(text: str) -> Any:
-    name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
-    return import_module(name).loads(text)
-
-
 _PARSERS: dict[str, Callable[[str], Any]] = {
-    ".yaml": _yaml, ".yml": _yaml, ".json": json.loads, ".toml": _toml,
+    ".yaml": _yaml, ".yml": _yaml, ".json": json.loads, ".toml": parse_toml,
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -37,6 +38,8 @@ MAX_PICKLE = 256 << 20
 """Bytes of the example inputs."""
 MAX_TENSOR = 1 << 40
 """Bytes of one weight."""
+MOST_UNPACKED = 256 << 20
+"""Bytes of all packed entries together; torch.export.save packs none."""
 NATIVE = "data/aotinductor/"
 """Where an archive has machine code."""
 
@@ -107,6 +110,10 @@ def parts_of(archive: Archive) -> Parts:
     names = {name.partition("/")[2]: name for name in archive.entries}
     if len({name.partition("/")[0] for name in archive.entries}) != 1:
         raise Malformed("it is a program of PyTorch 2.7 or older, or its entries are scattered")
+    packed = [e for e in archive.entries.values() if e.compress_type != zipfile.ZIP_STORED]
+    unpacked = sum(entry.file_size for entry in packed)
+    if unpacked > MOST_UNPACKED:
+        raise Malformed(f"its packed entries unpack to {unpacked:,} bytes", SAVE)
     native = [name for name in names if name.lower().startswith(NATIVE)]
     if native:
         raise Malformed(f"it holds machine code ({excerpt(native[0])}), which is not run", HINT)
@@ -159,6 +166,7 @@ def _tensors(config: Any, read: Callable[[str], bytes]) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise Malformed("its table of tensors cannot be read")
     held: dict[str, bytearray] = {}
+    unpickled: dict[str, Any] = {}
     found: dict[str, Any] = {}
     for name, entry in table.items():
         if not isinstance(entry, dict) or not isinstance(entry.get("path_name"), str):
@@ -167,7 +175,9 @@ def _tensors(config: Any, read: Callable[[str], bytes]) -> dict[str, Any]:
         if not isinstance(meta, dict):
             raise Malformed(f"{excerpt(name)} can only be read by pickle", HINT)
         if entry.get("use_pickle"):
-            found[name] = _unpickled(read(file), excerpt(name))
+            if file not in unpickled:  # many names may ask for one file
+                unpickled[file] = _unpickled(read(file), excerpt(name))
+            found[name] = unpickled[file]
             continue
         if file not in held:
             held[file] = bytearray(read(file))

@@ -2,7 +2,9 @@
 
 The repository's files at that revision are written into a temporary folder, which goes when the
 question is answered, however it ends.  The repository itself is only read: no checkout, no working
-tree, no change of its index.
+tree, no change of its index.  Nor can it make git start a program: its objects alone are read, by a
+git folder of our own, without its settings (filters), its hooks and the places that it would fetch
+from.
 """
 
 from __future__ import annotations
@@ -23,6 +25,16 @@ from cnninspect.sources.references import SETTINGS
 
 REVISION = re.compile(r"@\{(?P<revision>[^{}]*)\}")
 """What follows a file that is meant as it was."""
+SHA1 = 40
+"""Digits of a commit's name, but for repositories that use SHA-256."""
+NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
+NO_FETCH = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none", "GIT_OPTIONAL_LOCKS": "0"}
+"""Nothing that a partial clone lacks is fetched, by whatever program its settings name."""
+PLACES = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+)  # fmt: skip
+"""Settings that lead git to another repository, as they are inside of a hook."""
 PACKAGE = __name__.partition(".")[0]
 
 
@@ -126,10 +138,31 @@ def _commit(text: str, folder: Path, revision: str) -> str:
 
 
 def _write_tree(text: str, top: Path, commit: str, tree: Path) -> None:
-    """Write every file of a commit, by an index of its own."""
-    index = {"GIT_INDEX_FILE": str(tree.parent / "index")}
-    _git(text, top, "read-tree", commit, **index)
-    _git(text, top, "checkout-index", "--all", "--force", f"--prefix={tree}{os.sep}", **index)
+    """Write every file of a commit, by a git folder of its own, which has the objects alone."""
+    shared = (top / _git(text, top, "rev-parse", "--git-common-dir")).resolve()
+    made_by = "sha1" if len(commit) == SHA1 else "sha256"
+    own = tree.parent / "git"
+    _git(
+        text,
+        tree.parent,
+        "init",
+        "-q",
+        "--bare",
+        "--template=",
+        f"--object-format={made_by}",
+        str(own),
+    )
+    tree.mkdir()
+    place = {
+        "GIT_DIR": str(own),
+        "GIT_WORK_TREE": str(tree),
+        "GIT_OBJECT_DIRECTORY": str(shared / "objects"),
+        "GIT_INDEX_FILE": str(tree.parent / "index"),
+    }
+    large = ("-c", f"lfs.storage={shared / 'lfs'}")  # for git-lfs, if the user has set that up
+    prefix = f"--prefix={tree}{os.sep}"
+    _git(text, tree.parent, *NO_HOOKS, "read-tree", commit, **place)
+    _git(text, tree.parent, *NO_HOOKS, *large, "checkout-index", "--all", "-f", prefix, **place)
 
 
 def _git(text: str, folder: Path, *arguments: str, **environment: str) -> str:
@@ -146,7 +179,8 @@ def _git(text: str, folder: Path, *arguments: str, **environment: str) -> str:
         said = (done.stderr.strip().splitlines() or ["it fails"])[0]
         if "not a git repository" in said:
             raise BadReference(text, f"{folder} is in no git repository")
-        raise BadReference(text, f"git {arguments[0]}: {said}")
+        asked = next((word for word in arguments if "=" not in word and word[0] != "-"), "")
+        raise BadReference(text, f"git {asked}: {said}")
     return done.stdout.strip()
 
 
@@ -157,10 +191,10 @@ def _succeeds(folder: Path, *arguments: str) -> bool:
 def _run(
     folder: Path, arguments: Sequence[str], **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    kept = {k: v for k, v in os.environ.items() if k not in ("GIT_DIR", "GIT_WORK_TREE")}
+    kept = {k: v for k, v in os.environ.items() if k not in PLACES}
     return subprocess.run(
         ["git", "-C", str(folder), *arguments],
-        env={**kept, "LC_ALL": "C", **environment},
+        env={**kept, **NO_FETCH, "LC_ALL": "C", **environment},
         capture_output=True,
         text=True,
         check=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sqlite3
@@ -30,7 +31,7 @@ TABLES = {
 }
 """Columns by table: figures of models and names of libraries as text; traces; and figures of points
 of design spaces, by what all points of a space share and the settings of each."""
-HAS_TABLE = "SELECT name FROM sqlite_master WHERE name = ?"
+HAS_TABLE = "SELECT name FROM sqlite_master WHERE name = ? AND type = 'table'"
 PATIENCE = 10.0
 """Seconds to wait for others that are writing."""
 MOST_ROWS = {"results": 30_000}
@@ -39,6 +40,8 @@ MOST_BYTES = 512 * 2**20
 """Beyond so many in the file, the oldest tenth goes."""
 MOST_ASKED = 20_000
 """Points that are asked for one by one; of more, all that are kept of the space are read."""
+STEPS = 1_000_000
+"""Steps of SQLite after which is looked whether it takes too long."""
 AT_ONCE = 500
 """Keys in one question; SQLite allows 999."""
 FRESH = "CNNINSPECT_FRESH"
@@ -235,6 +238,7 @@ class Memory:
                     for table in TABLES:  # whoever has it open sees it empty
                         connection.execute(f"DROP TABLE IF EXISTS {table}")
                     connection.commit()
+                    connection.set_progress_handler(None, 0)  # a large file takes its time
                     connection.execute("VACUUM")
             except sqlite3.OperationalError:
                 raise
@@ -246,7 +250,17 @@ class Memory:
         return found
 
     def _connected(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, timeout=PATIENCE)
+        """The file, open, in which no question takes longer than `PATIENCE` of computing.
+
+        Raises:
+            OSError: it is no file.
+        """
+        if self.path.exists() and not self.path.is_file():
+            raise OSError(errno.EINVAL, "it is not a regular file", str(self.path))
+        connection = sqlite3.connect(self.path, timeout=PATIENCE)
+        end = time.monotonic() + PATIENCE
+        connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+        return connection
 
     def _repaired(self, work: Callable[[], Result]) -> Result:
         """What `work` returns; a damaged file is made anew and `work` done once more."""

@@ -11,6 +11,7 @@ import getpass
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -262,12 +263,17 @@ def _laid_down(code: Code) -> str:
     """Where the file is now, in a folder of its own by its hash.
 
     Raises:
-        ValueError: it is not what was sent.
+        ValueError: it is not what was sent, or others could change it.
     """
     if hashlib.sha256(code.text.encode()).hexdigest() != code.sha256:
         raise ValueError(f"{code.path} is not what was sent")
     folder = Path(tempfile.gettempdir()) / f"cnninspect-{getpass.getuser()}-{code.sha256[:24]}"
     folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or (
+        os.name == "posix" and (found.st_uid != os.geteuid() or found.st_mode & 0o022)
+    ):
+        raise ValueError(f"{folder} is somebody else's, or others may write into it")
     path = folder / Path(code.path).name
     if not path.exists() or path.read_text(encoding="utf-8") != code.text:
         forerunner = folder / f".{path.name}.{os.getpid()}"

@@ -56,7 +56,7 @@ Progress = Callable[[int, int, str], None]
 MANY = 8
 """Models for which another process is worth its start."""
 LASTING = ("BuildFailed", "RunFailed", "ShapeMismatch", "BadInput")
-"""Errors that come again; others may be gone when the person has done something."""
+"""Errors that come again; others may be gone when the user has done something."""
 SECONDS_BETWEEN = 5.0
 """How often results are written down while others are still measured."""
 

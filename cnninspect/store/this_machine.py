@@ -11,8 +11,8 @@ import platform
 from contextlib import suppress
 from pathlib import Path
 
-from cnninspect.errors import FileUnwritable
-from cnninspect.files import write_whole
+from cnninspect.errors import CnnInspectError, FileUnwritable
+from cnninspect.files import read_text, write_whole
 from cnninspect.metrics.roofline import THIS, Datasheet, sheet_of
 from cnninspect.records.machine import Calibration
 from cnninspect.records.reports import plain, rebuilt
@@ -101,7 +101,7 @@ def datasheet(device_spec: str) -> Datasheet | None:
 def _read() -> tuple[Calibration, ...]:
     """All that is remembered; what is damaged counts as nothing, since it can be measured again."""
     try:
-        content = json.loads((cache_folder() / FILE).read_text())
+        content = json.loads(read_text(cache_folder() / FILE))
         return tuple(rebuilt(Calibration, each) for each in content)
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError):
+    except (CnnInspectError, RuntimeError, ValueError, TypeError, KeyError, AttributeError):
         return ()

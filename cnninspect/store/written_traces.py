@@ -36,6 +36,8 @@ Kept = Union[Trace, TrainingTrace]
 
 FAST = 1
 """Level of compression: the next ones take three times as long and save a tenth."""
+MOST_BYTES = 256 << 20
+"""Bytes of a trace, unpacked."""
 PLAIN = (type(None), bool, int, float, str)
 """Arguments that JSON has as they are."""
 SPEC, UNKNOWN = "t", "u"
@@ -75,7 +77,7 @@ def read(content: bytes) -> Kept:
         ValueError: it is damaged, or from another version.
     """
     try:
-        data = json.loads(zlib.decompress(content))
+        data = json.loads(_unpacked(content))
         specs = [TensorSpec(tuple(shape), dtype) for shape, dtype in data["shapes"]]
         reader = _Reader(specs, data["operations"])
         if "trace" in data:
@@ -92,6 +94,19 @@ def read(content: bytes) -> Kept:
         )
     except (zlib.error, ValueError, TypeError, KeyError, IndexError, RecursionError) as problem:
         raise ValueError(f"it is no trace: {problem}") from problem
+
+
+def _unpacked(content: bytes) -> bytes:
+    """The content, whose size has a bound whatever it was packed from.
+
+    Raises:
+        ValueError: it is larger, or not whole.
+    """
+    unpacking = zlib.decompressobj()
+    data = unpacking.decompress(content, MOST_BYTES)
+    if not unpacking.eof:
+        raise ValueError(f"it has more than {MOST_BYTES:,} bytes, or too few")
+    return data
 
 
 class _Tables:

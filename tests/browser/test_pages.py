@@ -51,7 +51,7 @@ def test_a_report_opens_without_errors_and_fits(opened, report, width, scheme):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     titles = page.locator("h2").all_text_contents()
     assert titles == ["Side by side", "Where the cost is", "The graph", "Layers",
-                      "Memory over the step", "Roofline", "Growth"]  # fmt: skip
+                      "Memory during a training step", "Roofline", "Growth"]  # fmt: skip
     for name in ("chart-memory", "chart-roofline", "chart-scale"):
         assert page.locator(f"#{name} .scatterlayer .trace").count() >= 2
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"

@@ -308,7 +308,7 @@ def quadratic_law() -> Scaling:
             ScalingPoint(whole(r), 21_797_672, 7800 * r * r, 75 * r * r) for r in (160, 192, 224)
         ),
         laws=(macs, constant, none),
-        notes=("maps jump between",),
+        notes=("sizes change in steps between",),
     )
 
 

@@ -1,4 +1,4 @@
-"""How audits look, compared with files that a person has looked at."""
+"""How audits look, compared with files that somebody has read."""
 
 from __future__ import annotations
 

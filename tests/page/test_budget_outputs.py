@@ -1,4 +1,4 @@
-"""Whole outputs about budgets, compared with files that a person has looked at."""
+"""Whole outputs about budgets, compared with files that somebody has read."""
 
 from __future__ import annotations
 

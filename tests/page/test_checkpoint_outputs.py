@@ -1,4 +1,4 @@
-"""How files of weights look, compared with files that a person has looked at."""
+"""How files of weights look, compared with files that somebody has read."""
 
 from __future__ import annotations
 

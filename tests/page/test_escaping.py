@@ -84,6 +84,7 @@ HOSTILE = (
     "  ::stop-commands::token",
     "##[error]forged",
     "x ##vso[task.setvariable]",
+    "##teamcity[buildStatus status='SUCCESS']",
 )
 
 
@@ -253,8 +254,8 @@ def test_letters_of_every_script_stay_as_they_are():
     assert visible("é Ω 漢字 한글 العربية हिन्दी 👍") == "é Ω 漢字 한글 العربية हिन्दी 👍"
 
 
-COMMAND = re.compile(r"(?m)^\s*::|##\[|##vso\[", re.IGNORECASE)
-"""What the logs of GitHub and Azure take for a command."""
+COMMAND = re.compile(r"(?m)^\s*::|##[a-z]*\[", re.IGNORECASE)
+"""What the logs of GitHub, Azure and TeamCity take for a command."""
 
 
 @pytest.mark.parametrize("written_as", ["table", "csv", "json", "markdown"])
@@ -274,5 +275,6 @@ def test_a_word_that_is_broken_begins_no_line_as_a_command(width):
 def test_what_a_medium_would_act_on_is_taken_away():
     assert csv_text("  =1+1") == "'  =1+1"
     assert csv_text("\u3000＝1") == "\\u3000＝1"
+    assert csv_text("a;=1; +2;b") == "a;'=1; '+2;b"
     assert markdown_text("@user and x@y") == "&#64;user and x@y"
     assert html_text("\"'") == "&quot;&#x27;"

@@ -1,4 +1,4 @@
-"""Whole outputs of exports, compared with files that a person has looked at."""
+"""Whole outputs of exports, compared with files that somebody has read."""
 
 from __future__ import annotations
 

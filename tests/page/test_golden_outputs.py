@@ -1,4 +1,4 @@
-"""Whole outputs, compared with files that a person has looked at."""
+"""Whole outputs, compared with files that somebody has read."""
 
 from __future__ import annotations
 

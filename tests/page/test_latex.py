@@ -90,3 +90,10 @@ def test_a_comparison_is_a_table_to_paste():
 
 def test_the_tree_of_a_summary_is_indented(check_golden, fixed_versions):
     check_golden(render(resnet10(), format="latex", level=2), "resnet10.tex")
+
+
+def test_a_row_that_begins_with_a_star_keeps_it():
+    table = Table((Column("a", Kind.WORD),), ((Cell("*b"),), (Cell("c*"),)))
+    lines = write_latex(Page("t", "", (table,))).splitlines()
+    assert r"{}*b \\" in lines
+    assert r"c* \\" in lines

@@ -22,7 +22,7 @@ from cnninspect.commands.sweep.space import (
     parse_space,
     spaces_in,
 )
-from cnninspect.errors import CnnInspectError, UnknownSetting
+from cnninspect.errors import CnnInspectError, FileUnwritable, UnknownSetting
 from cnninspect.store import points
 from cnninspect.store.points import measure_point
 from cnninspect.store.tasks import (
@@ -381,3 +381,25 @@ def test_a_picture_has_a_panel_for_each_setting():
     assert drawn.startswith("<?xml")
     assert "<!-- by num_classes -->" in drawn
     assert "<!-- by in_channels -->" in drawn
+
+
+def test_no_cell_of_the_rows_is_a_formula_or_a_command(tmp_path):
+    space = tmp_path / "s.toml"
+    space.write_text(
+        '[[space]]\nmodel = "mlp"\n[space.settings]\nactivation = ["=1+1", "##[error]x", "relu"]\n'
+    )
+    cnninspect.sweep(space_file=space, rows=tmp_path / "r.csv")
+    lines = (tmp_path / "r.csv").read_text().splitlines()
+    cells = [cell for row in csv.reader(lines) for cell in row]
+    assert "'=1+1" in cells
+    assert not [cell for cell in cells if cell.startswith("=") or "##[" in cell]
+    cnninspect.sweep(space_file=space, rows=tmp_path / "r.jsonl")
+    text = (tmp_path / "r.jsonl").read_text()
+    assert "##[" not in text
+    assert [json.loads(line)["activation"] for line in text.splitlines()][1] == "##[error]x"
+
+
+def test_rows_do_not_wait_for_who_reads_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "r.jsonl")
+    with pytest.raises(FileUnwritable, match="nobody reads"):
+        cnninspect.sweep(MLP, rows=tmp_path / "r.jsonl", force=True)

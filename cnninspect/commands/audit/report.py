@@ -58,7 +58,7 @@ class ToolRun:
 
 
 class CounterKind(Enum):
-    """What a number of the audit rests on."""
+    """Where a number of the audit is from."""
 
     TOOL = "tool"
     """Another tool, really run."""
@@ -93,7 +93,7 @@ class AuditedCounter:
     name: str
     """What one types after `--counter`: `fvcore`."""
     kind: CounterKind
-    """What it rests on."""
+    """Where its number is from."""
     about: str
     """Version and how it was run, or where the number stands."""
     unit: str

@@ -21,6 +21,8 @@ from cnninspect.records.models import ModelInfo
 BINS = 15
 """Of confidence.  Source: Guo et al. 2017, On Calibration of Modern Neural Networks, section 2."""
 RESAMPLES = 1000
+MOST_CLASSES = 2_000
+"""Of which confusions are told: there are as many as classes times classes."""
 WORST = 10
 """Confusions that are told."""
 
@@ -62,6 +64,13 @@ def evaluation_of(
         raise BadOption("--top-k", top_k, "1 or more")
     if not found.labels:
         raise UnusableData(data, "it has no examples")
+    if len(found.classes) > MOST_CLASSES:
+        raise UnusableData(
+            data,
+            f"it has {len(found.classes):,} classes, and confusions are told of up to "
+            f"{MOST_CLASSES:,}",
+            "is it a column of classes that is taken for one?",
+        )
     numpy, metrics = import_module("numpy"), metrics_library()
     labels, predicted = numpy.array(found.labels), numpy.array(found.predicted)
     every = list(range(len(found.classes)))
@@ -145,11 +154,12 @@ def _intervals(
     pairs = labels * count + predicted
     accuracies, f_betas = [], []
     occurring, totals = numpy.unique(pairs, return_counts=True)
+    rows, columns = occurring // count, occurring % count
     for _ in range(RESAMPLES):
-        drawn = numpy.zeros(count * count, dtype="int64")
-        drawn[occurring] = draws.multinomial(len(labels), totals / len(labels))
-        table = drawn.reshape(count, count)
-        right, actual, guessed = table.diagonal(), table.sum(1), table.sum(0)
+        drawn = draws.multinomial(len(labels), totals / len(labels))
+        actual = numpy.bincount(rows, drawn, count)
+        guessed = numpy.bincount(columns, drawn, count)
+        right = numpy.bincount(rows, drawn * (rows == columns), count)
         accuracies.append(right.sum() / len(labels))
         below = beta**2 * actual + guessed  # F-beta = (1 + β²)·TP / (β²·actual + predicted)
         f_betas.append(((1 + beta**2) * right / numpy.maximum(below, 1)).mean())

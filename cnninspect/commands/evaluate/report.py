@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ class Predictions:
     """Names, by label."""
     labels: tuple[int, ...]
     predicted: tuple[int, ...]
-    scores: tuple[tuple[float, ...], ...] | None = None
+    scores: tuple[Sequence[float], ...] | None = None
     """Probabilities of all classes for each example; None where only the answer is known."""
 
 

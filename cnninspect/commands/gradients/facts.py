@@ -72,7 +72,7 @@ class GradientView(View):
 SHOWN = 5
 """Layers that are named before the rest is only counted."""
 NOTABLE = 0.5
-"""Decades from one layer to the next from which on they are named."""
+"""Orders of magnitude from one layer to the next from which on they are named."""
 EXACT = 10**6
 """Numbers of paths up to this one are written out."""
 

@@ -55,7 +55,7 @@ def graph(
         typer.Option(
             "--level",
             metavar="N|all",
-            help="Names in the paths down to which modules are boxes; by itself, as many as can "
+            help="Names in the paths down to which modules are boxes; by default as many as can "
             "be read.",
             rich_help_panel=options.COMMON,
             show_default=False,

@@ -44,18 +44,21 @@ def icicle(portrait: Portrait) -> Chart:
     name = portrait.summary.model.name
     return {
         "kind": "icicle",
-        "ids": [_identity(layer.path) for layer in layers],
+        "ids": [identity(layer.path) for layer in layers],
         "labels": [_text(layer.path.rpartition(".")[2] or name) for layer in layers],
-        "parents": [_identity(parent_of(layer.path)) if layer.path else "" for layer in layers],
+        "parents": [identity(parent_of(layer.path)) if layer.path else "" for layer in layers],
         "values": values,
         "hover": [_hover(layer, portrait, formulas.get(layer.path, "")) for layer in layers],
         "label": f"Modules of {visible(name)} by size",
     }
 
 
-def _identity(path: str) -> str:
-    """A name for a module that is not empty, as plotly wants it."""
-    return f"/{path}"
+def identity(path: str) -> str:
+    """A name for a module that is not empty, as plotly wants it, and that shows every sign.
+
+    No two paths have the same one.
+    """
+    return visible("/" + path.replace("\\", "\\\\"))
 
 
 def _memory_layers(portrait: Portrait) -> Sequence[Any]:
@@ -115,7 +118,7 @@ def gradients_by_depth(report: Overview) -> Chart | None:
 
 
 def memory_over_the_step(report: Overview) -> Chart | None:
-    """Bytes alive after each call of a step of training, forward and backward."""
+    """Bytes allocated after each call of a step of training, forward and backward."""
     traces = []
     for number, portrait in enumerate(report.models):
         memory = portrait.memory

@@ -13,6 +13,7 @@ from cnninspect.commands.report.charts import (
     gradients_by_depth,
     growth,
     icicle,
+    identity,
     memory_over_the_step,
     rooflines,
 )
@@ -22,7 +23,7 @@ from cnninspect.errors import MissingLibrary
 from cnninspect.metrics.summary import LayerSummary
 from cnninspect.page.document import write_document
 from cnninspect.page.drawings import sections as pictures
-from cnninspect.page.escaping import html_text
+from cnninspect.page.escaping import html_text, json_text
 from cnninspect.page.footers import about, footer, warnings
 from cnninspect.page.formats import renderer_of
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Heading, Kind, Page, Style, Table
@@ -65,8 +66,8 @@ def write_report(report: Overview) -> str:
             _scaling(report, charts),
         )
     )
-    data = json.dumps(charts, ensure_ascii=False, separators=(",", ":"))
-    data = data.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    data = json_text(json.dumps(charts, ensure_ascii=False, separators=(",", ":")))
+    data = data.replace("<", "\\u003c")
     body += f'<script type="application/json" id="charts">{data}</script>\n'
     return write_document(
         f"{names} · cnninspect",
@@ -327,7 +328,7 @@ def _layer_row(
     in_graph = f'<a href="#{section}" data-node="{html_text(node)}">graph</a>'
     in_icicle = (
         f'<a href="#cost" data-chart="icicle-{number}" '
-        f'data-module="{html_text("/" + layer.path)}">size</a>'
+        f'data-module="{html_text(identity(layer.path))}">size</a>'
     )
     cells.append(f"<td>{in_graph} {in_icicle}</td>")
     return f'<tr data-level="{layer.level}">{"".join(cells)}</tr>'
@@ -383,7 +384,7 @@ def _memory(report: Overview, charts: dict[str, Chart]) -> str:
         _page(p.memory) if p.memory is not None else "<p>Not measured.</p>" for p in report.models
     ]
     lead = "What a step of training needs, and when."
-    return _section("memory", "Memory over the step", lead, figure + _each(report, pages))
+    return _section("memory", "Memory during a training step", lead, figure + _each(report, pages))
 
 
 def _roofline(report: Overview, charts: dict[str, Chart]) -> str:

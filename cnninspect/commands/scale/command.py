@@ -48,7 +48,7 @@ def scale(
         typer.Option(
             "--sizes",
             metavar="A,B,…",
-            help="The sizes to run at; by itself such that the law is exact.",
+            help="The sizes to run at; by default such that the law is exact.",
             show_default=False,
         ),
     ] = None,
@@ -68,7 +68,7 @@ def scale(
         typer.Option(
             "--tolerance",
             metavar="X",
-            help="How far α·β²·γ² may be from 2; 0.1 by itself.",
+            help="How far α·β²·γ² may be from 2; 0.1 by default.",
             rich_help_panel=GRID,
             show_default=False,
         ),
@@ -78,7 +78,7 @@ def scale(
         typer.Option(
             "--top",
             metavar="N",
-            help="Only the N points nearest to twice the work; 20 by itself.",
+            help="Only the N points nearest to twice the work; 20 by default.",
             rich_help_panel=GRID,
             show_default=False,
         ),

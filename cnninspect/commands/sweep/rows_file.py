@@ -7,8 +7,10 @@ Parquet, which cannot be read before it is closed, goes by another name until th
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,8 +20,15 @@ from typing import IO, Any
 from cnninspect.commands.sweep.measuring import Result
 from cnninspect.commands.sweep.space import Choice, Space
 from cnninspect.errors import BadOption, FileUnwritable, MissingLibrary
-from cnninspect.files import check_output, move_into_place, reason_of
+from cnninspect.files import (
+    check_output,
+    is_special,
+    move_into_place,
+    reason_of,
+    written_through,
+)
 from cnninspect.metrics.figures import Unmeasured
+from cnninspect.page.escaping import csv_text, json_text
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 SECONDS_BETWEEN = 1.0
@@ -31,6 +40,8 @@ FIGURES = (
     "memory", "least_time", "latency", "uncounted", "network", "error",
 )  # fmt: skip
 """Fields of a row after the reference and its settings; `network` is equal for equal networks."""
+
+NUMBER = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?")
 
 Add = Callable[[Choice, Result], None]
 
@@ -114,12 +125,23 @@ class _Lines:
 
 
 @contextmanager
+def _written(path: Path) -> Iterator[IO[str]]:
+    """The file, open for text; a pipe that nobody reads from is not waited for."""
+    if not is_special(path):
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+        return
+    with written_through(path) as raw, io.TextIOWrapper(raw, "utf-8", newline="") as stream:
+        yield stream
+
+
+@contextmanager
 def _json_lines(path: Path, settings: Sequence[str]) -> Iterator[Write]:  # noqa: ARG001
-    with path.open("w", encoding="utf-8") as stream:
+    with _written(path) as stream:
         lines = _Lines(stream)
 
         def write(row: dict[str, Any]) -> None:
-            stream.write(json.dumps(row) + "\n")
+            stream.write(json_text(json.dumps(row)) + "\n")
             lines.pass_on()
 
         yield write
@@ -127,18 +149,23 @@ def _json_lines(path: Path, settings: Sequence[str]) -> Iterator[Write]:  # noqa
 
 @contextmanager
 def _csv(path: Path, settings: Sequence[str]) -> Iterator[Write]:  # noqa: ARG001
-    with path.open("w", encoding="utf-8", newline="") as stream:
+    with _written(path) as stream:
         lines = _Lines(stream)
         writers: list[csv.DictWriter[str]] = []
 
         def write(row: dict[str, Any]) -> None:
             if not writers:
                 writers.append(csv.DictWriter(stream, list(row), lineterminator="\n"))
-                writers[0].writeheader()
-            writers[0].writerow(row)
+                writers[0].writerow({name: csv_text(name) for name in row})
+            writers[0].writerow({name: _cell(value) for name, value in row.items()})
             lines.pass_on()
 
         yield write
+
+
+def _cell(value: Any) -> Any:
+    """Text that no spreadsheet calculates with; settings that are numbers stay numbers."""
+    return csv_text(value) if isinstance(value, str) and not NUMBER.fullmatch(value) else value
 
 
 @contextmanager

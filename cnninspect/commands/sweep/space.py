@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import random
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,13 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from cnninspect.errors import BadOption, FileUnreadable, UsageError, first_line
-from cnninspect.files import read_text
+from cnninspect.files import parse_toml, read_text
 from cnninspect.sources.references import SETTINGS, split_settings
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 MOST_VALUES = 10**6
 """Values of one setting."""
@@ -206,8 +200,8 @@ def spaces_in(path: Path) -> tuple[Space, ...]:
         BadSpace: it describes none.
     """
     try:
-        content = tomllib.loads(read_text(path))
-    except (ValueError, RecursionError) as problem:
+        content = parse_toml(read_text(path))
+    except ValueError as problem:
         raise FileUnreadable(path, f"it is not TOML: {first_line(problem)}") from problem
     tables = content.get("space")
     tables = [tables] if isinstance(tables, dict) else tables

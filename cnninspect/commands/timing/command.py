@@ -118,7 +118,7 @@ def time(
         Optional[float],
         typer.Option(
             "--seconds", metavar="S",
-            help="Time it for so long at least; 3 by itself, 6 with --calibrate.",
+            help="Time it for so long at least; 3 by default, 6 with --calibrate.",
             rich_help_panel=CLOCK, show_default=False,
         ),
     ] = None,
@@ -160,7 +160,7 @@ def time(
         Optional[bool],
         typer.Option(
             "--by-layer/--no-by-layer",
-            help="Time layers too; by itself yes, and shown where there is one row.",
+            help="Time layers too; by default yes, and shown where there is one row.",
             rich_help_panel=options.LOOKS,
             show_default=False,
         ),

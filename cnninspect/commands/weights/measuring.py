@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,10 @@ from cnninspect.records.models import LoadedModel
 
 PIECE = 2**24
 """Elements that are looked at together."""
+MOST_SHOWN = 16
+"""Times that one stored number may be part of a tensor."""
+LONGEST_ROW = 2**24
+"""Elements of a row that is looked at in one piece."""
 BINS = 24
 SMALL = 1e-3
 """Of the root mean square."""
@@ -40,14 +44,20 @@ class Stored:
     rows: Callable[[int, int], Tensor]
     """Rows from one to before another; of a scalar, all."""
 
+    @property
+    def columns(self) -> int:
+        """Elements of a row."""
+        return max(math.prod(self.shape[1:]), 1)
+
     def pieces(self) -> Iterator[Tensor]:
-        """All of it in double precision, some rows at a time: (rows, columns)."""
+        """All of it in double precision, some rows at a time, (rows, columns), or parts of one."""
         rows = self.shape[0] if self.shape else 1
-        columns = max(math.prod(self.shape[1:]), 1)
-        step = max(PIECE // columns, 1)
+        step = max(PIECE // self.columns, 1)
         for start in range(0, rows, step):
             end = min(start + step, rows)
-            yield self.rows(start, end).to(torch.float64).reshape(end - start, columns)
+            taken = self.rows(start, end).reshape(end - start, self.columns)
+            for part in taken.split(LONGEST_ROW, dim=1):
+                yield part.to(torch.float64)
 
 
 def figures_of_file(path: Path) -> WeightsFigures:
@@ -79,7 +89,9 @@ def _figures(name: str, tensors: list[Stored]) -> WeightsFigures:
 @contextmanager
 def _stored_in(path: Path) -> Iterator[list[Stored]]:
     if not is_safetensors(path):
-        yield _stored_of(table_of(_mapped(path), path))
+        table = table_of(_mapped(path), path)
+        _check_amount(path, table)
+        yield _stored_of(table)
         return
     try:
         from safetensors import SafetensorError, safe_open
@@ -90,6 +102,23 @@ def _stored_in(path: Path) -> Iterator[list[Stored]]:
             yield [_slice_of(opened, name) for name in opened.keys()]  # noqa: SIM118
     except SafetensorError as problem:
         raise FileUnreadable(path, f"safetensors: {problem}") from problem
+
+
+def _check_amount(path: Path, table: Mapping[str, Tensor]) -> None:
+    """See that tensors are not views which show far more numbers than the file holds.
+
+    Raises:
+        FileUnreadable: they are; looking at all of them could take for ever.
+    """
+    plain = [t for t in table.values() if t.layout == torch.strided and not t.is_meta]
+    storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in plain}
+    shown, held = sum(t.nbytes for t in plain), sum(storages.values())
+    if shown > max(MOST_SHOWN * held, PIECE):
+        raise FileUnreadable(
+            path,
+            f"its tensors show {shown:,} bytes of the {held:,} that it holds",
+            "save clones of tensors that are expanded or share memory",
+        )
 
 
 def _slice_of(opened: Any, name: str) -> Stored:
@@ -166,11 +195,13 @@ def _figures_of(stored: Stored) -> TensorFigures:
 
 
 def _spectral_norm(stored: Stored) -> float | None:
-    """The largest singular value, by power iteration from a fixed start; None for no matrix.
+    """The largest singular value, by power iteration from a fixed start.
+
+    None for no matrix, and for one whose rows are longer than `LONGEST_ROW`.
 
     Source: Miyato et al. 2018, arXiv:1802.05957, algorithm 1, run until it stands.
     """
-    if len(stored.shape) < 2 or 0 in stored.shape:
+    if len(stored.shape) < 2 or 0 in stored.shape or stored.columns > LONGEST_ROW:
         return None
     noise = torch.Generator().manual_seed(0)
     vector = torch.randn(math.prod(stored.shape[1:]), generator=noise, dtype=torch.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +24,10 @@ TEST_FOLDERS = ("val", "valid", "validation", "test")
 """Beside `train`, the folder that holds what is kept back."""
 MOST_BYTES = 4 * 2**30
 """What a data set may take in memory."""
+MOST_UNPACKED = 2**30
+"""What the arrays of a file may take: a small file can unpack to much."""
+MOST_VALUES = 2**28
+"""Numbers in the inputs of a file, which are held in float32."""
 MOST_CLASSES = 1_000_000
 
 
@@ -166,7 +171,7 @@ def _arrays(path: Path, shape: tuple[int, ...]) -> DataSet:
     """
     numpy = import_module("numpy")
     try:
-        arrays = read_arrays(path, most=MOST_BYTES)
+        arrays = read_arrays(path, most=MOST_UNPACKED)
     except FileMissing as problem:
         raise FileMissing(
             path, "--data takes digits, a folder of class folders or a .npz file"
@@ -186,14 +191,17 @@ def _arrays(path: Path, shape: tuple[int, ...]) -> DataSet:
         if int(y.max()) >= MOST_CLASSES:
             raise UnusableData(path, f"label {int(y.max())} is too large for the number of a class")
         labels, names = y.astype("int64"), numpy.arange(int(y.max()) + 1)
-    inputs = torch.as_tensor(x.astype("float32"))
+    _check_amount(path, len(x), x[:1].size)
+    values = x.astype("float32", copy=False)
     if x.dtype == numpy.uint8:
-        inputs = (inputs / 255 - 0.5) * 4
-    if not bool(torch.isfinite(inputs).all()):
+        values /= 255
+        values -= 0.5
+        values *= 4
+    elif not numpy.isfinite(values).all():
         raise UnusableData(path, "its inputs are not all finite")
     return DataSet(
         path.name,
-        _fitted(path, inputs, shape),
+        _fitted(path, torch.as_tensor(values), shape),
         torch.as_tensor(labels.astype("int64")),
         tuple(map(str, names.tolist())),
     )
@@ -206,6 +214,21 @@ def _named(path: Path, arrays: dict[str, Any], names: tuple[str, ...]) -> Any:
     raise UnusableData(
         path, f"it has {', '.join(list(arrays)[:8])}, and no {names[0]}", f"call it {names[0]}"
     )
+
+
+def _check_amount(path: Path, examples: int, values: int) -> None:
+    """See that so many examples of so many numbers can be held.
+
+    Raises:
+        UnusableData: they cannot.
+    """
+    if examples * max(values, 1) > MOST_VALUES:
+        raise UnusableData(
+            path,
+            f"{examples:,} examples of {values:,} numbers are more than the {MOST_VALUES:,} that "
+            "are held in memory",
+            "fewer examples, or a smaller --input",
+        )
 
 
 def _fitted(path: Path, inputs: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -228,6 +251,7 @@ def _fitted(path: Path, inputs: Tensor, shape: tuple[int, ...]) -> Tensor:
                 path, f"its images have {inputs.shape[1]} channels, and the model takes {channels}"
             )
         inputs = inputs.mean(1, keepdim=True)
+    _check_amount(path, len(inputs), math.prod(shape))
     if tuple(inputs.shape[2:]) != size:
         inputs = F.interpolate(inputs, size, mode="bilinear")
     return inputs.expand(-1, channels, *size).reshape(-1, *shape).contiguous()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import sys
@@ -111,3 +112,21 @@ def test_without_plotly_it_says_what_to_install(cnninspect_, monkeypatch):
 def test_plotly_itself_is_not_imported(cnninspect_):
     assert cnninspect_("report", "mlp", "-o", "r.html", "-q") == (0, "", "")
     assert "plotly" not in sys.modules
+
+
+ODD = ("a\u202eb", "##[error]c", "d\\u202eb", "</script>", "\u2028e")
+"""Names of layers; the first and the third look alike once the first is made visible."""
+
+
+def test_hidden_signs_and_commands_of_logs_are_spelt_everywhere():
+    net = nn.Sequential()
+    for name in ODD:
+        net.add_module(name, nn.Linear(2, 2))
+    text = cnninspect.render(cnninspect.report(net, inputs=(1, 2)), format="html")
+    own = text.replace(plotly_script(), "")
+    assert not re.search("[\u202e\u2028]|##\\[", own)
+    data = re.search(r'id="charts">(.*?)</script>', own, re.DOTALL)[1]
+    ids = json.loads(data)["icicle-0"]["ids"]
+    assert len(set(ids)) == len(ids) == 1 + len(ODD)
+    linked = [html.unescape(found) for found in re.findall(r'data-module="([^"]*)"', own)]
+    assert sorted(linked) == sorted(ids)
