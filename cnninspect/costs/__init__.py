@@ -1,6 +1,10 @@
 """What an operation costs: functions of a plain record, without torch.
 
+    >>> from cnninspect.records.operations import Operation, TensorSpec
+    >>> factors = (("self", TensorSpec((8, 3))), ("mat2", TensorSpec((3, 5))))
+    >>> operation = Operation("aten.mm", factors, (TensorSpec((8, 5)),))
     >>> cost_of(operation).cost.macs
+    120
 
 Every operation is in one of three states: *counted* by a formula, *free* for a reason that is
 written down, or *unknown*, which is reported and never taken for zero.  In reading order:

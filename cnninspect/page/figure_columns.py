@@ -97,8 +97,8 @@ def paths_text(paths: int) -> str:
     """
     if paths < SMALL:
         return f"{paths:,}"
-    digits = str(paths)
-    leading, power = round(int(digits[:4]) / 10), len(digits) - 1
+    power = len(str(paths)) - 1
+    leading = (200 * paths + 10**power) // (2 * 10**power)  # three digits, rounded
     if leading == 1000:
         leading, power = 100, power + 1
     return f"{leading / 100:.2f}·10^{power}"

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from figures import note
 from processes import call_in_process, time_process
 from startup import BASELINE, COMMAND
 from tables import table
@@ -94,7 +95,9 @@ def row(
             for _ in range(max(4 * repeats, 5))
         ][1:]
     ours, theirs = (statistics.median(times) for times in zip(*pairs))
-    ratio = statistics.median(a / b for a, b in pairs)
+    name = title.replace("`", "")
+    note(f"{name}: first run", [first], unit="s")
+    ratio = note(f"{name}: again / import torch", (a / b for a, b in pairs), most=TARGET)
     return [
         title,
         f"{first:.1f}",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import importlib
-import statistics
 import time
 from collections.abc import Callable
 
 from cases import CASES
 from counters import COUNTERS
+from figures import note
 from processes import call_in_process, peak_bytes
 from tables import table
 
@@ -35,18 +35,16 @@ def report(repeats: int, progress: Callable[[str], None]) -> str:
     seconds, memory, macs = [], [], []
     for case in CASES:
         rows: tuple[list[str], ...] = ([case], [case], [case])
-        for counter in COUNTERS:
-            progress(f"{counter} on {case}")
-            try:
-                runs = [call_in_process("counting:count", counter=counter, case=case)
-                        for _ in range(repeats)]  # fmt: skip
-            except RuntimeError as error:
-                progress(f"failed: {error}")
+        for counter, runs in runs_in_turn(case, repeats, progress).items():
+            if not runs:
                 for row in rows:
                     row.append("fails")
                 continue
-            rows[0].append(f"{statistics.median(run['seconds'] for run in runs):.2f}")
-            rows[1].append(f"{statistics.median(run['bytes'] for run in runs) / 1e6:,.0f}")
+            name, most = f"{counter} on {case}", MEMORY_TARGET if counter == "cnninspect" else None
+            took = note(f"{name}: seconds", (run["seconds"] for run in runs), unit="s")
+            size = note(f"{name}: memory", (run["bytes"] for run in runs), unit="bytes", most=most)
+            rows[0].append(f"{took:.2f}")
+            rows[1].append(f"{size / 1e6:,.0f}")
             rows[2].append(f"{runs[0]['macs'] / 1e9:,.3f}")
         for rows_so_far, row in zip((seconds, memory, macs), rows):
             rows_so_far.append(row)
@@ -61,3 +59,23 @@ def report(repeats: int, progress: Callable[[str], None]) -> str:
             table(["", *COUNTERS], macs),
         )
     )
+
+
+def runs_in_turn(
+    case: str, repeats: int, progress: Callable[[str], None]
+) -> dict[str, list[dict[str, float]]]:
+    """What each counter takes, one after the other and that again; nothing of one that fails."""
+    found: dict[str, list[dict[str, float]]] = {counter: [] for counter in COUNTERS}
+    failed = set()
+    for _ in range(repeats):
+        for counter in COUNTERS:
+            if counter in failed:
+                continue
+            progress(f"{counter} on {case}")
+            try:
+                found[counter].append(call_in_process("counting:count", counter=counter, case=case))
+            except RuntimeError as error:
+                progress(f"failed: {error}")
+                failed.add(counter)
+                found[counter].clear()
+    return found

@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable
 
+from figures import note
 from processes import call_in_process
 from tables import table
 
@@ -68,5 +69,7 @@ def row(
             for each in (runs, smallest)
         )
         cells += [f"{ours * runs[0]['calls'] * 1e3:.0f}", f"{ours * 1e6:.0f}"]
-        cells.append(f"{ours / least:.2f}")
+        note(f"{reference}: {what} of a call", [ours], unit="s")
+        ratio = note(f"{reference}: {what} of a call / smallest", [ours / least], most=TARGET)
+        cells.append(f"{ratio:.2f}")
     return [*cells, f"≤ {TARGET}"]

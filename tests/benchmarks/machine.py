@@ -22,6 +22,19 @@ def describe() -> str:
     )
 
 
+def facts() -> dict[str, object]:
+    """The same for programs."""
+    return {
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "processor": processor(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "packages": {name: installed(name) for name in PACKAGES},
+    }
+
+
 def processor() -> str:
     """The processor's name as the kernel gives it."""
     try:

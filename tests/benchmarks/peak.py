@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from figures import note
 from processes import call_in_process
 from tables import table
 
@@ -94,10 +95,12 @@ def report(repeats: int, progress: Callable[[str], None]) -> str:
         batch = batches[device == "cuda"]
         progress(f"a step of {reference}")
         found = call_in_process("peak:peaks", reference=reference, batch=batch, device=device)
+        ratio = found["predicted"] / found["allocated"]
+        note(f"{reference}, batch {batch}: predicted / allocated on {name}", [ratio])
         rows.append([
             f"`{reference}`", f"{batch}",
             f"{found['predicted'] / 1e6:,.3f}", f"{found['allocated'] / 1e6:,.3f}",
-            f"{found['predicted'] / found['allocated']:.3f}",
+            f"{ratio:.3f}",
         ])  # fmt: skip
     header = ["", "batch", "predicted, MB", f"allocated on {name}, MB", "ratio"]
     return table(header, rows)

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from figures import note
 from processes import call_in_process, time_process
 from startup import BASELINE, COMMAND
 from tables import table
@@ -93,9 +94,11 @@ def report(repeats: int, progress: Callable[[str], None]) -> str:
                      for _ in range(max(4 * repeats, 5))]  # fmt: skip
             ours, theirs = (statistics.median(side) for side in zip(*pairs))
             title = f"`cnninspect {arguments[0]}` of {len(arguments) - 1}: {arguments[1]}"
+            ratio = note(
+                f"{title} / import torch".replace("`", ""), (a / b for a, b in pairs), most=target
+            )
             rows.append([
-                title, f"{ours:.2f}", f"{theirs:.2f}",
-                f"{statistics.median(a / b for a, b in pairs):.2f}",
+                title, f"{ours:.2f}", f"{theirs:.2f}", f"{ratio:.2f}",
                 f"≤ {target}" if target else "",
             ])  # fmt: skip
         progress("100,000 remembered points")
@@ -114,7 +117,8 @@ def report(repeats: int, progress: Callable[[str], None]) -> str:
         ]
         pairs = [(time_process(sweep).seconds, time_process(BASELINE).seconds)
                  for _ in range(max(repeats, 3))]  # fmt: skip
-        ours, theirs = (statistics.median(side) for side in zip(*pairs))
+        ours = note("sweep of 100,000 remembered points", (a for a, _ in pairs), unit="s", most=3)
+        theirs = statistics.median(b for _, b in pairs)
         rows.append(["`cnninspect sweep`, 100,000 points filtered and drawn", f"{ours:.2f}",
                      f"{theirs:.2f}", f"{statistics.median(a / b for a, b in pairs):.2f}",
                      "≤ 3 s"])  # fmt: skip

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 
+from figures import note
 from processes import call_in_process
 from tables import table
 
@@ -66,9 +67,10 @@ def report(repeats: int, progress: Callable[[str], None]) -> str:
             progress(f"{len(names)} models of {source}")
             runs.append(call_in_process("sweep:summarize_all", source=source, names=names))
         seconds = [statistics.median(run[nth][0] for run in runs) for nth in range(len(names))]
+        per_second = note(f"{source}: models in a second", [len(names) / sum(seconds)], unit="1/s")
         times.update({f"`{source}:{name}`": each for name, each in zip(names, seconds)})
         rows.append([
-            source, f"{len(names)}", f"{len(names) / sum(seconds):.1f}",
+            source, f"{len(names)}", f"{per_second:.1f}",
             f"{1e3 * statistics.median(seconds):.0f}", f"{sum(each[1] for each in runs[0])}",
         ])  # fmt: skip
     slowest = sorted(times, key=times.__getitem__, reverse=True)[:SLOWEST]

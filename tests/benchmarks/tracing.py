@@ -11,10 +11,12 @@ from typing import Any
 
 from cases import CASES
 from counters import COUNTERS
+from figures import note
 from processes import call_in_process
 from tables import table
 
 OURS, THEIRS = "cnninspect", "FlopCounterMode, meta"
+NTH = ("first", "second")
 TARGETS = (0.25, 0.15)
 """Geometric mean of the time ratios, for the first and for the second trace in a process."""
 
@@ -65,11 +67,16 @@ def report(repeats: int, progress: Callable[[str], None]) -> str:
                 results.append(call_in_process("tracing:trace_twice", counter=counter, case=case))
         row = [case]
         for nth in (0, 1):
-            ours, theirs = (statistics.median(run[nth] for run in runs[c]) for c in (OURS, THEIRS))
+            ours, theirs = (
+                note(f"{case}: {counter}, {NTH[nth]}", (run[nth] for run in results), unit="s")
+                for counter, results in runs.items()
+            )
             ratios[nth].append(ours / theirs)
             row += [f"{ours * 1e3:.1f}", f"{theirs * 1e3:.1f}", f"{ours / theirs:.2f}"]
         rows.append(row)
     means = [statistics.geometric_mean(values) for values in ratios]
+    for nth, mean in enumerate(means):
+        note(f"{NTH[nth]} traces / {THEIRS}, geometric mean", [mean], most=TARGETS[nth])
     rows.append(["geometric mean", "", "", f"{means[0]:.2f}", "", "", f"{means[1]:.2f}"])
     rows.append(["target", "", "", f"≤ {TARGETS[0]}", "", "", f"≤ {TARGETS[1]}"])
     header = [

@@ -1,6 +1,5 @@
 """Numbers as people type them."""
 
-import doctest
 from fractions import Fraction
 
 import pytest
@@ -102,9 +101,3 @@ def test_a_share_may_be_typed_as_a_part_of_one():
     assert parse_share("0.02", option="x").value == parse_share("2%", option="x").value
     with pytest.raises(BadQuantity):
         parse_share("22M", option="x")
-
-
-def test_examples_in_docstrings_hold():
-    result = doctest.testmod(bounds)
-    assert result.attempted
-    assert not result.failed

@@ -1,12 +1,10 @@
 """Exact polynomials."""
 
-import doctest
 from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnninspect.commands.scale import analysis as polynomials
 from cnninspect.commands.scale.analysis import MOST_DEGREE, fit, interpolated, value_at
 
 rationals = st.fractions(min_value=-50, max_value=50, max_denominator=12)
@@ -31,9 +29,3 @@ def test_points_that_no_further_point_confirms_are_no_law():
 def test_a_jump_is_no_polynomial():
     points = [(Fraction(x), x // 2) for x in range(1, MOST_DEGREE + 4)]
     assert fit(points) is None
-
-
-def test_examples_in_docstrings_hold():
-    result = doctest.testmod(polynomials)
-    assert result.attempted
-    assert not result.failed
