@@ -1,9 +1,15 @@
-"""Makes the man page of the sources that a wheel is built of."""
+"""Makes what only a build needs: the man page, and the README as a package index shows it."""
 
+import os
+import re
 import sys
 from pathlib import Path
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+REPOSITORY = "CNNINSPECT_REPOSITORY"
+"""The setting in which whoever publishes a build says where its sources can be read."""
 
 
 class ManPage(BuildHookInterface):
@@ -22,3 +28,30 @@ class ManPage(BuildHookInterface):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(man_page(), encoding="utf-8")
         build_data["shared_data"][str(path)] = "share/man/man1/cnninspect.1"
+
+
+class Addresses(MetadataHookInterface):
+    """Gives the README and the project the addresses that hold away from the checkout."""
+
+    def update(self, metadata):
+        """Set the description, and the project's addresses where they are known."""
+        address = os.environ.get(REPOSITORY, "").rstrip("/")
+        text = Path(self.root, "README.md").read_text(encoding="utf-8")
+        metadata["readme"] = {"content-type": "text/markdown", "text": linked(text, address)}
+        if address:
+            metadata["urls"] = {
+                "Source": address,
+                "Documentation": f"{address}/blob/main/docs/index.md",
+                "Changelog": f"{address}/blob/main/docs/changelog.md",
+            }
+
+
+def linked(text, address):
+    """The README with its links to files made whole, or made plain text where no address is known.
+
+    A package index shows it without the files beside it.
+    """
+    to_file = re.compile(r"(?<!!)\[([^\]]+)\]\((?!\w+:|#)([^)]+)\)")
+    if not address:
+        return to_file.sub(r"\1", text)
+    return to_file.sub(rf"[\1]({address}/blob/main/\2)", text)

@@ -33,7 +33,6 @@ from outcomes import Explained, Outcome, table
 from reach import STARTUP, ReachMap, Recorder, Statements, key_of, tests_for
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "contributing.md"
 EXPLAINED = Path(__file__).with_name("explained.json")
 PACKAGES = (
     "costs", "records", "metrics", "engine", "checkpoints", "sources", "page", "store", "commands",
@@ -45,11 +44,14 @@ PRELOADED = ("torch", "numpy", "onnx", "hypothesis", "torch._dynamo", "typer.tes
 
 def main() -> None:
     """Draws faults, plants them, and prints what became of them."""
+    global ROOT
     options = arguments()
     cache = options.cache.expanduser()
-    for name in PRELOADED:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
+    if options.root == ROOT:
+        for name in PRELOADED:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+    ROOT = options.root.resolve()
     drawn = draw(options.package or PACKAGES, options.seed, options.sample)
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         told, reach = reached(Path(folder) / "telling", cache, options.tests)
@@ -83,6 +85,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tests", action="append", help="a folder below tests/ to ask; all")
     parser.add_argument("--afresh", action="store_true", help="also those known to be killed")
     parser.add_argument("--write", action="store_true", help="the table into docs/contributing.md")
+    parser.add_argument("--root", type=Path, default=ROOT, help="of another checkout")
     parser.add_argument("--cache", type=Path, default=Path("~/.cache/cnninspect-mutation"))
     return parser.parse_args()
 
@@ -93,8 +96,9 @@ def write(text: str) -> None:
         "<!-- mutation: written by tests/mutation/plant.py -->\n",
         "<!-- end of mutation -->",
     )
-    head, _, rest = PAGE.read_text().partition(start)
-    PAGE.write_text(f"{head}{start}\n{text}\n\n{end}{rest.partition(end)[2]}")
+    page = ROOT / "docs" / "contributing.md"
+    head, _, rest = page.read_text().partition(start)
+    page.write_text(f"{head}{start}\n{text}\n\n{end}{rest.partition(end)[2]}")
 
 
 # --- which faults ---
