@@ -111,7 +111,7 @@ PRODUCTS = [
     (["aten._grouped_mm"], "self:7x2x3 mat2:7x3x5 -> 7x2x5", {}, MATRICES),
     (["aten._grouped_mm"], "self:7x2x3 mat2:3x25 offs:5 -> 7x2x5", {}, "1 batch × 2 rows × 3 inner × 25 columns"),
     (["aten.einsum"], "tensors:2x3 tensors:3x5 tensors:5x7 tensors:7x11 -> 2x11", {"equation": "ab,bc,cd,de->ae"},
-     "1 batch × 2 rows × 3 inner × 5 columns + 1 batch × 5 inner × 2 columns × 7 rows + 1 batch × 7 inner × 2 columns × 11 rows"),
+     "1 batch × 2 rows × 3 inner × 5 columns + 1 batch × 7 rows × 5 inner × 2 columns + 1 batch × 11 rows × 7 inner × 2 columns"),
     (["aten.einsum"], "tensors:2x3 tensors:3x5 tensors:5x7 tensors:7x11 -> 2x11", {"equation": "ab,bc,cd,de->ae", "path": (2, 3, 1, 2, 0, 1)},
      "1 batch × 5 rows × 7 inner × 11 columns + 1 batch × 3 rows × 5 inner × 11 columns + 1 batch × 2 rows × 3 inner × 11 columns"),
     (after("aten", """_weight_int4pack_mm _weight_int4pack_mm_for_cpu _weight_int4pack_mm_with_scales_and_zeros
@@ -289,24 +289,10 @@ def test_an_operator_costs_what_its_formula_says_with_these_numbers(name, shapes
     operation = op(name, shapes, **others)
     costed = cost_of(operation)
     assert costed.state is CostState.COUNTED, costed.reason
-    assert in_order(costed.reason) == in_order(terms)
+    assert costed.reason.replace(",", "") == terms
     numbers = [[int(n) for n in re.findall(r"\d+", term)] for term in terms.split(" + ")]
     assert costed.cost.macs == sum(map(prod, numbers))
     assert costed.cost.activations == operation.output.numel
-
-
-def in_order(terms):
-    """The factors of each term, in an order that does not depend on which operand came first."""
-    terms = terms.replace(",", "")
-    return [
-        sorted(re.sub(r"\b(rows?|columns?)\b", side_of(t), t).split(" × "))
-        for t in terms.split(" + ")
-    ]
-
-
-def side_of(term):
-    """Rows and columns of a step of an Einstein sum may change places."""
-    return "sides" if term.split(" × ")[-1].endswith("rows") else r"\1"
 
 
 def test_every_operator_that_is_counted_has_a_case():

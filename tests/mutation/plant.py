@@ -30,7 +30,7 @@ from typing import Any
 import pytest
 from mutants import Mutant, is_valid, mutants_of
 from outcomes import Explained, Outcome, table
-from reach import STARTUP, ReachMap, Recorder, Statements, key_of, tests_for
+from reach import STARTUP, ReachMap, Recorder, Statements, chosen_for, key_of
 
 ROOT = Path(__file__).parents[2]
 EXPLAINED = Path(__file__).with_name("explained.json")
@@ -39,7 +39,7 @@ PACKAGES = (
 )  # fmt: skip
 TOO_FAR = ("docs", "fuzz", "browser", "benchmarks", "mutation", "zoo")
 """Folders of tests that are not asked: they run whole commands or many networks."""
-PRELOADED = ("torch", "numpy", "onnx", "hypothesis", "torch._dynamo", "typer.testing", "rich")
+PRELOADED = ("torch", "numpy", "onnx", "typer.testing", "rich")
 
 
 def main() -> None:
@@ -156,7 +156,9 @@ def reached(folder: Path, cache: Path, tests: Sequence[str] | None) -> tuple[set
             print(f"… {test_file.relative_to(ROOT)}", file=sys.stderr, flush=True)
             name = str(test_file.relative_to(ROOT))
             tell = partial(_tell, name, place, reach, statements.keys)
-            in_fork(copy, tell, limit=3600)
+            if in_fork(copy, tell, limit=3600) not in (0, 1):
+                output = Path(f"{copy}.out").read_text(errors="replace")
+                print("\n".join(output.splitlines()[-20:]), file=sys.stderr, flush=True)
         if place.exists():
             reach.read(place)
     return set(statements.keys), reach
@@ -210,7 +212,7 @@ def ran(
             if outcome is None:
                 source = (ROOT / mutant.path).read_text().splitlines()[mutant.statement - 1]
                 key = key_of(mutant.path, mutant.function, source)
-                tests = tests_for(reach, key, is_told=key in told, seconds=options.seconds)
+                tests = chosen_for(reach, key, is_told=key in told, seconds=options.seconds)
                 if tests:
                     copy = free.pop()
                     pid, finish = plant(mutant, copy, tests)

@@ -232,7 +232,7 @@ def nearness(test: str, path: str) -> int:
     return 1 if folder and folder[0] == package[0] else 2
 
 
-def tests_for(reach: ReachMap, key: str, *, is_told: bool, seconds: float) -> list[Test]:
+def chosen_for(reach: ReachMap, key: str, *, is_told: bool, seconds: float) -> list[Test]:
     """The tests that reach a statement, the nearest and quickest first, while time lasts.
 
     Of a statement that cannot tell (`is_told`), since it stands outside functions or is the

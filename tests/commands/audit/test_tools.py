@@ -6,6 +6,7 @@ import logging
 import sys
 import warnings
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -135,6 +136,27 @@ def test_a_tool_that_raises_or_is_missing_gives_its_reason(monkeypatch: pytest.M
     monkeypatch.setattr("cnninspect.commands.audit.measuring.installed_version", lambda _: None)
     found = run(nn.Linear(3, 2), (1, 3), "thop")
     assert (found.total, found.problem) == (None, "not installed: pip install thop")
+
+
+@pytest.mark.parametrize(
+    ("installed", "imported", "problem"),
+    [
+        ({"thop": "0.1.1.post2", "ultralytics-thop": "2.0.18"}, "2.0.18", "installed over it"),
+        ({"ultralytics-thop": "2.0.18"}, "2.0.18", "not installed: pip install thop where there"),
+        ({"thop": "0.1.1.post2", "ultralytics-thop": "2.0.18"}, "0.1.1", ""),
+        ({"thop": "0.1.1.post2"}, "2.0.18", ""),
+    ],
+)
+def test_a_counter_whose_import_name_another_package_took_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch, installed: Any, imported: str, problem: str
+) -> None:
+    where = "cnninspect.commands.audit.measuring.installed_version"
+    monkeypatch.setattr(where, installed.get)
+    library = SimpleNamespace(__version__=imported, profile=lambda *_, **__: (123, 0))
+    found = run(nn.Linear(3, 2), (1, 3), "thop", import_library=lambda _: library)
+    assert found.total == (None if problem else 123)
+    assert problem in found.problem
+    assert ("ultralytics-thop 2.0.18" in found.problem) is bool(problem)
 
 
 def test_a_large_model_is_not_run_for_real_unless_asked() -> None:

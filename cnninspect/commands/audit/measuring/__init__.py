@@ -148,7 +148,10 @@ def _run(
 ) -> ToolRun:
     version = installed_version(tool.package)
     if version is None:
-        return ToolRun(tool.name, "", "", None, f"not installed: pip install {tool.package}")
+        return ToolRun(tool.name, "", "", None, f"not installed: {_how_to_install(tool)}")
+    if _is_another(tool, version, import_library):
+        problem = f"another package was installed over it: {_how_to_install(tool)}"
+        return ToolRun(tool.name, version, "", None, problem)
     problem = "" if devices else TAKES_LONG
     for device in devices:
         answer, failure = _try(tool, subjects, device, import_library)
@@ -164,6 +167,34 @@ def _run(
                 look_alikes=answer.look_alikes,
             )
     return ToolRun(tool.name, version, "", None, problem)
+
+
+SAME_IMPORT = {"thop": "ultralytics-thop"}
+"""Another package that is imported by the same name, and counts otherwise."""
+
+
+def _how_to_install(tool: Tool) -> str:
+    how, rival = f"pip install {tool.package}", _rival(tool)
+    return f"{how} where there is no {rival}, which is imported by the same name" if rival else how
+
+
+def _rival(tool: Tool) -> str:
+    """The other package of the same import name with its version, if it is installed."""
+    other = SAME_IMPORT.get(tool.package)
+    version = installed_version(other) if other else None
+    return f"{other} {version}" if version else ""
+
+
+def _is_another(tool: Tool, version: str, import_library: Callable[[str], Any]) -> bool:
+    """Whether what is imported belongs to the other package of that import name.
+
+    The one that was installed last has overwritten the other, and says its own version.
+    """
+    if not _rival(tool):
+        return False
+    with silence():
+        imported = getattr(import_library(tool.library), "__version__", "")
+    return not version.startswith(imported or version)
 
 
 def _try(
