@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from graphs import BOOL, INT64, graph, ints, model, node, scalar, unshaped, value, weight
 
+from cnninspect.errors import FileUnreadable
 from cnninspect.metrics.summarizing import summarize_trace
 from cnninspect.records.models import GivenValue
 
@@ -134,6 +135,38 @@ def test_results_of_a_scan_are_stacked_each_along_its_axis(follow, axes, shapes)
     trace = follow(made)
     assert [output.spec.shape for output in trace.outputs] == shapes
     assert summary(trace).totals.macs == 7 * ROUND
+
+
+@pytest.mark.parametrize(
+    ("axis", "shape"),
+    [(0, (7, 2, 4)), (1, (2, 7, 4)), (2, (2, 4, 7)), (-1, (2, 4, 7)), (-2, (2, 7, 4)),
+     (-3, (7, 2, 4))],
+)  # fmt: skip
+def test_a_scan_runs_along_the_axis_that_it_names_from_either_end(follow, axis, shape):
+    made = model(
+        [node("Scan", "h0 x", "y a", body=stepping("p"), num_scan_inputs=1,
+              scan_input_axes=[axis])],
+        [value("h0", 2, 4), value("x", *shape)], [unshaped("y"), unshaped("a")],
+        [weight("w", 4, 4)],
+    )  # fmt: skip
+    trace = follow(made)
+    assert [output.spec.shape for output in trace.outputs] == [(2, 4), (7, 2, 4)]
+    assert summary(trace).totals.macs == 7 * ROUND
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [{"scan_input_axes": [3]}, {"scan_input_axes": [-4]}, {"scan_output_axes": [3]},
+     {"scan_output_axes": [-4]}, {"scan_input_axes": [0, 1]}],
+)  # fmt: skip
+def test_a_scan_along_an_axis_that_is_not_there_is_refused(follow, axes):
+    made = model(
+        [node("Scan", "h0 x", "y a", body=stepping("p"), num_scan_inputs=1, **axes)],
+        [value("h0", 2, 4), value("x", 7, 2, 4)], [unshaped("y"), unshaped("a")],
+        [weight("w", 4, 4)],
+    )  # fmt: skip
+    with pytest.raises(FileUnreadable, match=r"axis|axes"):
+        follow(made)
 
 
 def test_a_scan_over_very_many_steps_is_multiplied(follow):
