@@ -39,7 +39,6 @@ from cnninspect.engine.recording import Recorder, ValueNeeded, finished, walked
 from cnninspect.engine.run_threads import RunThreads
 from cnninspect.engine.scripted import by_weights
 from cnninspect.engine.torch_private import TorchDispatchMode
-from cnninspect.engine.weights import check_weights, load_weights
 from cnninspect.errors import CnnInspectError, RunFailed, ShapeMismatch, first_line
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.operations import NamedTensor
@@ -164,6 +163,8 @@ def _fit(structure: Structure, path: str | os.PathLike[str]) -> str:
     Raises:
         FileMissing, FileUnreadable, WeightsMismatch: the weights cannot be loaded.
     """
+    from cnninspect.engine.weights import check_weights
+
     report = check_weights(structure.model, path)
     return "; ".join((f"weights fit: {report.loaded} tensors of {report.path}", *report.notes))
 
@@ -202,6 +203,8 @@ def _built_really(
     with failing_after(notes[-1]):
         module = build_really(loaded, built.devices)
     if weights is not None:
+        from cnninspect.engine.weights import load_weights
+
         load_weights(module, weights)
     return Borrowed(ledger, module)
 
