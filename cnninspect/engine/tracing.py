@@ -163,7 +163,7 @@ def _fit(structure: Structure, path: str | os.PathLike[str]) -> str:
     Raises:
         FileMissing, FileUnreadable, WeightsMismatch: the weights cannot be loaded.
     """
-    from cnninspect.engine.weights import check_weights
+    from cnninspect.engine.weights import check_weights  # noqa: PLC0415 - most need none
 
     report = check_weights(structure.model, path)
     return "; ".join((f"weights fit: {report.loaded} tensors of {report.path}", *report.notes))
@@ -203,7 +203,7 @@ def _built_really(
     with failing_after(notes[-1]):
         module = build_really(loaded, built.devices)
     if weights is not None:
-        from cnninspect.engine.weights import load_weights
+        from cnninspect.engine.weights import load_weights  # noqa: PLC0415
 
         load_weights(module, weights)
     return Borrowed(ledger, module)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import cnninspect
 from cnninspect.page.drawings.bitmap import write_bitmap
-from cnninspect.page.drawings.drawing import Group, Rect, Words, drawn, text_width
+from cnninspect.page.drawings.drawing import drawn
+from cnninspect.page.drawings.items import Group, Rect, Words, text_width
 from cnninspect.page.drawings.layout import laid_out
 from cnninspect.page.drawings.page import write_page
 from cnninspect.page.drawings.svg import write_svg

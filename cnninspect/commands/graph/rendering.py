@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cnninspect.metrics.dataflow import Graph, Node
-from cnninspect.page.drawings.drawing import SHARES, drawn
+from cnninspect.page.drawings.boxes import SHARES
+from cnninspect.page.drawings.drawing import drawn
 from cnninspect.page.drawings.svg import write_svg
 from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Kind, Notice, Page, Style, Table

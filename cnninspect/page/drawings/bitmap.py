@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from cnninspect.metrics.dataflow import Graph
-from cnninspect.page.drawings.drawing import EDGE, Drawing, Group, Item, Line, Rect, Words, drawn
+from cnninspect.page.drawings.drawing import drawn
+from cnninspect.page.drawings.items import EDGE, Drawing, Group, Item, Line, Rect, Words
 from cnninspect.page.plots import require_matplotlib
 
 POINTS = 72.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 
-from cnninspect.page.drawings.drawing import EDGE, Drawing, Group, Item, Line, Rect, Words
+from cnninspect.page.drawings.items import EDGE, Drawing, Group, Item, Line, Rect, Words
 from cnninspect.page.escaping import html_text
 
 FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
