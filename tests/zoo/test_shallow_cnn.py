@@ -64,3 +64,41 @@ def test_an_image_that_leaves_nothing_to_pool_is_refused(build, input_of, settin
     with pytest.raises(BadSetting, match=f"resolution={smallest - 1} ") as error:
         build("shallow_cnn", **settings, resolution=smallest - 1)
     assert f"at least {smallest}," in error.value.hint
+
+
+def test_without_pooling_the_whole_map_is_read(build, parameters_of, input_of):
+    assert parameters_of("shallow_cnn", pool="none") == 16 * 76 + (16 * 32 * 32 * 10 + 10)
+    assert build("shallow_cnn", pool="none").pool is None
+    one = {"pool": "none", "padding": 0, "resolution": 5}
+    assert build("shallow_cnn", **one)(input_of("shallow_cnn", **one)).shape == (2, 10)
+    with pytest.raises(BadSetting) as error:
+        build("shallow_cnn", pool="none", padding=0, resolution=4)
+    assert error.value.hint.endswith("after kernel 5")
+
+
+@pytest.mark.parametrize(("kernel", "channels", "inputs"), [(3, 128, 64), (5, 16, 3), (1, 4, 2)])
+def test_a_separable_convolution_takes_a_share_of_the_work(
+    macs_by_path, parameters_of, kernel, channels, inputs
+):
+    settings = {"kernel": kernel, "channels": channels, "in_channels": inputs, "resolution": 8,
+                "padding": kernel // 2}  # fmt: skip
+    whole = macs_by_path("shallow_cnn", **settings)["conv"]
+    parts = macs_by_path("shallow_cnn", **settings, conv="separable")
+    assert whole == 8 * 8 * kernel**2 * inputs * channels
+    assert parts["conv.depthwise"] == 8 * 8 * kernel**2 * inputs
+    assert parts["conv.pointwise"] == 8 * 8 * inputs * channels
+    done = parts["conv.depthwise"] + parts["conv.pointwise"]
+    assert done / whole == pytest.approx(1 / kernel**2 + 1 / channels)
+    saved = parameters_of("shallow_cnn", **settings) - parameters_of(
+        "shallow_cnn", **settings, conv="separable"
+    )
+    assert saved == inputs * (kernel**2 * channels - kernel**2 - channels)
+
+
+def test_a_separable_convolution_computes_a_convolution(build, input_of):
+    x = input_of("shallow_cnn", device="cpu")
+    parts = build("shallow_cnn", device="cpu", conv="separable").conv
+    depthwise, pointwise = parts.depthwise, parts.pointwise
+    weight = depthwise.weight[None, :, 0] * pointwise.weight  # (out, in, k, k)
+    whole = torch.nn.functional.conv2d(x, weight, pointwise.bias, padding=2)
+    assert torch.allclose(whole, parts(x), atol=1e-5)

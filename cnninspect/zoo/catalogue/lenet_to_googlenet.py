@@ -54,7 +54,17 @@ SHALLOW_CNN = Family(
         Setting("kernel", 5, "height and width of the kernel", minimum=1),
         Setting("stride", 1, "step of the kernel", minimum=1),
         Setting("padding", 2, "zeros on each side", minimum=0),
-        POOL,
+        Setting(
+            "conv",
+            "standard",
+            "one convolution, or a depthwise and a pointwise one",
+            choices=("standard", "separable"),
+        ),
+        replace(
+            POOL,
+            choices=(*POOL.choices, "none"),
+            meaning="what pooling keeps of its window; none: all",
+        ),
         ACTIVATION,
         NO_NORM,
         DROPOUT,
