@@ -22,10 +22,12 @@ def explain(
     mode: str = "eval",
     batch: int = 1,
     weights: str | PathLike[str] | None = None,
+    backward: bool = False,
 ) -> Explanation:
     """Where one layer's numbers come from: each formula with the numbers put into it.
 
-    The arguments after `layer` are those of `trace`.
+    With `backward`, also how gradients go back through it, with a small example worked out.  The
+    other arguments after `layer` are those of `trace`.
 
     Raises:
         UnknownLayer: the model has no layer of that path.
@@ -36,4 +38,12 @@ def explain(
 
     traced = trace(model, inputs, kwargs=kwargs, mode=mode, batch=batch, weights=weights)
     summary = with_receptive_fields(summarize_trace(traced, "macs"), traced)
-    return explain_layer(traced, summary, layer)
+    explanation = explain_layer(traced, summary, layer)
+    if not backward:
+        return explanation
+    from dataclasses import replace
+
+    from cnninspect.commands.explain.backward import backward_of
+
+    rules, without = backward_of(traced, layer)
+    return replace(explanation, backward=rules, without_rule=without)

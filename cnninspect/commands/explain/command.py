@@ -13,7 +13,7 @@ from cnninspect.commands.output import check_output, show, waiting
 EXAMPLES = (
     ("cnninspect explain resnet34 conv1", "The formula of one layer, with its numbers put in"),
     ("cnninspect explain resnet34 layer1.0", "A block, and what is in it"),
-    ("cnninspect explain net.py:Net head --input 3x64x64", "A layer of your own network"),
+    ("cnninspect explain resnet34 maxpool --backward", "How a gradient goes back through a layer"),
 )
 
 
@@ -29,6 +29,14 @@ def explain(
         bool,
         typer.Option("--all", help="Show free operations, too.", rich_help_panel=options.LOOKS),
     ] = False,
+    backward: Annotated[
+        bool,
+        typer.Option(
+            "--backward",
+            help="How a gradient goes back through it: formulas, and a small example.",
+            rich_help_panel=options.COMMON,
+        ),
+    ] = False,
     human: options.Human = False,
     format: options.OutputFormat = "table",  # noqa: A002
     output: options.Output = None,
@@ -41,5 +49,7 @@ def explain(
 
     check_output(output, force=force)
     with waiting(model, quiet=False):
-        report = explain(model, layer, inputs=parse_inputs(input), mode=mode.value, batch=batch)
+        report = explain(
+            model, layer, parse_inputs(input), mode=mode.value, batch=batch, backward=backward
+        )
     show(report, format=format, output=output, force=force, human=human, every=every)

@@ -5,10 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cnninspect.commands.explain.report import ExplainedOperation, ExplainedTensor, Explanation
+from cnninspect.commands.explain.report import (
+    Backward,
+    ExplainedOperation,
+    ExplainedTensor,
+    Explanation,
+    Matrix,
+)
 from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.layer_columns import matrix_text
-from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Page, Style, Table
+from cnninspect.page.page import (
+    Block,
+    Cell,
+    Column,
+    Fact,
+    Facts,
+    Kind,
+    Notice,
+    Page,
+    Style,
+    Table,
+)
 from cnninspect.page.quantities import bytes_text, count, plural, share, sizes
 from cnninspect.records.operations import CostState, TensorSpec
 
@@ -25,11 +42,17 @@ class ExplanationView(View):
 
 
 def page(report: Explanation, view: ExplanationView) -> Page:
-    """Shapes and counts, then each operation with its formula, then what the layer owns."""
+    """Shapes and counts, then each operation with its formula, then what the layer owns.
+
+    Where the way back was asked for, that stands in the place of the operations.
+    """
     layer = report.layer
     calls = TIMES.get(layer.calls, f"called {layer.calls:,} times")
     about = f"{layer.type} in {report.model.reference}" if layer.path else layer.type
     blocks: list[Block] = [Facts(tuple(_facts(report, human=view.human)))]
+    if report.backward or report.without_rule:
+        blocks += _way_back(report, human=view.human)
+        return Page(layer.path or report.model.reference, f"{about} · {calls}", tuple(blocks))
     if report.operations:
         blocks.append(_operations(report, view))
     if report.parameters or report.buffers:
@@ -142,11 +165,69 @@ def _tensor_row(tensor: ExplainedTensor, kind: str, *, human: bool) -> tuple[Cel
     )
 
 
+def _way_back(report: Explanation, *, human: bool) -> Iterator[Block]:
+    """Each rule with its formulas, then its example; the last operation comes first."""
+    path = report.layer.path
+    for rule in report.backward:
+        facts = [Fact("gradient", _gradients(rule))]
+        facts += [Fact("", text, Style.STRONG) for text in rule.formulas]
+        if rule.input_macs:
+            each = count(rule.input_macs, human=human)
+            facts.append(Fact("MACs", f"{each} for ∂L/∂x, {each} for the weights"))
+        inside = rule.layer.removeprefix(f"{path}.") if path else rule.layer
+        where = f"{inside}: " if rule.layer != path and inside else ""
+        times = f" · {rule.calls:,} times" if rule.calls > 1 else ""
+        yield Facts(tuple(facts), title=f"back through {where}{rule.rule}{times}")
+        yield _example(rule)
+    if report.without_rule:
+        names = ", ".join(report.without_rule)
+        yield Notice(f"without a rule here: {names}", style=Style.WARNING)
+
+
+def _gradients(rule: Backward) -> str:
+    given, gone = rule.gradient_in, rule.gradient_out
+    return f"{sizes(given.shape)} comes in, {sizes(gone.shape)} goes on"
+
+
+def _example(rule: Backward) -> Table:
+    """The tensors side by side, one row under the other."""
+    height = max(len(matrix.rows) for matrix in rule.example)
+    columns = tuple(Column(matrix.name, Kind.SHAPE) for matrix in rule.example)
+    texts = [_lines(matrix) for matrix in rule.example]
+    rows = tuple(
+        tuple(Cell(lines[row] if row < len(lines) else "") for lines in texts)
+        for row in range(height)
+    )
+    about = f"one channel, one example; {rule.about_example}" if rule.about_example else ""
+    return Table(columns, rows, remarks=(about,) if about else ())
+
+
+def _lines(matrix: Matrix) -> list[str]:
+    """The rows of a matrix as text, its numbers right under each other."""
+    texts = [[_number(value) for value in row] for row in matrix.rows]
+    wide = max((len(text) for row in texts for text in row), default=1)
+    return ["  ".join(text.rjust(wide) for text in row) for row in texts]
+
+
+def _number(value: float) -> str:
+    """Two decimals at most, none of them a 0 at the end."""
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text.replace("-", "−")
+
+
+BACKWARD_FIELDS = ("op", "layer", "calls", "rule", "formulas", "input_macs", "weight_macs")
+
+
 def rows(
     report: Explanation,
     view: ExplanationView,  # noqa: ARG001
 ) -> tuple[Sequence[str], Iterator[Sequence[Field]]]:
-    """A row for each operation."""
+    """A row for each operation, or for each rule of the way back."""
+    if report.backward:
+        return BACKWARD_FIELDS, (
+            (b.op, b.layer, b.calls, b.rule, "; ".join(b.formulas), b.input_macs, b.weight_macs)
+            for b in report.backward
+        )
     return CSV_FIELDS, (
         (o.op, o.layer, o.calls, o.state.value, o.macs, o.reason, o.formula)
         for o in report.operations

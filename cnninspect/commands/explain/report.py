@@ -51,6 +51,43 @@ class ExplainedTensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Matrix:
+    """A tensor of a worked example."""
+
+    name: str
+    """`x`, `w`, `y`, or a gradient such as `∂L/∂x`."""
+    rows: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Backward:
+    """How a gradient goes back through one kind of operation."""
+
+    op: str
+    """Namespace and operator: `aten.convolution`."""
+    layer: str
+    """Path of the layer that it ran in; of several, the last."""
+    calls: int
+    """How many operations have this rule."""
+    rule: str
+    """What it is: `max pooling, window 2×2, stride 2`."""
+    formulas: tuple[str, ...]
+    gradient_in: TensorSpec
+    """The gradient at its output, which comes in from above."""
+    gradient_out: TensorSpec
+    """The gradient at its input, which goes on."""
+    input_macs: int
+    """MACs of the gradient at the input, over all calls; the first layer of a network needs
+    none of them."""
+    weight_macs: int
+    """MACs of the gradient of the weights, over all calls."""
+    example: tuple[Matrix, ...]
+    """Small tensors, forward and back, of one channel and one example."""
+    about_example: str = ""
+    """What the example is made with."""
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation(Report):
     """One layer's numbers, with what each comes from."""
 
@@ -79,6 +116,10 @@ class Explanation(Report):
     bound."""
     notes: tuple[str, ...] = ()
     """What a reader should know of how it was traced."""
+    backward: tuple[Backward, ...] = ()
+    """How gradients go back through it, last operation first, where that was asked for."""
+    without_rule: tuple[str, ...] = ()
+    """Operators whose way back is not explained."""
 
 
 def explain_layer(trace: Trace, summary: Summary, path: str) -> Explanation:
