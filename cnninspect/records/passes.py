@@ -99,6 +99,28 @@ class GradientPass:
     """Layers without any gradient in this first pass that have one after a few updates."""
 
 
+@dataclass(frozen=True, slots=True)
+class ParameterStep:
+    """The step that an optimizer made for one parameter tensor."""
+
+    name: str
+    """Full name of the parameter."""
+    step: int
+    """Which update, from 1."""
+    gradient_rms: float
+    """Root mean square of its gradient."""
+    change_rms: float
+    """Root mean square of the change that was made."""
+    rate: float
+    """Effective learning rate, the median over its elements: what the gradient, or the optimizer's
+    running mean of it, is multiplied with.  That is lr for sgd, lr/(√Σg² + ε) for AdaGrad, and with
+    a running mean of g² in the place of the sum for RMSProp and, corrected for its start, Adam."""
+    low: float
+    """Lower quartile of the elements' rates."""
+    high: float
+    """Upper quartile."""
+
+
 LOSSES = ("auto", "cross-entropy", "mse", "bce", "sum", "last", "every")
 JUDGED = ("last", "every")
 """Losses that say at which time steps a network is judged; which loss it is, goes by its output."""

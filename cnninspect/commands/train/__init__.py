@@ -125,6 +125,7 @@ def _trained(run: Any, traced: Any, layers: Sequence[Any], *, held_out: int) -> 
         fit=fit_of(run.epochs, held_out=held_out),
         stop=run.stop,
         kept_epoch=run.kept_epoch,
+        steps=run.steps,
         notes=traced.how.notes,
     )
 

@@ -185,6 +185,14 @@ def train(
         bool,
         typer.Option("--amp", help="In bfloat16 where that is safe.", rich_help_panel=options.RUNS),
     ] = False,
+    by_parameter: Annotated[
+        bool,
+        typer.Option(
+            "--by-parameter",
+            help="Show the optimizer's step for each parameter tensor, by epoch.",
+            rich_help_panel=LEARNS,
+        ),
+    ] = False,
     output: Annotated[
         Optional[Path],
         typer.Option(
@@ -276,6 +284,7 @@ def train(
             device=device,
             dtype=dtype,
             amp=amp,
+            by_parameter=by_parameter,
         )
     show(report, format=format, output=report_to, force=force, quiet=quiet)
     if plot is not None:

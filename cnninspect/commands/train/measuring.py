@@ -29,6 +29,7 @@ from cnninspect.engine.real_passes.data_sets import DataSet
 from cnninspect.engine.real_passes.losses import classes_of, trained_outputs
 from cnninspect.engine.real_passes.preparation import ready_model
 from cnninspect.engine.real_passes.profiling import OPTIMIZERS
+from cnninspect.engine.real_passes.step_sizes import steps_taken
 from cnninspect.engine.weights import fitted, is_safetensors, read_pickled, require_fit, tensors_of
 from cnninspect.errors import (
     CnnInspectError,
@@ -43,7 +44,7 @@ from cnninspect.errors import (
 )
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.operations import shape_text
-from cnninspect.records.passes import GradientSettings, WeightedLayer
+from cnninspect.records.passes import GradientSettings, ParameterStep, WeightedLayer
 
 Progress = Callable[[Epoch], None]
 TEST_BATCH = 256
@@ -60,6 +61,8 @@ class Run:
     state: dict[str, Tensor]
     """The weights that were kept, by name."""
     trained_parameters: int
+    steps: tuple[ParameterStep, ...] = ()
+    """What the optimizer did to each parameter tensor, where that was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +144,9 @@ class Loop:
         self.best: tuple[int, float, dict[str, Tensor]] | None = None
         """Epoch, held-out loss and weights, where it may stop early."""
         self.step = 0
+        named = nn.Module.named_parameters(model) if self.settings.by_parameter else ()
+        self.watched = {name: p for name, p in named if p.requires_grad}
+        self.steps: list[ParameterStep] = []
 
     def run(self, progress: Progress) -> Run:
         """Train to the end, or as far as it goes."""
@@ -162,7 +168,8 @@ class Loop:
         kept, state = len(self.epochs), _state_of(self.model)
         if self.best is not None:
             kept, _, state = self.best
-        return Run(tuple(self.epochs), stop, kept, state, sum(p.numel() for p in self.parameters))
+        count = sum(p.numel() for p in self.parameters)
+        return Run(tuple(self.epochs), stop, kept, state, count, tuple(self.steps))
 
     def _epoch(self, number: int) -> Epoch | Stop:
         """Once through the data; where the loss is no number, why it stopped."""
@@ -179,9 +186,10 @@ class Loop:
         losses, right, seen = 0.0, 0, 0
         norms = torch.zeros((), device=self.device)
         steps = 0
-        for chosen in order.split(settings.batch):
-            if len(chosen) == 1 and steps:  # batch norm needs several values
-                continue
+        parts = order.split(settings.batch)
+        if len(parts[-1]) == 1 and len(parts) > 1:  # batch norm needs several values
+            parts = parts[:-1]
+        for chosen in parts:
             inputs, labels = augmented(self.inputs[chosen], settings.augment), self.labels[chosen]
             self.optimizer.zero_grad(set_to_none=True)
             scores = self._scores(inputs)
@@ -194,8 +202,7 @@ class Loop:
                 if parameter.grad is not None:
                     parameter.grad.add_(parameter.detach().sign(), alpha=settings.l1)
             norms += _norm([p.grad for p in self.parameters if p.grad is not None])
-            self.optimizer.step()
-            self.step += 1
+            self._update(is_last=steps + 1 == len(parts))
             steps += 1
             losses += value * len(chosen)
             right += int((scores.argmax(1) == labels).sum())
@@ -213,6 +220,15 @@ class Loop:
             weight_l1=float(torch.stack(torch._foreach_norm(values, 1)).sum()),
             learning_rate=rate,
         )
+
+    def _update(self, *, is_last: bool) -> None:
+        """One step of the optimizer; the first of all, and each epoch's last, may be looked at."""
+        is_watched = bool(self.watched) and (is_last or not self.step)
+        before = {n: p.detach().clone() for n, p in self.watched.items()} if is_watched else {}
+        self.optimizer.step()
+        self.step += 1
+        if is_watched:
+            self.steps += steps_taken(self.optimizer, self.watched, before, number=self.step)
 
     def _scores(self, inputs: Tensor) -> Tensor:
         """The model's output as (N, classes), in single precision at least.
@@ -282,6 +298,7 @@ class Loop:
                 "epochs": [asdict(each) for each in self.epochs],
                 "step": self.step,
                 "best": self.best,
+                "steps": [asdict(each) for each in self.steps],
             },
             content,
         )
@@ -324,6 +341,7 @@ class Loop:
         self.optimizer.load_state_dict(found["optimizer"])
         self.epochs = [Epoch(**each) for each in found["epochs"]]
         self.step, self.best = found["step"], found["best"]
+        self.steps = [ParameterStep(**each) for each in found.get("steps", ())]
 
 
 def rate_at(settings: TrainingSettings, epoch: int) -> float:
@@ -459,7 +477,8 @@ def _is_frozen_norm(module: nn.Module) -> bool:
 def _identity(plan: Plan) -> dict[str, Any]:
     """What must be the same for a training to go on."""
     settings = asdict(plan.settings)
-    del settings["epochs"], settings["patience"], settings["device"]
+    for name in ("epochs", "patience", "device", "by_parameter"):
+        del settings[name]
     if plan.settings.schedule != "constant":
         settings["epochs"] = plan.settings.epochs
     settings = {key: list(v) if isinstance(v, tuple) else v for key, v in settings.items()}

@@ -19,8 +19,16 @@ from cnninspect.commands.train.report import (
 )
 from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Kind, Notice, Page, Style, Table
-from cnninspect.page.plots import in_style, line_style, literal_text, new_figure, written
+from cnninspect.page.plots import (
+    in_style,
+    line_style,
+    literal_text,
+    new_figure,
+    ramp_style,
+    written,
+)
 from cnninspect.page.quantities import plural
+from cnninspect.records.passes import ParameterStep
 
 EPOCH_FIELDS = tuple(field.name for field in fields(Epoch))
 MOST_ROWS = 20
@@ -30,7 +38,10 @@ MOST_ROWS = 20
 def page(report: Training, view: View) -> Page:  # noqa: ARG001
     """Verdicts, then the epochs of each model, then what depth did."""
     blocks: list[Block] = [_models(report)]
-    blocks += [_epochs(model, is_alone=len(report.models) == 1) for model in report.models]
+    for model in report.models:
+        blocks.append(_epochs(model, is_alone=len(report.models) == 1))
+        if model.steps:
+            blocks.append(_steps(model, report.settings.optimizer))
     if report.degradation:
         blocks.append(_degradation(report.degradation))
     blocks += _notices(report)
@@ -152,6 +163,57 @@ def _shown(epochs: Sequence[Epoch]) -> list[Epoch]:
     return [each for place, each in enumerate(epochs) if place in places]
 
 
+MOST_TENSORS = 40
+"""Parameter tensors that a table shows."""
+
+
+def _steps(model: TrainedModel, optimizer: str) -> Table:
+    """What the optimizer did to each tensor: at its first step, in between, and at the last."""
+    by_name = _by_name(model.steps)
+    numbers = list(dict.fromkeys(step.step for step in model.steps))
+    shown = sorted({numbers[0], numbers[len(numbers) // 2], numbers[-1]})
+    columns = [
+        Column("parameter", Kind.PATH),
+        Column("gradient\nrms", Kind.NUMBER, name="gradient rms", sacrifice=2),
+        Column("step\nrms", Kind.NUMBER, name="step rms", sacrifice=3),
+        *(
+            Column(f"rate at\nstep {number:,}", Kind.NUMBER, name=f"rate at step {number}")
+            for number in shown
+        ),
+        Column("its quartiles", Kind.SHAPE, sacrifice=1),
+    ]
+    rows = []
+    for name, steps in list(by_name.items())[:MOST_TENSORS]:
+        last, at = steps[-1], {step.step: step for step in steps}
+        rows.append(
+            (
+                Cell(name),
+                Cell(f"{last.gradient_rms:.2e}"),
+                Cell(f"{last.change_rms:.2e}"),
+                *(Cell(f"{at[n].rate:.2e}" if n in at else "") for n in shown),
+                Cell(f"{last.low:.1e} – {last.high:.1e}"),
+            )
+        )
+    about = "rate: what the gradient, or its running mean, is multiplied with, the median of"
+    remarks = [f"{about} a tensor's elements; the rest is of step {numbers[-1]:,}"]
+    if len(by_name) > MOST_TENSORS:
+        left_out = plural(len(by_name) - MOST_TENSORS, "tensor")
+        remarks.append(f"{left_out} more; --format json has all")
+    return Table(
+        tuple(columns),
+        tuple(rows),
+        title=f"{model.model.name}: steps of {optimizer} by parameter",
+        remarks=tuple(remarks),
+    )
+
+
+def _by_name(steps: Sequence[ParameterStep]) -> dict[str, list[ParameterStep]]:
+    found: dict[str, list[ParameterStep]] = {}
+    for step in steps:
+        found.setdefault(step.name, []).append(step)
+    return found
+
+
 def _degradation(pairs: Sequence[Degradation]) -> Table:
     columns = (
         Column("shallower", Kind.PATH),
@@ -233,7 +295,10 @@ def picture(report: Training, format: str) -> bytes:  # noqa: A002
     Raises:
         MissingLibrary: matplotlib is not installed.
     """
-    figure, axes = new_figure(2, inches=(5.6, 4.4))
+    watched = [model for model in report.models if model.steps]
+    figure, axes = new_figure(2 + len(watched), inches=(5.6, 4.4))
+    for axis, model in zip(axes[2:], watched):
+        _draw_steps(axis, model, is_alone=len(report.models) == 1)
     for axis, (trained, held_out, label) in zip(axes, PANELS):
         for number, model in enumerate(report.models):
             _draw(axis, model, number, (trained, held_out), is_alone=len(report.models) == 1)
@@ -250,6 +315,34 @@ def picture(report: Training, format: str) -> bytes:  # noqa: A002
     )
     figure.suptitle(literal_text(title), x=0.01, ha="left", fontsize=9, color="#555555")
     return written(figure, format)
+
+
+FEW = 8
+"""Lines that have names beside them."""
+
+
+def _draw_steps(axis: Any, model: TrainedModel, *, is_alone: bool) -> None:
+    """A line for each parameter tensor, from dark (the first) to light, with its quartiles."""
+    by_name = _by_name(model.steps)
+    for number, (name, steps) in enumerate(by_name.items()):
+        style = line_style(number) if len(by_name) <= FEW else ramp_style(number, len(by_name))
+        places = [step.step for step in steps]
+        axis.plot(places, [step.rate for step in steps], label=literal_text(name), **style)
+        if len(by_name) <= FEW:
+            axis.fill_between(
+                places, [step.low for step in steps], [step.high for step in steps],
+                color=style["color"], alpha=0.12, linewidth=0,
+            )  # fmt: skip
+    axis.set_yscale("log")
+    axis.set_xlabel("step")
+    axis.set_ylabel("effective learning rate")
+    if len(by_name) <= FEW:
+        axis.legend(loc="best", fontsize=8)
+        about = "bands: quartiles of its elements"
+    else:
+        about = f"{len(by_name)} parameter tensors, the first dark"
+    name = "" if is_alone else f"{model.model.name}: "
+    axis.set_title(literal_text(name + about), fontsize=9)
 
 
 def _draw(

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from cnninspect.errors import BadOption, UnknownChoice
 from cnninspect.records.models import ModelInfo
-from cnninspect.records.passes import DEVICES, DTYPES, OPTIMIZERS, DataUsed
+from cnninspect.records.passes import DEVICES, DTYPES, OPTIMIZERS, DataUsed, ParameterStep
 from cnninspect.records.reports import Report
 
 SCHEDULES = ("constant", "step", "cosine")
@@ -61,6 +61,9 @@ class TrainingSettings:
     """Of weights and data."""
     amp: bool = False
     """Whether it computes in bfloat16 where that is safe."""
+    by_parameter: bool = False
+    """Whether the steps of each parameter tensor are looked at: the first of all, and the last of
+    each epoch."""
 
     def __post_init__(self) -> None:
         for option, value, known in (
@@ -165,6 +168,8 @@ class TrainedModel:
     """The epoch whose weights were kept: the last, or the best where it may stop early."""
     weights: str | None = None
     """The file that they were written to."""
+    steps: tuple[ParameterStep, ...] = ()
+    """What the optimizer did to each parameter tensor, where that was asked for."""
     notes: tuple[str, ...] = field(default=())
 
 

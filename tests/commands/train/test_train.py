@@ -475,3 +475,69 @@ def test_a_network_may_have_attributes_called_like_methods_of_its_class(data):
 
     assert len(train(Shadowing(), data, epochs=1).models[0].epochs) == 1
     assert cnninspect.evaluate(Shadowing(), (1, *SHAPE), data=data).accuracy is not None
+
+
+RATES = ("sgd", "momentum", "adagrad", "rmsprop", "adam", "adamw")
+
+
+@pytest.mark.parametrize("optimizer", RATES)
+def test_the_steps_of_each_parameter_are_those_of_torch_optim(optimizer: str) -> None:
+    import torch
+
+    from cnninspect.engine.real_passes.profiling import OPTIMIZERS as MADE
+    from cnninspect.engine.real_passes.step_sizes import steps_taken
+
+    torch.manual_seed(0)
+    parameters = {"w": torch.randn(5, 7, dtype=torch.float64, requires_grad=True)}
+    twin = parameters["w"].detach().clone().requires_grad_()
+    kind, options = MADE[optimizer]
+    ours, theirs = (getattr(torch.optim, kind)([p], lr=0.05, **options)
+                    for p in (parameters["w"], twin))  # fmt: skip
+    means = torch.zeros_like(twin)
+    for number in range(1, 6):
+        gradient = torch.randn(5, 7, dtype=torch.float64)
+        parameters["w"].grad, twin.grad = gradient.clone(), gradient.clone()
+        before = {"w": parameters["w"].detach().clone()}
+        start = twin.detach().clone()
+        ours.step()
+        theirs.step()
+        (step,) = steps_taken(ours, parameters, before, number=number)
+        if optimizer == "adamw":  # its decay is no part of the step
+            start = start * (1 - 0.05 * theirs.param_groups[0]["weight_decay"])
+        moved = start - twin.detach()
+        if optimizer in ("adam", "adamw"):
+            means = 0.9 * means + 0.1 * gradient
+            gradient = means / (1 - 0.9**number)
+        elif optimizer == "momentum":
+            means = 0.9 * means + gradient
+            gradient = means
+        rates = (moved / gradient).flatten().sort().values
+        assert step.rate == pytest.approx(float(rates[17]), rel=1e-6)
+        assert (step.low, step.high) == pytest.approx((float(rates[8]), float(rates[26])), rel=1e-6)
+        change = (parameters["w"].detach() - before["w"]).square().mean().sqrt()
+        assert step.change_rms == pytest.approx(float(change))
+
+
+def test_adagrads_rates_only_fall_and_sgds_stay() -> None:
+    for optimizer, falls in (("adagrad", True), ("sgd", False)):
+        report = cnninspect.train(
+            "mlp@hidden=8", data="digits", epochs=2, optimizer=optimizer, by_parameter=True
+        )
+        steps = report.models[0].steps
+        names = [step.name for step in steps]
+        assert len(set(names)) == 4
+        assert len(steps) == 4 * 3  # the first step, and the last of each epoch
+        rates = [step.rate for step in steps if step.name == "output.weight"]
+        assert (rates[0] > rates[1] > rates[2]) if falls else (set(rates) == {0.1})
+
+
+def test_steps_by_parameter_change_nothing_and_survive_a_resume(tmp_path: Path) -> None:
+    plain = cnninspect.train("mlp@hidden=8", epochs=2)
+    file = tmp_path / "run.ckpt"
+    cnninspect.train("mlp@hidden=8", epochs=1, by_parameter=True, checkpoint=file)
+    watched = cnninspect.train(
+        "mlp@hidden=8", epochs=2, by_parameter=True, checkpoint=file, resume=True
+    )
+    assert watched.models[0].epochs == plain.models[0].epochs
+    assert [step.step for step in watched.models[0].steps[::4]] == [1, 23, 46]
+    assert plain.models[0].steps == ()
