@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from cnninspect.commands.sweep import sweep
     from cnninspect.commands.timing import calibrate, time
     from cnninspect.commands.train import train
-    from cnninspect.commands.weights import weights
+    from cnninspect.commands.weights import feature_reuse, weights
     from cnninspect.costs import register as register_cost
     from cnninspect.errors import CnnInspectError
     from cnninspect.page.formats import render
@@ -59,6 +59,7 @@ _PLACES = {
     "export_onnx": "cnninspect.commands.export:export_onnx",
     "find": "cnninspect.commands.find:find",
     "explain_rules": "cnninspect.commands.lint:explain_rules",
+    "feature_reuse": "cnninspect.commands.weights:feature_reuse",
     "fit_batch": "cnninspect.commands.memory:fit_batch",
     "gradient_paths": "cnninspect.commands.gradients:gradient_paths",
     "gradients": "cnninspect.commands.gradients:gradients",
@@ -94,6 +95,7 @@ __all__ = [
     "explain",
     "explain_rules",
     "export_onnx",
+    "feature_reuse",
     "find",
     "fit_batch",
     "gradient_paths",

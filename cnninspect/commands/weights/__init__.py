@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Union
 
-from cnninspect.sources.open import network
+from cnninspect.errors import BadOption
+from cnninspect.sources.open import Model, as_arguments, network, trace
 
 if TYPE_CHECKING:
-    from cnninspect.commands.weights.report import Weights
+    from cnninspect.commands.weights.report import FeatureReuse, Weights
 
 SUFFIXES = (".safetensors", ".pth", ".bin", ".ckpt")
 """Of files that hold weights and no network."""
@@ -42,6 +43,50 @@ def weights(
         else:
             found.append(figures_of_network(network(each, "its weights"), seed=seed))
     return Weights(seed, tuple(found))
+
+
+def feature_reuse(
+    model: Model,
+    inputs: Any = None,
+    *,
+    weights: str | PathLike[str] | None = None,
+    seed: int = 0,
+) -> FeatureReuse:
+    """How much later layers read of what earlier ones made, by their weights, block by block.
+
+    Which channels of a concatenation come from which layer is told by the dataflow, so every
+    network that joins channels has an answer.  `weights` is a file for a named architecture;
+    without one, it is as it starts from `seed`.  A live module is looked at as it is.
+
+    Raises:
+        FileMissing, FileUnreadable, WeightsMismatch: the weights cannot be loaded.
+        BadOption: a live module is given a file.
+        CnnInspectError: see `cnninspect.errors`.
+    """
+    from pathlib import Path
+
+    from cnninspect.commands.weights.analysis import block_of, joining_readers
+    from cnninspect.commands.weights.measuring import part_means
+    from cnninspect.commands.weights.report import FeatureReuse
+    from cnninspect.metrics.channel_sources import readers
+
+    loaded = network(model, "its weights")
+    if loaded.live and weights is not None:
+        raise BadOption("--weights", weights, "left out for a live module, which has its own")
+    traced = trace(loaded, as_arguments(inputs))
+    joinings = joining_readers(readers(traced))
+    every = list(dict.fromkeys(reader for joining in joinings for reader in joining))
+    file = None if weights is None else Path(weights)
+    means = part_means(loaded, every, seed=seed, weights=file)
+    notes = list(traced.how.notes)
+    if weights is None and not loaded.live:
+        notes.append("no --weights: an untrained network reads all alike")
+    return FeatureReuse(
+        model=traced.model,
+        weights=None if file is None else str(file),
+        blocks=tuple(block_of(joining, means) for joining in joinings),
+        notes=tuple(notes),
+    )
 
 
 def _is_file_of_weights(name: str) -> bool:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from cnninspect.commands import options
-from cnninspect.commands.output import check_output, show
+from cnninspect.commands.options import parse_inputs
+from cnninspect.commands.output import (
+    check_output,
+    check_picture,
+    say_written,
+    show,
+    write_whole,
+)
 from cnninspect.errors import BadOption
+
+REUSE = "Feature reuse, as of DenseNet"
 
 EXAMPLES = (
     ("cnninspect weights mlp.safetensors", "Each tensor of a file: norms, histogram, sparsity"),
     ("cnninspect weights before.safetensors after.safetensors", "Two files side by side"),
-    ("cnninspect weights lenet5_modern", "A network as it starts"),
+    (
+        "cnninspect weights densenet_bc100_k12 --feature-reuse --plot reuse.png",
+        "Which layers read whose channels, and how much",
+    ),
 )
 
 
@@ -32,6 +45,35 @@ def weights(
             "--seed", min=0, help="Of networks as they start.", rich_help_panel=options.RUNS
         ),
     ] = 0,
+    feature_reuse: Annotated[
+        bool,
+        typer.Option(
+            "--feature-reuse",
+            help="How much each layer reads of those whose channels are joined for it.",
+            rich_help_panel=REUSE,
+        ),
+    ] = False,
+    weights: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--weights",
+            metavar="FILE",
+            help="Load these into the network first.",
+            rich_help_panel=REUSE,
+            show_default=False,
+        ),
+    ] = None,
+    input: options.Input = None,  # noqa: A002
+    plot: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw a heat map for each block: FILE.png, FILE.svg or FILE.pdf.",
+            rich_help_panel=REUSE,
+            show_default=False,
+        ),
+    ] = None,
     rows: Annotated[
         Optional[str],
         typer.Option(
@@ -49,11 +91,28 @@ def weights(
     debug: options.Debug = False,
 ) -> None:
     """Norms, histogram, sparsity, NaN and spectral norm of each tensor, read piece by piece."""
+    from cnninspect.commands.weights import feature_reuse as reuse
     from cnninspect.commands.weights import weights as figures
 
     if rows is not None and rows != "all" and not rows.isdecimal():
         raise BadOption("--rows", rows, "a whole number, or all")
     check_output(output, force=force)
-    most = 40 if rows is None else None if rows == "all" else int(rows)
-    show(figures(files, seed=seed), format=format, output=output, force=force, quiet=quiet,
-         rows=most)  # fmt: skip
+    written = {"format": format, "output": output, "force": force, "quiet": quiet}
+    if not feature_reuse:
+        for option, value in (("--weights", weights), ("--plot", plot), ("--input", input)):
+            if value is not None:
+                raise BadOption(option, value, "used with --feature-reuse")
+        most = 40 if rows is None else None if rows == "all" else int(rows)
+        show(figures(files, seed=seed), rows=most, **written)  # type: ignore[arg-type]
+        return
+    if len(files) > 1:
+        raise BadOption("--feature-reuse", " ".join(files), "used with one network")
+    check_picture(plot, force=force)
+    report = reuse(files[0], parse_inputs(input), weights=weights, seed=seed)
+    show(report, **written)  # type: ignore[arg-type]
+    if plot is not None:
+        from cnninspect.commands.weights.reuse_rendering import picture
+        from cnninspect.page.plots import format_of
+
+        write_whole(plot, picture(report, format_of(plot)), force=force)
+        say_written(plot, quiet=quiet)

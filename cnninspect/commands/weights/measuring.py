@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,15 @@ from torch import Tensor
 from cnninspect.commands.weights.report import TensorFigures, WeightsFigures
 from cnninspect.engine.building import build_really
 from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, seed_generators, set_apart
-from cnninspect.engine.weights import is_safetensors, read_pickled, table_of, tensors_of
-from cnninspect.errors import FileUnreadable, MissingLibrary
+from cnninspect.engine.weights import (
+    is_safetensors,
+    load_weights,
+    read_pickled,
+    table_of,
+    tensors_of,
+)
+from cnninspect.errors import BadOption, FileUnreadable, MissingLibrary
+from cnninspect.metrics.channel_sources import Reader
 from cnninspect.records.models import LoadedModel
 
 PIECE = 2**24
@@ -79,6 +86,50 @@ def figures_of_network(loaded: LoadedModel, *, seed: int) -> WeightsFigures:
         module = build_really(loaded)
         table = {n: t.detach() for n, t in tensors_of(module).items() if not t.is_meta}
         return _figures(loaded.info.name, _stored_of(table))
+
+
+def part_means(
+    loaded: LoadedModel, readers: Sequence[Reader], *, seed: int, weights: Path | None
+) -> dict[Reader, tuple[float, ...]]:
+    """The mean absolute weight that each layer has on each part of what it reads.
+
+    Of a network as it starts from a seed, with the weights of a file, or of a live module as it is.
+
+    Raises:
+        FileMissing, FileUnreadable, WeightsMismatch: the file of weights cannot be loaded.
+        BadOption: the weights have no values.
+    """
+    with RUNS, Ledger() as ledger, ledger:
+        set_apart(ledger, traces=False)
+        RandomStates(ledger)
+        seed_generators(seed)
+        module = build_really(loaded)
+        if weights is not None:
+            load_weights(module, weights)
+        table = tensors_of(module)
+        found = {}
+        for reader in readers:
+            weight = table[reader.weight].detach()
+            if weight.is_meta:
+                raise BadOption(
+                    "--feature-reuse", loaded.info.name, "used where weights have values"
+                )
+            by_channel = mean_by_channel(weight, reader)
+            sizes = [part.channels for part in reader.parts]
+            found[reader] = tuple(float(part.mean()) for part in by_channel.split(sizes))
+        return found
+
+
+def mean_by_channel(weight: Tensor, reader: Reader) -> Tensor:
+    """The mean absolute weight on each channel that a layer reads."""
+    sizes = weight.abs().double()
+    if reader.inputs_first:
+        return sizes.flatten(1).mean(1)
+    if reader.groups > 1:  # the inputs of a group are seen by its outputs alone
+        by_group = sizes.view(reader.groups, -1, weight.shape[1], sizes[0, 0].numel())
+        return by_group.mean((1, 3)).flatten()
+    channels = sum(part.channels for part in reader.parts)
+    return sizes.reshape(len(weight), channels, -1).mean((0, 2))
 
 
 def _figures(name: str, tensors: list[Stored]) -> WeightsFigures:

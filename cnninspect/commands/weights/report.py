@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from cnninspect.records.models import ModelInfo
 from cnninspect.records.reports import Report
 
 
@@ -59,3 +60,54 @@ class Weights(Report):
     seed: int
     """Of the start of networks."""
     files: tuple[WeightsFigures, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """What one layer takes from another."""
+
+    source: str
+    """Path of the layer that made the channels."""
+    channels: int
+    mean_weight: float
+    """Mean of the absolute weights on them."""
+    relative: float
+    """The same as a share of the largest in the block, 0 to 1: what the heat map shows."""
+    of_layer: float
+    """The same as a share of the largest that this layer has.  Layers that read more begin with
+    smaller weights, so that only this tells which of its sources a layer prefers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReusingLayer:
+    """A layer, and from which others it reads."""
+
+    path: str
+    reuses: tuple[Reuse, ...]
+    """In the order of its input's channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReuseBlock:
+    """Layers that read from the same sources."""
+
+    name: str
+    """The path that its sources have in common."""
+    sources: tuple[str, ...]
+    """In the order in which they ran; the block's input first."""
+    layers: tuple[ReusingLayer, ...]
+    """In the order in which they ran: of a dense block also the transition, or the classifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureReuse(Report):
+    """How much of what earlier layers made later ones read, by their weights."""
+
+    schema: ClassVar[str] = "cnninspect.feature-reuse/1"
+    rendering: ClassVar[str] = "cnninspect.commands.weights.reuse_rendering"
+
+    model: ModelInfo
+    weights: str | None
+    """The file that they are from; None: as the network starts, or as a live module has them."""
+    blocks: tuple[ReuseBlock, ...]
+    notes: tuple[str, ...] = ()
