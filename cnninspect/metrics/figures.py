@@ -41,6 +41,25 @@ DTYPES = ("float32", "float16", "bfloat16", "int8", "int4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredAccuracy:
+    """How well a network with weights did on data, here and now."""
+
+    accuracy: float
+    """Share of the examples whose label was found."""
+    low: float
+    """Of 95 of 100 samples drawn from the examples, the least accuracy."""
+    high: float
+    """And the greatest."""
+    loss: float | None
+    data: str
+    part: str
+    """`held-out` or `all`."""
+    examples: int
+    weights: str | None
+    """The file of weights; None: its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """One model: what a summary holds, without its layers, and what is told of it as a whole."""
 
@@ -72,6 +91,8 @@ class Figures:
     """How long it takes on this machine, where that was measured."""
     bound_s: float | None = None
     """The least time on the device that was named, call by call; None: none was."""
+    measured: MeasuredAccuracy | None = None
+    """How well it did on data, where that was measured."""
 
     @property
     def latency_ns(self) -> int | None:

@@ -168,6 +168,13 @@ COLUMNS: dict[str, FigureColumn] = {
         lambda m: -_accuracy(m),
         "accuracy_top1",
     ),
+    "measured": FigureColumn(
+        "measured\naccuracy %",
+        Kind.NUMBER,
+        lambda m, _: Cell(f"{100 * m.measured.accuracy:.2f}" if m.measured else "", Style.STRONG),
+        lambda m: -(m.measured.accuracy if m.measured else 0.0),
+        "measured_accuracy",
+    ),
     "bytes": _total("parameter\nbytes", "parameter_bytes", unit="B"),
     "bytes_ratio": _ratio("parameter_bytes"),
     **{f"{dtype}_bytes": _stored(dtype) for dtype in DTYPES},
@@ -204,7 +211,7 @@ COLUMNS: dict[str, FigureColumn] = {
 
 DEFAULT = (
     "model", "input", "parameters", "parameters_ratio", "trainable", "macs", "macs_ratio",
-    "convention", "activations", "activations_ratio", "depth", "accuracy", "bytes",
+    "convention", "activations", "activations_ratio", "depth", "accuracy", "measured", "bytes",
     "float16_bytes", "int8_bytes", "receptive_field", "paths", "latency", "bound", "fits",
 )  # fmt: skip
 """What a table shows by itself, of that what says something."""
@@ -235,6 +242,8 @@ def telling(
         silent.add("convention")
     if not any(m.accuracy for m in models):
         silent.add("accuracy")
+    if not any(m.measured for m in models):
+        silent.add("measured")
     if not any(m.receptive_field for m in models):
         silent.add("receptive_field")
     silent |= {name for name in ("latency", "bound") if not _any_has(models, name)}
@@ -263,7 +272,8 @@ CSV_FIELDS = (
     "model", "source", "input_shapes", "mode", *TOTALS, "depth", "weighted_layers",
     "receptive_field", "gradient_paths", *(f"{dtype}_bytes" for dtype in DTYPES),
     *(f"{name}_ratio" for name in RATIOS), "convention", "convention_total", "accuracy_top1",
-    "latency_s", "latency_iqr_s", "bound_s", "unknown_calls", "fits", "exceeded", "error",
+    "measured_accuracy", "latency_s", "latency_iqr_s", "bound_s", "unknown_calls", "fits",
+    "exceeded", "error",
 )  # fmt: skip
 """The fields of a row for one model."""
 
@@ -285,6 +295,7 @@ def csv_values(model: ComparedModel) -> dict[str, Field]:
         "convention": model.convention.name,
         "convention_total": model.convention.total,
         "accuracy_top1": model.accuracy.top1 if model.accuracy else None,
+        "measured_accuracy": model.measured.accuracy if model.measured else None,
         "unknown_calls": model.coverage.unknown,
         "latency_s": model.latency.median_s if model.latency else None,
         "latency_iqr_s": model.latency.iqr_s if model.latency else None,

@@ -69,6 +69,22 @@ def compare(
             rich_help_panel=options.LOOKS,
         ),
     ] = By.MODEL,
+    data: Annotated[
+        Optional[str],
+        typer.Option(
+            "--data", metavar="digits|DIR|FILE.npz",
+            help="Measure the accuracy on it, too, of what has --weights or comes with its own.",
+            rich_help_panel=options.RUNS, show_default=False,
+        ),
+    ] = None,
+    weights: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--weights", metavar="[MODEL=]FILE",
+            help="Trained weights, once for each model in order, or for the one that is named.",
+            rich_help_panel=options.RUNS, show_default=False,
+        ),
+    ] = None,
     sort: limits.Sort = None,
     top: Annotated[
         Optional[int],
@@ -117,6 +133,8 @@ def compare(
             models,
             parse_inputs(input),
             baseline=baseline,
+            data=data,
+            weights=_weights(weights, models),
             max_params=max_params,
             min_params=min_params,
             max_macs=max_macs,
@@ -149,3 +167,16 @@ def compare(
     unknown = dict.fromkeys(gap.op for model in report.models for gap in model.uncounted)
     if strict and unknown:
         raise UnknownOperations(list(unknown))
+
+
+def _weights(typed: list[str] | None, models: list[str]) -> list[str] | dict[str, str] | None:
+    """Files in the order of the models, or by the name that stands before `=`."""
+    if not typed:
+        return typed
+    named = {}
+    for text in typed:
+        owner = next((model for model in models if text.startswith(f"{model}=")), None)
+        if owner is None:
+            return typed
+        named[owner] = text.removeprefix(f"{owner}=")
+    return named

@@ -124,11 +124,24 @@ def page(report: Comparison, view: ComparisonView) -> Page:
     facts = [*limit_facts(report.limits, human=view.human, models=models)]
     if report.limits:
         facts.append(Fact("fit", f"{fitting:,} of {plural(len(models), 'model')}"))
+    facts += _measured(models)
     facts += note_facts(models, report.notes)
     if facts:
         blocks.append(Facts(tuple(facts)))
     number = len(report.models) + len(report.failed)
     return Page(plural(number, "model"), _about(report, view), tuple(blocks))
+
+
+def _measured(models: Sequence[ComparedModel]) -> Iterator[Fact]:
+    """On what the accuracy was measured, and between which values it lies."""
+    found = [(model.model.name, model.measured) for model in models if model.measured]
+    if not found:
+        return
+    _, first = found[0]
+    part = "held out" if first.part == "held-out" else "in all"
+    yield Fact("measured", f"on {first.data}, {first.examples:,} examples {part}")
+    ranges = (f"{name} {100 * m.low:.1f} – {100 * m.high:.1f}" for name, m in found)
+    yield Fact("95 %", ", ".join(ranges))
 
 
 def _about(report: Comparison, view: ComparisonView) -> str:
