@@ -88,8 +88,10 @@ def literal_text(text: str) -> str:
     return visible(text).replace("$", r"\$")
 
 
-def new_figure(columns: int = 1, *, inches: tuple[float, float] = INCHES) -> tuple[Any, list[Any]]:
-    """A figure without a window, and its axes side by side.
+def new_figure(
+    columns: int = 1, *, inches: tuple[float, float] = INCHES, rows: int = 1
+) -> tuple[Any, list[Any]]:
+    """A figure without a window, and its axes side by side, row by row.
 
     Raises:
         MissingLibrary: matplotlib is not installed.
@@ -97,11 +99,11 @@ def new_figure(columns: int = 1, *, inches: tuple[float, float] = INCHES) -> tup
     require_matplotlib()
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(inches[0] * columns, inches[1]), layout="constrained")
-    axes = figure.subplots(1, columns, squeeze=False)
-    for each in axes[0]:
+    figure = Figure(figsize=(inches[0] * columns, inches[1] * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for each in axes.flat:
         each.xaxis.get_major_locator().set_params(integer=True)
-    return figure, list(axes[0])
+    return figure, list(axes.flat)
 
 
 def line_style(number: int) -> dict[str, Any]:

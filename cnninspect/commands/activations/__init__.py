@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
+from cnninspect.errors import BadOption
 from cnninspect.sources.open import Model, as_arguments, holds_batch, network, several, trace
 
 if TYPE_CHECKING:
@@ -20,12 +21,14 @@ def activations(
     *,
     kwargs: Mapping[str, Any] | None = None,
     targets: Any = None,
+    shift: int = 0,
     progress: Callable[[int, int, str], None] | None = None,
     **settings: Any,
 ) -> Activations:
     """Mean, deviation, zeros, dead channels and saturation of what each layer gives.
 
-    With `steps`, also after steps of training, which shows how far the distributions move.
+    With `steps`, also after steps of training, which shows how far the distributions move; with
+    `shift`, how far each output moves when images are shifted by up to so many pixels.
     `settings` are the fields of `cnninspect.records.passes.GradientSettings`, of which `seeds` and
     `over` mean nothing here.  A live module is left exactly as it was.
 
@@ -39,6 +42,8 @@ def activations(
     from cnninspect.metrics.freezing import frozen, frozen_names
     from cnninspect.records.passes import GradientSettings
 
+    if shift < 0:
+        raise BadOption("--shift", shift, "0 or more")
     every, done = several(models), 0
     if "batch" not in settings and holds_batch(every[0], inputs, kwargs):
         settings["batch"] = 1
@@ -69,10 +74,11 @@ def activations(
             chosen,
             feed,
             blocks=residual_blocks(traced),
+            shift=shift,
             progress=told,
         )
         found.append(ModelActivations(traced.model, traced.inputs, used, points, traced.how.notes))
-    return Activations(chosen, tuple(found))
+    return Activations(chosen, tuple(found), shift)
 
 
 def residual_blocks(traced: Trace) -> frozenset[str]:

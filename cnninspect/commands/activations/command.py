@@ -9,7 +9,14 @@ import typer
 
 from cnninspect.commands import options
 from cnninspect.commands.options import parse_inputs
-from cnninspect.commands.output import check_output, progress_bar, show
+from cnninspect.commands.output import (
+    check_output,
+    check_picture,
+    progress_bar,
+    say_written,
+    show,
+    write_whole,
+)
 from cnninspect.errors import BadOption
 
 STARTS, TRAINING = "What it starts from", "Training steps"
@@ -20,7 +27,10 @@ EXAMPLES = (
         "cnninspect activations plain20@norm=none --init normal:0.01 --batch 4",
         "What a bad start does",
     ),
-    ("cnninspect activations lstm lstm@forget_bias=4 --batch 4", "The gates of recurrent networks"),
+    (
+        "cnninspect activations shallow_cnn shallow_cnn@pool=none --data digits --shift 4",
+        "How far outputs move when the images do",
+    ),
 )
 
 
@@ -101,6 +111,22 @@ def activations(
             rich_help_panel=TRAINING, show_default=False,
         ),
     ] = None,
+    shift: Annotated[
+        int,
+        typer.Option(
+            "--shift", metavar="N", min=0,
+            help="Move the images by 1 to N pixels, and see how far each output moves.",
+            rich_help_panel=options.RUNS,
+        ),
+    ] = 0,
+    plot: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--plot", metavar="FILE",
+            help="Draw it by depth: FILE.png, FILE.svg or FILE.pdf.",
+            rich_help_panel=options.WRITES, show_default=False,
+        ),
+    ] = None,
     rows: Annotated[
         Optional[str],
         typer.Option(
@@ -120,11 +146,13 @@ def activations(
     if rows is not None and rows != "all" and not rows.isdecimal():
         raise BadOption("--rows", rows, "a whole number, or all")
     check_output(output, force=force)
+    check_picture(plot, force=force)
     most = 40 if rows is None else None if rows == "all" else int(rows)
     with progress_bar(models[0], quiet=quiet) as progress:
         report = watched(
             models,
             parse_inputs(input),
+            shift=shift,
             progress=progress,
             batch=batch,
             mode=mode,
@@ -140,3 +168,9 @@ def activations(
             lr=lr,
         )
     show(report, format=format, output=output, force=force, quiet=quiet, rows=most)
+    if plot is not None:
+        from cnninspect.commands.activations.plot import picture
+        from cnninspect.page.plots import format_of
+
+        write_whole(plot, picture(report, format_of(plot)), force=force)
+        say_written(plot, quiet=quiet)

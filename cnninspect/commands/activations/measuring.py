@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from cnninspect.commands.activations.report import (
     BlockChange,
     GateMeans,
     LayerActivations,
+    ShiftChange,
 )
 from cnninspect.engine.module_tree import parameters_of, walk
 from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, seed_generators, set_apart
@@ -22,7 +24,7 @@ from cnninspect.engine.real_passes.losses import chosen_loss, loss_of, trained_o
 from cnninspect.engine.real_passes.preparation import ready_model
 from cnninspect.engine.real_passes.profiling import OPTIMIZERS
 from cnninspect.engine.recording import tensors_in
-from cnninspect.errors import CnnInspectError, RunFailed, first_line
+from cnninspect.errors import BadOption, CnnInspectError, RunFailed, first_line
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.passes import DataUsed, GradientSettings, WeightedLayer
 
@@ -106,12 +108,16 @@ def watch_model(
     feed: Feed,
     *,
     blocks: Collection[str],
+    shift: int = 0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[tuple[ActivationPoint, ...], DataUsed]:
     """Run a model, train it if steps are asked for, and look at what its layers give.
 
+    `shift` is by how many pixels, at most, its images are moved to see what moves with them.
+
     Raises:
         CannotTrain, RunFailed, CnnInspectError: as when gradients are measured.
+        BadOption: its inputs are no images that could be shifted.
     """
     points = []
     with RUNS, Ledger() as ledger, ledger:
@@ -138,7 +144,11 @@ def watch_model(
                 if watch is not None:
                     watch.close()
             if watch is not None:
-                points.append(watch.point(step, None if loss is None else float(loss.detach())))
+                point = watch.point(step, None if loss is None else float(loss.detach()))
+                if shift:
+                    seed = hash((settings.seed, number, step))
+                    point = _with_shifts(point, model, batch, shift, seed=seed)
+                points.append(point)
                 progress(f"{loaded.info.name}, step {step}")
             if loss is not None and step < settings.steps:
                 optimizer.zero_grad(set_to_none=True)
@@ -162,6 +172,92 @@ def _run(model: nn.Module, name: str, batch: Batch, settings: GradientSettings) 
     found = trained_outputs(outputs, name)
     loss = chosen_loss(settings.criterion, found[0])
     return loss_of(found, batch.labels, loss, noise=batch.noise, aux_weight=settings.aux_weight)
+
+
+IMAGE = 4
+"""Dimensions of a batch of images."""
+
+
+def _with_shifts(
+    point: ActivationPoint, model: nn.Module, batch: Batch, most: int, *, seed: int
+) -> ActivationPoint:
+    """The point with how far each output moves when the images do, by 1 pixel up to `most`.
+
+    What leaves an image on the right comes in on the left, so that nothing is lost.
+
+    Raises:
+        BadOption: the inputs are no images, or not so wide.
+    """
+    place = next(
+        (i for i, t in enumerate(batch.args) if isinstance(t, Tensor) and t.dim() == IMAGE), None
+    )
+    if place is None:
+        raise BadOption("--shift", most, "used with images, of (batch, channels, height, width)")
+    images = batch.args[place]
+    if most >= images.shape[-1]:
+        raise BadOption("--shift", most, f"below {images.shape[-1]}, the width of the images")
+    as_it_was = _outputs(model, batch, seed=seed)
+    changes: dict[str, list[float]] = {path: [] for path in as_it_was}
+    same: list[float] = []
+    for pixels in range(1, most + 1):
+        args = list(batch.args)
+        args[place] = images.roll(pixels, dims=-1)
+        moved = _outputs(model, replace(batch, args=tuple(args)), seed=seed)
+        for path, (_, before) in as_it_was.items():
+            changes[path].append(_change(before, moved[path][1]))
+        before, after = as_it_was[""][1], moved[""][1]
+        if before.dim() == 2 and before.shape[1] > 1:
+            same.append(float((before.argmax(1) == after.argmax(1)).double().mean()))
+    return replace(
+        point,
+        shifts=tuple(
+            ShiftChange(path, type(module).__name__, tuple(changes[path]))
+            for path, (module, _) in as_it_was.items()
+        ),
+        same_answers=tuple(same),
+    )
+
+
+def _outputs(model: nn.Module, batch: Batch, *, seed: int) -> dict[str, tuple[nn.Module, Tensor]]:
+    """What each layer without layers in it gives first, and the model itself, which comes last."""
+    found: dict[str, tuple[nn.Module, Tensor]] = {}
+
+    def hook_of(path: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: Any, output: Any) -> None:  # noqa: ARG001
+            given = next((t for t in tensors_in(output) if t.dtype.is_floating_point), None)
+            if given is not None and path not in found:
+                found[path] = module, given.detach().double().clone()
+
+        return hook
+
+    handles = [
+        module.register_forward_hook(hook_of(path))
+        for path, module in walk(model)
+        if not path or (not module._modules and not isinstance(module, nn.Identity))
+    ]
+    seed_generators(seed)
+    try:
+        with torch.no_grad():
+            model(*batch.args, **batch.kwargs)
+    except CnnInspectError:
+        raise
+    except Exception as problem:  # whatever forward raises
+        raise RunFailed(first_line(problem)) from problem
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def _change(before: Tensor, after: Tensor) -> float:
+    """How far a tensor moved in relation to its size, mean over the first dimension."""
+    if before.shape != after.shape or not before.dim():
+        return math.nan
+    sizes = before.flatten(1).norm(dim=1) if before.dim() > 1 else before.abs()
+    moved = after - before
+    moves = moved.flatten(1).norm(dim=1) if before.dim() > 1 else moved.abs()
+    is_there = sizes > 0
+    return float((moves[is_there] / sizes[is_there]).mean()) if bool(is_there.any()) else math.nan
 
 
 def _layer(path: str, seen: list[tuple[nn.Module, Tensor]]) -> LayerActivations:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
-from cnninspect.commands.activations.report import Activations, LayerActivations, ModelActivations
+from cnninspect.commands.activations.report import (
+    ActivationPoint,
+    Activations,
+    LayerActivations,
+    ModelActivations,
+)
 from cnninspect.errors import BadOption
 from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Kind, Notice, Page, Style, Table
@@ -43,6 +48,11 @@ def page(report: Activations, view: ActivationsView) -> Page:
             blocks.append(_changes(model, view, several=several))
         if first.gates:
             blocks.append(_gates(model, several=several))
+        blocks += [
+            _shifts(model, point, view, several=several)
+            for point in _both_ends(model)
+            if point.shifts
+        ]
         blocks += _notices(model, several=several)
     names = " · ".join(model.model.name for model in report.models)
     return Page(f"activations of {names}", _about(report), tuple(blocks))
@@ -193,6 +203,58 @@ def _gates(model: ModelActivations, *, several: bool) -> Table:
     )
 
 
+MOST_SHIFTS = 8
+"""Columns of shifts; of more, some at even distances."""
+
+
+def _both_ends(model: ModelActivations) -> tuple[ActivationPoint, ...]:
+    """What was seen first and last, which may be one."""
+    return (model.points[0], model.points[-1]) if len(model.points) > 1 else model.points
+
+
+def _shifts(
+    model: ModelActivations, point: ActivationPoint, view: ActivationsView, *, several: bool
+) -> Table:
+    """How far each output moves, by pixels; the network's own output and its answers last."""
+    count = len(point.shifts[0].changes)
+    shown = range(count)
+    if count > MOST_SHIFTS:
+        shown = [round(i * (count - 1) / (MOST_SHIFTS - 1)) for i in range(MOST_SHIFTS)]  # type: ignore[assignment]
+    columns = (
+        Column("layer", Kind.PATH),
+        Column("type", Kind.WORD, sacrifice=1),
+        *(Column(f"by {plural(pixels + 1, 'pixel')}", Kind.NUMBER) for pixels in shown),
+    )
+    *layers, whole = point.shifts
+    kept = layers if view.rows is None else layers[: view.rows]
+    rows = [
+        (
+            Cell(each.path or "(output)", Style.PLAIN if each.path else Style.STRONG),
+            Cell(each.type, Style.FAINT),
+            *(Cell(_shift_text(each.changes[i])) for i in shown),
+        )
+        for each in (*kept, whole)
+    ]
+    if point.same_answers:
+        shares = (Cell(f"{100 * point.same_answers[i]:.1f} %") for i in shown)
+        rows.append((Cell("same answer", Style.STRONG), Cell(""), *shares))
+    remarks = ["‖shifted − as it was‖ / ‖as it was‖, mean over the examples"]
+    if len(kept) < len(layers):
+        remarks.append(f"{plural(len(layers) - len(kept), 'more layer')}; --rows all shows each")
+    name = f"{model.model.name}: " if several else ""
+    when = f", after {plural(point.step, 'step')}" if point.step else ""
+    return Table(
+        columns,
+        tuple(rows),
+        title=f"{name}how far outputs move when the images do{when}",
+        remarks=tuple(remarks),
+    )
+
+
+def _shift_text(change: float) -> str:
+    return f"{change:.3f}" if change == change else ""
+
+
 def _notices(model: ModelActivations, *, several: bool) -> Iterator[Notice]:
     name = f"{model.model.name}: " if several else ""
     for point in model.points:
@@ -224,4 +286,9 @@ def rows(
     )
 
 
-RENDERER = Renderer(view=ActivationsView, page=page, rows=rows)
+RENDERER = Renderer(
+    view=ActivationsView,
+    page=page,
+    rows=rows,
+    picture="cnninspect.commands.activations.plot:picture",
+)

@@ -61,6 +61,17 @@ class GateMeans:
 
 
 @dataclass(frozen=True, slots=True)
+class ShiftChange:
+    """How far what a layer gives moves when the images are shifted."""
+
+    path: str
+    """Empty for the network's own output."""
+    type: str
+    changes: tuple[float, ...]
+    """‖shifted − as it was‖ / ‖as it was‖, mean over the examples, by pixels from 1 on."""
+
+
+@dataclass(frozen=True, slots=True)
 class ActivationPoint:
     """What was seen after some steps of training."""
 
@@ -71,6 +82,11 @@ class ActivationPoint:
     layers: tuple[LayerActivations, ...]
     blocks: tuple[BlockChange, ...]
     gates: tuple[GateMeans, ...]
+    shifts: tuple[ShiftChange, ...] = ()
+    """Layer by layer, the network's output last, where that was asked for."""
+    same_answers: tuple[float, ...] = ()
+    """Share of the examples whose highest score is the same after the shift, by pixels from 1 on;
+    empty where the output is no row of scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +110,5 @@ class Activations(Report):
 
     settings: GradientSettings
     models: tuple[ModelActivations, ...]
+    shift: int = 0
+    """Pixels up to which the images were shifted."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import cnninspect
+from cnninspect.errors import CnnInspectError
 
 
 class Net(nn.Module):
@@ -138,3 +139,70 @@ def test_every_format_is_written() -> None:
     rows = cnninspect.render(report, format="csv").splitlines()
     assert len(rows) == 1 + sum(len(p.layers) for m in report.models for p in m.points)
     assert "--rows all" in cnninspect.render(report, rows=2)
+
+
+class Shifted(nn.Module):
+    """A convolution whose output is looked at as it stands, and averaged over all positions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(1, 4, 3, padding=1, padding_mode="circular")
+        self.pool, self.head = nn.AdaptiveAvgPool2d(1), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.pool(self.conv(x)).flatten(1))
+
+
+def test_a_shift_moves_maps_and_not_what_is_averaged_over_them() -> None:
+    net, x = Shifted().double(), torch.randn(5, 1, 6, 8, dtype=torch.float64)
+    report = cnninspect.activations(net, (x,), shift=3)
+    (point,) = report.models[0].points
+    found = {each.path: each.changes for each in point.shifts}
+    assert list(found) == ["conv", "pool", "head", ""]
+    assert report.shift == 3
+    with torch.no_grad():
+        maps = net.conv(x)
+    for number, change in enumerate(found["conv"], start=1):
+        moved = (maps.roll(number, -1) - maps).flatten(1).norm(dim=1)
+        assert change == pytest.approx(float((moved / maps.flatten(1).norm(dim=1)).mean()))
+    assert max(found["pool"]) < 1e-6  # of exactly the same numbers, added up in another order
+    assert max(found[""]) < 1e-6
+    assert point.same_answers == (1.0, 1.0, 1.0)
+    text = cnninspect.render(report, format="table")
+    assert "by 3 pixels" in text
+    assert "same answer" in text
+    assert not any(module._forward_hooks for module in net.modules())
+
+
+@pytest.mark.parametrize("pool", ["max", "average"])
+def test_pooling_moves_less_than_what_it_is_given(pool: str) -> None:
+    reference = f"shallow_cnn@resolution=16,pool={pool}"
+    report = cnninspect.activations(reference, data="digits", batch=16, mode="eval", shift=2)
+    moved = {each.path: each.changes for each in report.models[0].points[0].shifts}
+    for given, pooled in zip(moved["activation"], moved["pool"]):
+        assert 0 < pooled < given
+
+
+def test_what_is_no_image_is_not_shifted() -> None:
+    for shift in (1, 40, -1):
+        with pytest.raises(CnnInspectError, match="shift"):
+            cnninspect.activations("lstm" if shift == 1 else "shallow_cnn", batch=2, shift=shift)
+
+
+def test_the_picture_has_a_panel_for_each_thing_that_was_seen() -> None:
+    pytest.importorskip("matplotlib")
+    from cnninspect.commands.activations.plot import picture
+
+    residual = cnninspect.activations("resnet20@depth=8", (4, 3, 8, 8), steps=2, shift=2)
+    gates = cnninspect.activations(["lstm@hidden_size=4", "gru@hidden_size=4"], batch=2)
+    for report, labels in (
+        (residual, ["deviation", "share", "‖y − x‖ / ‖x‖", "relative change"]),
+        (gates, ["deviation", "mean of the gate"]),
+    ):
+        figure = picture(report, "figure")
+        drawn = [axis for axis in figure.axes if axis.axison]
+        assert len(drawn) == len(labels)
+        for axis, label in zip(drawn, labels):
+            assert label in axis.get_ylabel()
+    assert picture(gates, "png").startswith(b"\x89PNG")
