@@ -11,7 +11,7 @@ from cnninspect.sources.open import as_arguments, load
 if TYPE_CHECKING:
     from torch import nn
 
-    from cnninspect.commands.scale.report import CompoundGrid, Scaling
+    from cnninspect.commands.scale.report import CompoundGrid, DepthWidthGrid, Scaling
 
 
 def scale(
@@ -47,19 +47,35 @@ def scale_grid(
     model: str,
     *,
     tolerance: float = 0.1,
+    depths: Sequence[Union[int, Fraction]] = (),
+    widths: Sequence[Union[int, float, Fraction]] = (),
     jobs: int | None = 1,
     remember: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
-) -> CompoundGrid:
-    """Every α, β, γ for depth, width and resolution with α·β²·γ² ≈ 2, and what it costs.
+) -> Union[CompoundGrid, DepthWidthGrid]:
+    """Sizes of a network that go together, and what each costs.
 
-    For networks with settings of these names, such as `efficientnet_b0`.
+    Where settings multiply depth, width and resolution, as those of `efficientnet_b0`: every α, β,
+    γ with α·β²·γ² ≈ 2.  Where they are a number of layers and a width, as those of `wrn28_10`:
+    every one of `depths` with every one of `widths`, by themselves those that the family names.
 
     Raises:
         CannotScale: the network has no such settings.
     """
+    from cnninspect.commands.scale.depth_width import depth_width_grid, has_depth_and_width
     from cnninspect.commands.scale.sizes import compound_grid
     from cnninspect.store.cache import Memory
 
-    memory = Memory() if remember else None
-    return compound_grid(model, tolerance=tolerance, jobs=jobs, memory=memory, progress=progress)
+    measuring: dict[str, Any] = {
+        "jobs": jobs,
+        "memory": Memory() if remember else None,
+        "progress": progress,
+    }
+    if depths or widths or has_depth_and_width(model):
+        return depth_width_grid(
+            model,
+            depths=tuple(Fraction(depth) for depth in depths),
+            widths=tuple(Fraction(width) for width in widths),
+            **measuring,
+        )
+    return compound_grid(model, tolerance=tolerance, **measuring)

@@ -20,11 +20,11 @@ from cnninspect.commands.output import (
 )
 from cnninspect.errors import BadOption
 
-GRID = "Compound scaling, as of EfficientNet"
+GRID = "Sizes that go together, as of EfficientNet or wide ResNets"
 
 EXAMPLES = (
     ("cnninspect scale resnet34", "How the work grows with the resolution"),
-    ("cnninspect scale resnet34 --over batch", "The same with another size"),
+    ("cnninspect scale wrn28_10 --grid", "Every depth with every width of its family"),
     (
         "cnninspect scale efficientnet_b0 --grid --top 5",
         "Depth, width and resolution for twice the work",
@@ -59,7 +59,8 @@ def scale(
         bool,
         typer.Option(
             "--grid",
-            help="Every α, β, γ for depth, width, resolution with α·β²·γ² ≈ 2.",
+            help="Every α, β, γ for depth, width, resolution with α·β²·γ² ≈ 2; or every depth with "
+            "every width.",
             rich_help_panel=GRID,
         ),
     ] = False,
@@ -79,6 +80,26 @@ def scale(
             "--top",
             metavar="N",
             help="Only the N points nearest to twice the work; 20 by default.",
+            rich_help_panel=GRID,
+            show_default=False,
+        ),
+    ] = None,
+    depths: Annotated[
+        Optional[str],
+        typer.Option(
+            "--depths",
+            metavar="A,B,…",
+            help="Of the grid of a family such as wrn28_10; by itself those it names.",
+            rich_help_panel=GRID,
+            show_default=False,
+        ),
+    ] = None,
+    widths: Annotated[
+        Optional[str],
+        typer.Option(
+            "--widths",
+            metavar="A,B,…",
+            help="The same, for the width.",
             rich_help_panel=GRID,
             show_default=False,
         ),
@@ -105,13 +126,17 @@ def scale(
 ) -> None:
     """How MACs, parameters and activations grow with a size: the exact law, as a formula."""
     from cnninspect.commands.scale import scale, scale_grid
+    from cnninspect.commands.scale.report import CompoundGrid
 
     check_output(output, force=force)
     check_picture(plot, force=force)
     written = {"format": format, "output": output, "force": force, "quiet": quiet}
     if not grid:
-        if tolerance is not None or top is not None:
-            raise BadOption("--tolerance or --top", "without --grid", "used with it")
+        for option, value in (
+            ("--tolerance", tolerance), ("--top", top), ("--depths", depths), ("--widths", widths),
+        ):  # fmt: skip
+            if value is not None:
+                raise BadOption(option, value, "used with --grid")
         report = scale(
             model,
             parse_inputs(input),
@@ -134,6 +159,18 @@ def scale(
         raise BadOption("--grid", "with --over, --sizes or --input", "used without them")
     with progress_bar("measuring", quiet=quiet) as progress:
         found = scale_grid(
-            model, tolerance=tolerance or 0.1, jobs=jobs, remember=cache, progress=progress
+            model,
+            tolerance=tolerance or 0.1,
+            depths=parse_numbers(depths, "--depths"),
+            widths=parse_numbers(widths, "--widths"),
+            jobs=jobs,
+            remember=cache,
+            progress=progress,
         )
-    show(found, human=human, top=20 if top is None else top, **written)  # type: ignore[arg-type]
+    if isinstance(found, CompoundGrid):
+        show(found, human=human, top=20 if top is None else top, **written)  # type: ignore[arg-type]
+        return
+    for option, value in (("--tolerance", tolerance), ("--top", top)):
+        if value is not None:
+            raise BadOption(option, value, "left out: these are depths and widths")
+    show(found, human=human, **written)  # type: ignore[arg-type]

@@ -137,3 +137,44 @@ class CompoundGrid(Report):
     points: tuple[GridPoint, ...]
     """Those whose work is the nearest to the target first."""
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedError:
+    """A test error in print."""
+
+    data: str
+    """What it was measured on."""
+    percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class DepthWidthPoint:
+    """One depth with one width."""
+
+    depth: int
+    width: float
+    reference: str
+    """What to type for it."""
+    parameters: int
+    macs: int
+    errors: tuple[PublishedError, ...]
+    is_own: bool
+    """Whether it is the network that was named."""
+
+
+@dataclass(frozen=True, slots=True)
+class DepthWidthGrid(Report):
+    """A family of networks at every depth with every width."""
+
+    schema: ClassVar[str] = "cnninspect.scale-depth-width/1"
+    rendering: ClassVar[str] = "cnninspect.commands.scale.depth_width_rendering"
+
+    model: ModelInfo
+    depths: tuple[int, ...]
+    widths: tuple[float, ...]
+    points: tuple[DepthWidthPoint, ...]
+    """Depth by depth; those that cannot be built are left out."""
+    source: str
+    """Where the errors are from."""
+    notes: tuple[str, ...] = ()
