@@ -33,6 +33,12 @@ SCREENS = {
     "config": "config",
     "evaluate": "evaluate --predictions predictions.csv",
     "explain": "explain lenet5_modern features.1.conv --fresh",
+    "explain_backward": "explain resnet18 layer1.0 --backward --fresh",
+    "feature_reuse": "weights densenet_bc100_k12@depth=22,resolution=8 --feature-reuse",
+    "accuracy": "compare net.py:Net --input 3x8x8 --data digits --weights net.pth --no-cache",
+    "depth_and_width": "scale wrn28_10@resolution=8 --grid --depths 10,16 --widths 1,2 --no-cache",
+    "shift": "activations shallow_cnn@resolution=8 --data digits --batch 4 --shift 2",
+    "steps": "train mlp --epochs 1 --batch 512 --optimizer adagrad --by-parameter --dtype float64",
     "find": "find lenet* --max-params 100k --no-cache",
     "fit": "memory net.py:Net --input 3x32x32 --fit 1MB",
     "graph": "graph lenet5_modern",
@@ -48,11 +54,26 @@ SCREENS = {
 }
 
 
+def save_weights(path):
+    """Weights for that network, which are the same everywhere."""
+    import torch
+
+    shapes = {
+        "body.0.weight": (8, 3, 3, 3), "body.0.bias": (8,), "body.1.weight": (8,),
+        "body.1.bias": (8,), "body.1.running_mean": (8,), "body.1.running_var": (8,),
+        "head.weight": (10, 8), "head.bias": (10,),
+    }  # fmt: skip
+    state = {name: torch.ones(shape) for name, shape in shapes.items()}
+    state["head.bias"] = torch.arange(10.0)
+    torch.save(state, path)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A network of one's own, and predictions."""
     folder = tmp_path_factory.mktemp("screens")
     (folder / "net.py").write_text(NET)
+    save_weights(folder / "net.pth")
     (folder / "predictions.csv").write_text("label,prediction\na,a\na,b\nb,b\nb,b\n")
     return folder
 

@@ -89,7 +89,7 @@ def scale(
         typer.Option(
             "--depths",
             metavar="A,B,…",
-            help="Of the grid of a family such as wrn28_10; by itself those it names.",
+            help="Of the grid of a family such as wrn28_10; by default those it names.",
             rich_help_panel=GRID,
             show_default=False,
         ),

@@ -35,6 +35,7 @@ ELSEWHERE = {
     "cnninspect weights mlp.safetensors": "needs a file of weights",
     "cnninspect weights before.safetensors after.safetensors": "needs files of weights",
     "cnninspect scale efficientnet_b0 --grid --top 5": "traces many networks",
+    "cnninspect scale wrn28_10 --grid": "traces many networks",
 }
 """Examples of quick commands that are only parsed, and why."""
 NET = """
