@@ -51,7 +51,7 @@ def references(incomplete: str) -> list[str]:
 
 def _names_of_libraries(incomplete: str) -> Iterator[str]:
     """Names such as `timm:resnet50`, once the library has been begun."""
-    from cnninspect.sources.zoo import LIBRARIES, registered
+    from cnninspect.sources.known_names import LIBRARIES, registered
 
     for library in LIBRARIES:
         if incomplete and f"{library}:".startswith(incomplete[: len(library) + 1]):

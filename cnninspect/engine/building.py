@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -14,16 +12,12 @@ from torch.nn import init
 from cnninspect.engine.devices import Devices, Placement, is_missing_device, pretended
 from cnninspect.engine.diagnosis import is_hopeless, with_line
 from cnninspect.engine.fake_mode import Abstraction
+from cnninspect.engine.free_memory import memory_limit
 from cnninspect.engine.layouts import META, spec_of
 from cnninspect.engine.module_tree import Structure, without_wrappers
 from cnninspect.engine.torch_private import TorchDispatchMode
 from cnninspect.errors import BuildFailed, CnnInspectError, RunFailed, first_line
 from cnninspect.records.models import LoadedModel
-
-try:
-    import resource
-except ImportError:  # Windows has none
-    resource = None  # type: ignore[assignment]
 
 FILLERS = frozenset(
     f"aten.{name}_"
@@ -140,31 +134,6 @@ def check_memory(structure: Structure, reason: str) -> None:
             f"{reason}; its weights take {needed:,} bytes and there are {memory:,}",
             hint="a smaller one of its kind, by the settings after @, may fit",
         )
-
-
-LIMIT_FILES = (
-    "/sys/fs/cgroup/memory.max",
-    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-)
-"""Where Linux says how much memory a container may use, in version 2 and 1 of control groups."""
-
-
-def memory_limit() -> int | None:
-    """Bytes that this process may use: what the machine, its container and its shell allow.
-
-    None where nothing says it, as on Windows.
-    """
-    limits = []
-    if hasattr(os, "sysconf"):
-        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    for file in LIMIT_FILES:
-        with suppress(OSError, ValueError):  # it is not there, or says "max"
-            limits.append(int(Path(file).read_text()))
-    if resource is not None:
-        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-        if soft != resource.RLIM_INFINITY:
-            limits.append(soft)
-    return min(limits, default=None)
 
 
 class Unfilled(TorchDispatchMode):

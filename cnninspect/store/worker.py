@@ -1,4 +1,4 @@
-"""A process that measures what it is asked for: started by `crew`, as a script.
+"""A process that measures what it is asked for: started by `worker_pool`, as a script.
 
 It reads lines of JSON: first where to import from, then one task in each.  For each task it writes
 one line with the outcome.  The first line also says whether traces are remembered, and asked for

@@ -10,8 +10,8 @@ from torch import nn
 import cnninspect
 from cnninspect.errors import AlreadyTraced, BadOption, CnnInspectError, NotAModel, UnknownArgument
 from cnninspect.python_words import in_python
+from cnninspect.sources.known_names import registered, suggestion
 from cnninspect.sources.registry import with_setting
-from cnninspect.sources.zoo import registered, suggestion
 from cnninspect.zoo import catalogue
 
 

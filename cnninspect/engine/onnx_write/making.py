@@ -19,6 +19,7 @@ from onnx import ModelProto
 from torch import nn
 
 from cnninspect.costs import cost_of
+from cnninspect.engine.free_memory import peak_bytes
 from cnninspect.engine.onnx_read.tracing import trace as trace_file
 from cnninspect.engine.onnx_write import calibration, quantization
 from cnninspect.engine.onnx_write.axes import Feed, at_least_two, open_axes
@@ -31,7 +32,6 @@ from cnninspect.engine.onnx_write.verification import (
     Runs,
     check_available,
     compare,
-    peak_bytes,
     reason_of,
 )
 from cnninspect.engine.onnx_write.writing import (

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from cnninspect.engine.bind_inputs import Given, converted, given_for
 from cnninspect.engine.borrowing import Borrowed
 from cnninspect.engine.building import build_really
+from cnninspect.engine.free_memory import fits, peak_bytes
 from cnninspect.engine.module_tree import Structure, parameters_of
 from cnninspect.engine.onnx_write.axes import Feed
-from cnninspect.engine.onnx_write.verification import fits, peak_bytes
 from cnninspect.engine.onnx_write.writing import sha256_of
 from cnninspect.engine.process_state import Ledger, seed_generators
 from cnninspect.engine.training import RealCopies

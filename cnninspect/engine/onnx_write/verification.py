@@ -1,12 +1,12 @@
-"""What running a network or a file takes, predicted from its trace, and what this machine has.
+"""Whether a file computes what its network does: both are run on the same inputs, and compared.
 
+Sizes along open axes are tried only where the memory for them is there, as predicted from traces.
 Attention that is one operation in torch is written as matrix products in a file, whose scores are
-tensors of their own, so both traces are asked.
+tensors of their own, so the traces of both are asked.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,88 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from cnninspect.engine.bind_inputs import Given
+from cnninspect.engine.free_memory import fits, free_bytes
 from cnninspect.engine.onnx_write.axes import Feed
 from cnninspect.engine.onnx_write.exporting import readable
 from cnninspect.engine.torch_private import pytree
 from cnninspect.errors import CnnInspectError, MissingLibrary
 from cnninspect.records.exports import Verification
-from cnninspect.records.operations import Call
-from cnninspect.records.traces import Trace
-
-SPARE = 2
-"""How often the predicted bytes must be free: onnxruntime's arena grows in powers of two, and
-convolutions and matrix products keep copies of their own."""
-CGROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-)
-"""Limit and use of a container, in both versions of Linux's control groups."""
 
 Sizes = Mapping[str, int]
 Need = Callable[[Sizes], int]
 """From sizes along the open axes to the bytes that running takes beyond the weights."""
-
-
-def peak_bytes(trace: Trace) -> int:
-    """The most bytes of results that are needed at the same time, weights aside.
-
-    Each result is kept from its call to the last one that takes it; views are counted as copies.
-    """
-    last: dict[int, int] = {}
-    for call in trace.calls:
-        last.update(dict.fromkeys((i for i in call.inputs if i >= 0), call.index))
-    ending: dict[int, list[int]] = {}
-    for index, at in last.items():
-        ending.setdefault(at, []).append(index)
-    sizes = {call.index: _made(call) for call in trace.calls}
-    held = peak = 0
-    for call in trace.calls:
-        held += sizes[call.index]
-        peak = max(peak, held)
-        held -= sum(sizes.get(index, 0) for index in ending.get(call.index, ()))
-        if call.index not in last:  # nobody takes it, or it is a result of the network
-            held -= sizes[call.index]
-    return peak
-
-
-def _made(call: Call) -> int:
-    return sum(spec.nbytes for spec in call.operation.outputs)
-
-
-def free_bytes() -> int | None:
-    """What this process may still take; None where the system does not say."""
-    found = [value for value in (_free_memory(), *_free_in_containers()) if value is not None]
-    return min(found, default=None)
-
-
-def _free_memory() -> int | None:
-    try:
-        text = Path("/proc/meminfo").read_text()
-    except OSError:
-        if not hasattr(os, "sysconf") or "SC_AVPHYS_PAGES" not in os.sysconf_names:
-            return None
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-    for line in text.splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None
-
-
-def _free_in_containers() -> list[int | None]:
-    found: list[int | None] = []
-    for limit, used in CGROUPS:
-        try:
-            numbers = [int(Path(path).read_text()) for path in (limit, used)]
-        except (OSError, ValueError):  # `max`: no limit
-            continue
-        found.append(max(numbers[0] - numbers[1], 0))
-    return found
-
-
-def fits(needed: int) -> bool:
-    """Whether so much may be taken; true where the system does not say what it has."""
-    free = free_bytes()
-    return free is None or SPARE * needed <= free
 
 
 TOLERANCES = {

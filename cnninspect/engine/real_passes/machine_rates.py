@@ -13,7 +13,7 @@ from datetime import date
 import torch
 from torch.utils import benchmark
 
-from cnninspect.engine.onnx_write.verification import free_bytes
+from cnninspect.engine.free_memory import free_bytes
 from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, set_apart
 from cnninspect.engine.real_passes.preparation import device_of
 from cnninspect.engine.real_passes.timing import name_of

@@ -1,8 +1,9 @@
-"""Whether layers without any gradient wake up when the others are updated.
+"""Gradients of a network: measured pass by pass, or on the way through training.
 
-Residual branches are often started at 0, since that trains better (Goyal et al. 2017,
-arXiv:1706.02677, section 5.1; Bachlechner et al. 2020, arXiv:2003.04887).  Their layers then have a
-gradient of exactly 0 in the first pass, and live after one update of what scales the branch.
+A layer without any is not dead if it wakes up when the others are updated.  Residual branches are
+often started at 0, since that trains better (Goyal et al. 2017, arXiv:1706.02677, section 5.1;
+Bachlechner et al. 2020, arXiv:2003.04887).  Their layers then have a gradient of exactly 0 in the
+first pass, and live after one update of what scales the branch.
 """
 
 from __future__ import annotations

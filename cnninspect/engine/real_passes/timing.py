@@ -23,8 +23,8 @@ from torch.utils import benchmark
 
 from cnninspect.engine.bind_inputs import converted
 from cnninspect.engine.borrowing import Borrowed
+from cnninspect.engine.free_memory import free_bytes, peak_bytes
 from cnninspect.engine.module_tree import Structure, parameters_of
-from cnninspect.engine.onnx_write.verification import free_bytes, peak_bytes
 from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, set_apart
 from cnninspect.engine.real_passes.batches import Batches, Feed
 from cnninspect.engine.real_passes.losses import (

@@ -10,10 +10,10 @@ from onnx import TensorProto, helper
 from torch import nn
 
 import cnninspect
+from cnninspect.engine import free_memory
+from cnninspect.engine.free_memory import peak_bytes
 from cnninspect.engine.onnx_write import exporting, making, verification
-from cnninspect.engine.onnx_write import verification as memory
 from cnninspect.engine.onnx_write.exporting import name_outputs
-from cnninspect.engine.onnx_write.verification import peak_bytes
 from cnninspect.errors import ExportFailed, ExportUnexplained
 from cnninspect.records.operations import Call, Operation, TensorSpec
 
@@ -144,7 +144,7 @@ def with_memory(monkeypatch):
     """Lets the machine have so many free bytes."""
 
     def run(free):
-        monkeypatch.setattr(memory, "free_bytes", lambda: free)
+        monkeypatch.setattr(free_memory, "free_bytes", lambda: free)
         monkeypatch.setattr(verification, "free_bytes", lambda: free)
 
     return run
