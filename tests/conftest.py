@@ -35,6 +35,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--every-line", action="store_true", help="interrupt a run at every line, not at a sample"
     )
     parser.addoption(
+        "--every-place",
+        action="store_true",
+        help="hide what a network keeps in every place, for every question, not in a sample",
+    )
+    parser.addoption(
         "--campaign", type=int, default=0, help="try so many damaged files, as tests/fuzz says"
     )
 

@@ -25,6 +25,7 @@ from cnninspect.engine.layouts import (
     forget_layouts,
 )
 from cnninspect.engine.module_tree import Structure
+from cnninspect.engine.other_threads import Bystanders
 from cnninspect.engine.process_state import Ledger
 from cnninspect.engine.restore_state import COPIED_AS, HeldState, code_state, put_back
 from cnninspect.errors import StateLeft
@@ -151,9 +152,14 @@ def _name_of(holder: Any) -> str | None:
 
 
 class Borrowed:
-    """A network that is given back as it was when the ledger is closed."""
+    """A network that is given back as it was when the ledger is closed.
 
-    def __init__(self, ledger: Ledger, model: nn.Module | Structure, *given: Any) -> None:
+    One that `is_live` may be used by other threads, which then wait.
+    """
+
+    def __init__(
+        self, ledger: Ledger, model: nn.Module | Structure, *given: Any, is_live: bool = False
+    ) -> None:
         self.structure = Structure(model) if isinstance(model, nn.Module) else model
         """The network as it is now, with the tensors that were put into it."""
         self.ledger = ledger
@@ -163,10 +169,18 @@ class Borrowed:
         self._substitutes: list[Tensor] = []
         self._flags: list[tuple[nn.Module, bool]] = []
         """Training flags of modules that only the code reaches."""
+        others = Bystanders(ledger) if is_live else None
+        others_train = others is not None and bool(others.threads)
+        if others is not None and others_train:
+            found = HeldState((), modules=self.structure.distinct_modules(), others_train=True)
+            code = code_state(found)
+            others.keep_out([*found.modules, *code.modules], [*found.tensors, *code.tensors])
+            self.structure = Structure(self.structure.model, self.structure.resting)
         self._leftovers = Leftovers()
         ledger.undo(lambda: self._leftovers.clear(self._restore_code))
         ledger.undo(self.restore)
-        held = HeldState((), modules=self.structure.distinct_modules())
+        modules = self.structure.distinct_modules()
+        held = HeldState((), modules=modules, others_train=others_train)
         self._states = [held, HeldState(given, beyond=held)]
         self._code = code_state(held)
         if self.structure.is_lazy():

@@ -75,7 +75,9 @@ def _content_of(container: Any) -> Any:
 class HeldState:
     """What was found from some roots, with what it held.
 
-    What `beyond` found before is left out: that is put back by itself.
+    What `beyond` found before is left out: that is put back by itself.  Where `others_train`, other
+    threads work out gradients meanwhile, which are then theirs: PyTorch does not let two threads
+    touch the same one.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class HeldState:
         *,
         modules: Iterable[nn.Module] = (),
         beyond: HeldState | None = None,
+        others_train: bool = False,
     ) -> None:
         self.modules: list[nn.Module] = []
         """Every module that was met, registered or not."""
@@ -102,9 +105,10 @@ class HeldState:
         self._caches: list[tuple[Any, int]] = []
         """Caches with a limit, and how often they had been asked for something new."""
         self._restorers: list[Callable[[], object]] = []
+        self.others_train = others_train
         self._names: list[_Names] = []
         """Class attributes and globals, of what the code names."""
-        self._tensor_state = _TensorState(())
+        self._tensor_state = _TensorState((), others_train=others_train)
         with private.DisableTorchFunctionSubclass():
             self._walk([*roots, *self._take_modules(list(modules))])
             self._take_tensors()
@@ -303,9 +307,9 @@ class HeldState:
         while taken < len(self.tensors):  # what hangs on a tensor may hold others
             tensors, taken = self.tensors[taken:], len(self.tensors)
             held = [*map(BACKWARD_HOOKS, tensors), *map(AFTER_HOOKS, tensors)]
-            held += map(GRAD, filter(IS_LEAF, tensors))
+            held += () if self.others_train else map(GRAD, filter(IS_LEAF, tensors))
             self._walk([value for value in held if value is not None])
-        self._tensor_state = _TensorState(self.tensors)
+        self._tensor_state = _TensorState(self.tensors, others_train=self.others_train)
 
     def keep_values(self) -> None:
         """Note the values of small tensors that are not trained as well, to be put back."""
@@ -399,7 +403,7 @@ def code_state(held: HeldState) -> HeldState:
     Code is followed through functions and classes of the same kind, not through those of PyTorch
     and of Python itself.
     """
-    state = HeldState((), beyond=held)
+    state = HeldState((), beyond=held, others_train=held.others_train)
     classes, functions = list(held.classes), list(held.functions)
     spaces: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
     while classes or functions:
@@ -479,8 +483,9 @@ class _TensorState:
     Also their version counters, by which autograd tells whether one was changed.
     """
 
-    def __init__(self, tensors: Sequence[Tensor]) -> None:
+    def __init__(self, tensors: Sequence[Tensor], *, others_train: bool) -> None:
         self.tensors = tensors
+        self._others_train = others_train
         self.leaves = list(filter(IS_LEAF, tensors))
         self.trained = list(map(REQUIRES_GRAD, self.leaves))
         self.held = [(of, name, list(map(read, of))) for of, name, read in self._read()]
@@ -489,7 +494,7 @@ class _TensorState:
 
     def _read(self) -> tuple[tuple[Sequence[Tensor], str, Any], ...]:
         return (
-            (self.leaves, "grad", GRAD),
+            ([] if self._others_train else self.leaves, "grad", GRAD),
             (self.tensors, "_backward_hooks", BACKWARD_HOOKS),
             (self.tensors, "_post_accumulate_grad_hooks", AFTER_HOOKS),
         )

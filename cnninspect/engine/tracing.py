@@ -103,7 +103,9 @@ def _traced(
         built = replace(built, notes=(*built.notes, _fit(built.structure, weights)))
     if not loaded.live:
         built = replace(built, structure=let_train(built.structure))
-    borrowed = Borrowed(ledger, built.structure, inputs, kwargs, loaded.keywords)
+    borrowed = Borrowed(
+        ledger, built.structure, inputs, kwargs, loaded.keywords, is_live=loaded.live
+    )
     borrowed.set_mode(mode)
     attempts = given_for(borrowed.structure, loaded, inputs, kwargs=kwargs, batch=batch)
     failed: tuple[Run, Exception] | None = None

@@ -120,7 +120,9 @@ def _traced(
 ) -> TrainingTrace:
     built = build(loaded, wanted.device)
     devices = built.devices
-    borrowed = Borrowed(ledger, built.structure, inputs, kwargs, loaded.keywords)
+    borrowed = Borrowed(
+        ledger, built.structure, inputs, kwargs, loaded.keywords, is_live=loaded.live
+    )
 
     def attempts(borrowed: Borrowed) -> Iterator[Given]:
         _freeze(borrowed.structure, wanted.frozen)

@@ -6,9 +6,10 @@ import base64
 import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import Any, Union
 
 SettingValue = Union[None, bool, int, float, str, tuple[int, ...]]
 """What a setting may hold."""
@@ -62,9 +63,6 @@ class ModelEntry:
     settings: tuple[Setting, ...] = ()
     """What `@key=value` can change."""
 
-
-if TYPE_CHECKING:
-    pass
 
 FORMATS = {
     "bool": "?", "uint8": "B", "int8": "b", "int16": "h", "int32": "i", "int64": "q",
@@ -209,6 +207,9 @@ class LoadedModel:
     trial: Callable[[Sequence[Any] | None, Mapping[str, Any]], None] | None = None
     """Runs it with inputs and options in a process with limits, and raises where that does not come
     to an end; None: it may be run here at once."""
+    surroundings: Callable[[], AbstractContextManager[Any]] | None = None
+    """What its code needs around it while it is built and run, such as the folder that it imports
+    from; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 from cnninspect.records.models import InputRequest, TensorValues
@@ -23,6 +25,8 @@ SPECTRUM_STEPS = 1024
 """Steps of a spectrogram where the configuration gives none."""
 SERIES_STEPS, ACTIONS = 64, 20
 """Steps of a time series where the configuration gives none, and of what somebody did."""
+LEVELS = 3
+"""How far parts of parts of a configuration are looked into."""
 OFFSET_POSITIONS = frozenset(
     {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "roberta-prelayernorm", "longformer",
      "mpnet", "data2vec-text", "esm", "ibert", "xmod", "luke"}
@@ -41,8 +45,11 @@ ASKED_FOR = {
     "longformer": ("global_attention_mask",),
     "siglip2": ("pixel_attention_mask", "spatial_shapes"),
     "sam3": ("input_ids",), "sam3_lite_text": ("input_ids",), "instructblipvideo": ("input_ids",),
+    "pe_audio_video": ("pixel_values_videos", "input_values"),
 }  # fmt: skip
 """Arguments that have a default and are needed all the same, by the model's type."""
+CHANNELS = ("in_channels", "in_chans", "num_channels")
+"""Keys that say how many channels a picture has."""
 POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_target_positions")
 """Keys that say how many positions there are."""
 
@@ -88,6 +95,7 @@ class Makers:
             "input_features": self._spectrum,
             "input_values": self._sound,
             "hidden_states": self._hidden,
+            "inputs_embeds": self._embedded,
             "spectrogram": self._spectrogram,
             "past_values": self._series,
             "past_observed_mask": lambda: self._like_series("past_observed_mask"),
@@ -163,12 +171,26 @@ class Makers:
                 shapes += [(1, count, width), (count, shape[1], patch, patch), (count, width)]
         if name == "pixel_values" and len(shape) == 5:
             shapes.append((shape[0] * shape[1], *shape[2:]))
-        if name == "hidden_states" and len(shape) == 2 and "in_channels" in _keys(self.config):
-            channels, patch = _number(self.config, "in_channels"), _patch(self.config)
-            shapes.append((shape[0], channels, patch, patch))
+        if name in ("hidden_states", "pixel_values") and len(shape) == 2:  # patches in rows
+            patch = _patch(self.config)
+            square = patch * (_number(self.config, "spatial_merge_size") or 1)
+            channels = _number(self.config, *CHANNELS) or 3
+            shapes += [(shape[0], channels, patch, patch), (shape[0], square, square, channels)]
         if name == "input_values" and len(shape) == 2:
             shapes.append((1, 1, shape[1]))
-        return [InputRequest(s, name=name, batch_dim=request.batch_dim) for s in shapes]
+        if name in ("input_ids", "decoder_input_ids") and len(shape) == 2:
+            books = self._code_books()
+            shapes += [(1, shape[1], n) for n in (books + 1, books) if books]
+            shapes += [(books, shape[1])] if books else []
+        return [replace(request, shape=shape) for shape in shapes]
+
+    def _code_books(self) -> int:
+        """How many codes of sound stand at each step of a sequence, a text beside them left out."""
+        config, keys = self.config, ("num_codebooks", "audio_num_codebooks")
+        decoders = [getattr(config, key, None) for key in ("decoder_config", "decoder")]
+        return _number(config, *keys) or next(
+            (n for part in decoders if (n := _number(part, *keys, "num_channels"))), 0
+        )
 
     def _text(self, name: str) -> InputRequest:
         config = self.config
@@ -183,8 +205,8 @@ class Makers:
         )
         if getattr(text, "model_type", "") in OFFSET_POSITIONS:
             limit -= (text.pad_token_id or 0) + 1
-        vocabulary = getattr(text, "vocab_size", None)
-        high = vocabulary if isinstance(vocabulary, int) else None
+        sizes_known = [getattr(text, key, None) for key in ("vocab_size", "codebook_vocab_size")]
+        high = min((size for size in sizes_known if isinstance(size, int)), default=None)
         is_choice = "MultipleChoice" in self.kind.__name__
         sizes = (CHOICES,) if is_choice else ()
         length = max(min(self.tokens, limit), 1)
@@ -223,7 +245,8 @@ class Makers:
         vision: Any = next(
             (part for part in parts if getattr(part, "image_size", None) is not None), config
         )
-        size = getattr(vision, "image_size", None) or fallback
+        size = getattr(vision, "image_size", None)
+        size = size or next((s for part in parts if (s := _size_in_timm(part))), fallback)
         if isinstance(size, dict):
             size = (size.get("height", fallback), size.get("width", fallback))
         sizes: tuple[int, ...] = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
@@ -261,8 +284,8 @@ class Makers:
     def _patches(self, name: str) -> InputRequest:
         """A picture in rows, one for each patch, as towers with a grid take it."""
         config = self.config
-        channels = _number(config, "in_channels", "in_chans", "num_channels") or 3
-        frames = _number(config, "temporal_patch_size") or 1
+        channels = _number(config, *CHANNELS) or 3
+        frames = _number(config, "temporal_patch_size", "patch_temporal") or 1
         width = channels * frames * _patch(config) ** 2
         return InputRequest((self._side() ** 2, width), name=name, batch_dim=None)
 
@@ -277,11 +300,16 @@ class Makers:
             return InputRequest(self._picture().shape, name="hidden_states")
         return None
 
+    def _embedded(self) -> InputRequest | None:
+        width = _number(self.config, "hidden_size")
+        return InputRequest((1, self.tokens, width), name="inputs_embeds") if width else None
+
     def _video(self) -> InputRequest:
         config = self.config
         frames: Any = getattr(config, "frames_per_clip", None) or getattr(config, "num_frames", 16)
         size: Any = getattr(config, "crop_size", None) or getattr(config, "image_size", None)
-        shape = (1, frames, getattr(config, "in_chans", 3), size or IMAGE, size or IMAGE)
+        size = size or next((s for part in _parts(config) if (s := _size_in_timm(part))), IMAGE)
+        shape = (1, frames, getattr(config, "in_chans", 3), size, size)
         return InputRequest(shape, name="pixel_values_videos")
 
     def _spectrum(self) -> InputRequest | None:
@@ -401,6 +429,17 @@ def _patch(config: Any) -> int:
     return next((size for part in _parts(config) if (size := _number(part, "patch_size"))), 14)
 
 
+def _size_in_timm(config: Any) -> int:
+    """Height and width of the pictures that a network of timm takes; 0 where it is none."""
+    name = getattr(config, "architecture", None)
+    if not isinstance(name, str) or find_spec("timm") is None:
+        return 0
+    from timm.models import get_pretrained_cfg
+
+    known = get_pretrained_cfg(name)
+    return int(known.input_size[-1]) if known is not None else 0
+
+
 def _keys(config: Any) -> frozenset[str]:
     return frozenset(vars(config)) if hasattr(config, "__dict__") else frozenset()
 
@@ -409,8 +448,12 @@ def _parts(config: Any) -> list[Any]:
     """The parts of a configuration that describe what goes in, before the whole of it."""
     keys = (
         "vision_config", "encoder", "encoder_config", "audio_config", "audio_encoder",
-        "backbone_config",
+        "backbone_config", "video_config", "prompt_encoder_config",
     )  # fmt: skip
-    parts = [getattr(config, key, None) for key in keys]
-    parts += [getattr(part, "backbone_config", None) for part in parts if part is not None]
-    return [part for part in parts if part is not None and not isinstance(part, dict)] + [config]
+    below = ("backbone_config", "vision_config", "video_config")
+    parts, level = [], [getattr(config, key, None) for key in keys]
+    for _ in range(LEVELS):
+        held = [part for part in level if part is not None and not isinstance(part, dict)]
+        parts += held
+        level = [getattr(part, key, None) for part in held for key in below]
+    return [*parts, config]

@@ -260,7 +260,7 @@ def _traced(
     if device is not None:
         options["device"] = device
     run = import_module("cnninspect.engine.tracing").trace
-    with kept_offline(loaded):
+    with surroundings_of(loaded):
         traced: Trace = run(loaded, arguments, **options)
     return traced
 
@@ -381,7 +381,7 @@ def _step_traced(
         return replace(step, forward=_renamed(step.forward, model))
     loaded = network(model, "a step of training")
     run = import_module("cnninspect.engine.training").trace_training
-    with kept_offline(loaded):
+    with surroundings_of(loaded):
         made: TrainingTrace = run(loaded, arguments, **settings)
     return made
 
@@ -416,7 +416,7 @@ def timed(
         time_file = import_module("cnninspect.engine.onnx_timing").time_file
         of_file: Timed = time_file(loaded.path, traced.inputs, settings, **watching)
         return of_file
-    with kept_offline(loaded):
+    with surroundings_of(loaded):
         engine = import_module("cnninspect.engine.real_passes.timing")
         engine.check_room(loaded, traced, settings)
         if settings.backend == "onnxruntime":
@@ -442,13 +442,21 @@ def check_batch(batch: int) -> None:
         raise BadOption("--batch", batch, "a whole number, 1 or more")
 
 
-def kept_offline(loaded: LoadedModel) -> AbstractContextManager[Any]:
-    """Keep what is built and run inside from the network, unless it is a live module."""
-    if loaded.live:
-        return nullcontext()
+def surroundings_of(loaded: LoadedModel) -> AbstractContextManager[Any]:
+    """What a model is built and run in: it finds what it imports, and there is no network.
+
+    A live module runs in a program of its owner's, and keeps the network.
+    """
+    return nullcontext() if loaded.live and loaded.surroundings is None else _around(loaded)
+
+
+@contextmanager
+def _around(loaded: LoadedModel) -> Iterator[None]:
     from cnninspect.sources.network import no_network
 
-    return no_network()
+    own = loaded.surroundings or nullcontext
+    with own(), nullcontext() if loaded.live else no_network():
+        yield
 
 
 def weights_of(reference: Reference) -> Checkpoint | None:

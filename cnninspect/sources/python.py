@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -55,26 +55,26 @@ def load(reference: Reference) -> LoadedModel:
     is_file = where.endswith(".py")
     if is_file and "\0" in where:
         raise FileMissing(where)
-    folder = Path(where).resolve().parent if is_file else Path.cwd()
+    surroundings = Surroundings(Path(where).resolve().parent if is_file else Path.cwd())
     if is_file:
         _check_file(reference, Path(where), name)
-    with other_peoples_code(reference.text), importable_from(folder):
-        module = _imported(reference, where, is_file=is_file)
+    with other_peoples_code(reference.text), surroundings():
+        surroundings.module = module = _imported(reference, where, is_file=is_file)
         made_by = _attribute(reference, module, name)
     info = ModelInfo(reference.text, "python", reference.text)
     if _is_module(made_by):
         if reference.settings:
             raise UnknownSetting(reference.name, reference.settings[0][0], ())
-        return LoadedModel(info, lambda: made_by, live=True)
-    with importable_from(folder), known_to_python(module):
+        return LoadedModel(info, lambda: made_by, live=True, surroundings=surroundings)
+    with surroundings():
         make = _with_settings(reference, made_by)
 
     def build() -> Any:
-        with importable_from(folder), known_to_python(module):
+        with surroundings():
             made = construct(reference.text, make, settings=reference.settings)
         return network_in(reference.text, made)
 
-    return LoadedModel(info, build)
+    return LoadedModel(info, build, surroundings=surroundings)
 
 
 def network_in(reference: str, made: Any) -> Any:
@@ -100,33 +100,73 @@ def network_in(reference: str, made: Any) -> Any:
     return next(iter(networks.values()), made)
 
 
+class Surroundings:
+    """Where code finds what lies beside it: called, a context in which its folder is importable.
+
+    Afterwards the search path is as it was, and modules that only this made importable are hidden:
+    they are there again the next time, so that what `forward` imports is what was imported before.
+    One thread at a time is inside, since path and modules belong to the process.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.module: ModuleType | None = None
+        """The code itself, once it was run."""
+        self._folder = folder
+        self._path = [str(folder)]
+        """The search path as the code wants it."""
+        self._imported: dict[str, ModuleType] = {}
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        from cnninspect.engine.process_state import RUNS
+
+        with RUNS, self._importable(), known_to_python(self.module):
+            yield
+
+    @contextmanager
+    def _importable(self) -> Iterator[None]:
+        path, modules = list(sys.path), dict(sys.modules)
+        if str(self._folder) in (str(Path(entry).resolve()) for entry in path):
+            yield  # what is imported stays, as with any import
+            return
+        try:
+            sys.path[:] = [*self._path, *(entry for entry in path if entry not in self._path)]
+            sys.modules.update(self._imported)
+            importlib.invalidate_caches()
+            yield
+        finally:
+            self._path = list(sys.path)  # the code may have added to it
+            sys.path[:] = path
+            self._hide(modules)
+
+    def _hide(self, before: Mapping[str, ModuleType]) -> None:
+        """Take away what was imported from the folders that were not on the path before."""
+        folders = [Path(entry) for entry in self._path if entry not in sys.path]
+        for name, module in list(sys.modules.items()):
+            if before.get(name) is not module and _comes_from(module, name, folders):
+                self._imported[name] = sys.modules.pop(name)
+                if name in before:
+                    sys.modules[name] = before[name]
+
+
+def _comes_from(module: ModuleType, name: str, folders: Sequence[Path]) -> bool:
+    """Whether a module belongs to a package, or is a file, directly in one of the folders."""
+    top = name.partition(".")[0]
+    file = getattr(module, "__file__", None)
+    places = [Path(place) for place in ([file] if file else getattr(module, "__path__", ()))]
+    return top != __name__.partition(".")[0] and any(
+        place.parent == folder or place.is_relative_to(folder / top)
+        for place in places
+        for folder in folders
+    )
+
+
 @contextmanager
-def importable_from(folder: Path) -> Iterator[None]:
-    """Find modules in `folder`, and forget afterwards those that only this made importable."""
-    if str(folder) in (str(Path(entry).resolve()) for entry in sys.path):
+def known_to_python(module: ModuleType | None) -> Iterator[None]:
+    """Let a module be found under its name, where dataclasses and pickles look for it."""
+    if module is None:
         yield
         return
-    kept, before = list(sys.path), set(sys.modules)
-    sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path[:] = kept
-        for name in set(sys.modules) - before:
-            if _is_top_of(folder, name.partition(".")[0]):
-                del sys.modules[name]
-
-
-def _is_top_of(folder: Path, package: str) -> bool:
-    """Whether a package lies in the folder itself, and is not this one."""
-    is_there = (folder / f"{package}.py").exists() or (folder / package).is_dir()
-    return is_there and package != __name__.partition(".")[0]
-
-
-@contextmanager
-def known_to_python(module: ModuleType) -> Iterator[None]:
-    """Let a module be found under its name, where dataclasses and pickles look for it."""
     hidden = sys.modules.get(module.__name__)
     sys.modules[module.__name__] = module
     try:

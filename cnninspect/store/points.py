@@ -185,10 +185,10 @@ def _latency(task: PointTask, traced: Trace) -> float:
     """Seconds of a forward pass with random weights, in one thread."""
     import torch
 
-    from cnninspect.sources.open import kept_offline
+    from cnninspect.sources.open import surroundings_of
 
     loaded: Any = load(task.reference)
-    with kept_offline(loaded), torch.no_grad():
+    with surroundings_of(loaded), torch.no_grad():
         module = loaded.build().train(task.mode == "train")
         inputs = [
             torch.zeros(t.spec.shape, dtype=getattr(torch, t.spec.dtype)) for t in traced.inputs

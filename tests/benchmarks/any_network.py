@@ -32,6 +32,31 @@ MOST_PARAMETERS, MOST_MACS = 200_000_000, 20_000_000_000
 """Up to which a network is also run for real."""
 SHARES = {"transformers": 0.35, "pytorchcv": 0.06}
 """Which part of a library's networks is drawn by default; of the others all."""
+COMPLETED: dict[str, dict[str, Any]] = {
+    "autoformer": {"prediction_length": 24},
+    "informer": {"prediction_length": 24},
+    "time_series_transformer": {"prediction_length": 24},
+    "blip-2": {"image_token_index": 2},
+    "instructblipvideo": {"video_token_index": 2},
+    "deepseek_v2": {"num_experts_per_tok": 6},
+    "edgetam": {"vision_config.backbone_config.architecture": "repvit_m1"},
+    "edgetam_vision_model": {"backbone_config.architecture": "repvit_m1"},
+    "glm4v_text": {"head_dim": 64},
+    "hunyuan_v1_dense": {"head_dim": 128},
+    "hunyuan_v1_moe": {"head_dim": 128},
+    "lw_detr": {"projector_scale_factors": [1.0]},
+    "ministral": {"head_dim": 128},
+}
+"""What the default configuration leaves open of kinds that transformers itself then cannot build
+or run, and what is set here."""
+BEYOND = {
+    "edgetam_video": "it takes a session, an object of transformers' own",
+    "sam2_video": "it takes a session, an object of transformers' own",
+    "sam3_video": "it takes a session, an object of transformers' own",
+    "sam3_tracker_video": "it takes a session, an object of transformers' own",
+    "glm_image_vqmodel": "it has no forward",
+}
+"""Kinds that nobody can call with tensors."""
 LAYERS = re.compile(r"(^|_)(n|num|encoder|decoder|hidden)?_?(hidden_)?layers?$|^n_layer$")
 
 

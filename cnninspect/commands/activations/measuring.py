@@ -27,6 +27,7 @@ from cnninspect.engine.recording import tensors_in
 from cnninspect.errors import BadOption, CnnInspectError, RunFailed, first_line
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.passes import DataUsed, GradientSettings, WeightedLayer
+from cnninspect.sources.open import surroundings_of
 
 RANGES: dict[type[nn.Module], tuple[float, float]] = {nn.Sigmoid: (0.0, 1.0), nn.Tanh: (-1.0, 1.0)}
 """The ends of what a saturating activation gives."""
@@ -120,7 +121,7 @@ def watch_model(
         BadOption: its inputs are no images that could be shifted.
     """
     points = []
-    with RUNS, Ledger() as ledger, ledger:
+    with surroundings_of(loaded), RUNS, Ledger() as ledger, ledger:
         set_apart(ledger, traces=False)
         torch.set_grad_enabled(True)
         RandomStates(ledger)

@@ -31,6 +31,7 @@ from cnninspect.files import opened
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.operations import shape_text
 from cnninspect.records.passes import GradientSettings
+from cnninspect.sources.open import surroundings_of
 
 BATCH = 256
 Progress = Callable[[int, int, str], None]
@@ -115,7 +116,7 @@ def judge_network(
     found = load_data(data, shape)
     chosen, named, notes = chosen_examples(found, part, weights=weights, held_out=held_out)
     settings = GradientSettings(weights=weights, device=device, mode="eval")
-    with RUNS, Ledger() as ledger, ledger:
+    with surroundings_of(loaded), RUNS, Ledger() as ledger, ledger:
         set_apart(ledger, traces=False)
         torch.set_grad_enabled(False)
         RandomStates(ledger)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Union
 
 from cnninspect.interrupts import stopped_gently
-from cnninspect.sources.open import as_arguments, check_batch, kept_offline, network
+from cnninspect.sources.open import as_arguments, check_batch, network, surroundings_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -80,7 +80,7 @@ def _export(
     check_batch(chosen.batch)
     loaded = network(model, "an export")
     with (
-        kept_offline(loaded),
+        surroundings_of(loaded),
         making(loaded, place, chosen, inputs=inputs, kwargs=kwargs) as (made, keep),
     ):
         report = export_report(made, place, chosen)

@@ -10,9 +10,9 @@ from cnninspect.sources.open import (
     Model,
     as_arguments,
     holds_batch,
-    kept_offline,
     network,
     several,
+    surroundings_of,
     trace,
     with_head,
 )
@@ -156,7 +156,7 @@ def _gradients_of(
         specs=tuple(tensor.spec for tensor in traced.inputs),
         frozen=frozenset(frozen_names(frozen(traced, settings.freeze, settings.unfreeze))),
     )
-    with kept_offline(loaded):
+    with surroundings_of(loaded):
         measured = measure(loaded, layers, settings, feed, report)
     notes = traced.how.notes
     return profile_of(

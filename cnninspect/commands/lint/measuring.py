@@ -25,7 +25,7 @@ from cnninspect.metrics.roofline import Datasheet, device_for
 from cnninspect.records.checkpoint import WeightsReport
 from cnninspect.records.models import GraphFile, LoadedModel
 from cnninspect.records.traces import Trace
-from cnninspect.sources.open import kept_offline, network, trace
+from cnninspect.sources.open import network, surroundings_of, trace
 
 Subject = Union[str, LoadedModel, GraphFile, Trace]
 
@@ -101,7 +101,7 @@ class Lint:
         from cnninspect.engine.weights import fitted, tensors_of
 
         loaded = network(subject, "a file of weights")
-        with kept_offline(loaded):
+        with surroundings_of(loaded):
             module = build(loaded).structure.model
         _, report = fitted(tensors_of(module), self.weights)
         return report

@@ -45,6 +45,7 @@ from cnninspect.errors import (
 from cnninspect.records.models import LoadedModel
 from cnninspect.records.operations import shape_text
 from cnninspect.records.passes import GradientSettings, ParameterStep, WeightedLayer
+from cnninspect.sources.open import surroundings_of
 
 Progress = Callable[[Epoch], None]
 TEST_BATCH = 256
@@ -105,7 +106,7 @@ def train_model(plan: Plan, progress: Progress = lambda _: None) -> Run:
     ready = GradientSettings(
         init=settings.init, device=settings.device, dtype=settings.dtype, steps=1, batch=2
     )
-    with RUNS, Ledger() as ledger, ledger:
+    with surroundings_of(plan.loaded), RUNS, Ledger() as ledger, ledger:
         set_apart(ledger, traces=False)
         torch.set_grad_enabled(True)
         RandomStates(ledger)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from cnninspect.engine.bind_inputs import Given, converted, given_for
 from cnninspect.engine.borrowing import Borrowed
 from cnninspect.engine.building import build_really
-from cnninspect.engine.free_memory import fits, peak_bytes
+from cnninspect.engine.free_memory import fits, memory_limit, peak_bytes
 from cnninspect.engine.module_tree import Structure, parameters_of
 from cnninspect.engine.onnx_write.axes import Feed
 from cnninspect.engine.onnx_write.writing import sha256_of
@@ -64,7 +63,7 @@ def network_for_real(
     module = build_really(loaded)
     if isinstance(module, torch.jit.ScriptModule):
         raise ExportFailed(loaded.info.reference, "it is a TorchScript program", hint=NO_SCRIPT)
-    borrowed = Borrowed(ledger, module)
+    borrowed = Borrowed(ledger, module, is_live=loaded.live)
     borrowed.set_mode("eval")
     if loaded.live:
         borrowed.substitute(RealCopies(device=torch.device("cpu")))
@@ -92,11 +91,9 @@ def weights_text(loaded: LoadedModel, settings: ExportSettings) -> str:
 
 
 def _check_memory(loaded: LoadedModel, trace: Trace) -> None:
-    if not hasattr(os, "sysconf"):  # Windows does not say
-        return
+    memory = memory_limit()
     needed = sum(p.nbytes for layer in trace.layers for p in layer.parameters)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if COPIES * needed > memory:
+    if memory is not None and COPIES * needed > memory:
         raise ExportFailed(
             loaded.info.reference,
             f"its weights take {needed:,} bytes, {COPIES} times over while the file is made, "

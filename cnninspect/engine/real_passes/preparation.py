@@ -42,7 +42,10 @@ def ready_model(
         FileMissing, FileUnreadable, WeightsMismatch: the file of weights cannot be loaded.
     """
     dtype = DTYPES[settings.dtype] if settings.dtype else None
-    borrowed = real_model(ledger, loaded, feed, seed=seed, device=settings.device, dtype=dtype)
+    borrowed = real_model(
+        ledger, loaded, feed,
+        seed=seed, device=settings.device, dtype=dtype, is_live=loaded.live,
+    )  # fmt: skip
     module = borrowed.structure.model
     initialise(module, layers, settings)
     if settings.weights is not None:
@@ -66,10 +69,12 @@ def real_model(
     seed: int,
     device: str | None,
     dtype: torch.dtype | None,
+    is_live: bool = False,
 ) -> Borrowed:
     """A model with weights that have values, on its device, until the ledger is closed.
 
-    In a live one, copies take the place of all its tensors, which stay as they are.
+    In a live one, copies take the place of all its tensors, which stay as they are; other threads
+    wait with their passes only if it `is_live`, which takes a hook.
 
     Raises:
         CannotTrain: its weights have no values.
@@ -77,7 +82,8 @@ def real_model(
     """
     place = device_of(device)
     seed_generators(seed)
-    borrowed = Borrowed(ledger, build_really(loaded), feed.inputs, feed.kwargs)
+    module = build_really(loaded)
+    borrowed = Borrowed(ledger, module, feed.inputs, feed.kwargs, is_live=is_live)
     if borrowed.structure.is_lazy():
         _materialise(borrowed, loaded, feed)
     if any(parameter.is_meta for parameter in parameters_of(borrowed.structure.model)):

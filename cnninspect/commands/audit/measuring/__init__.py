@@ -23,6 +23,7 @@ from cnninspect.records.exports import ExportSettings
 from cnninspect.records.models import GraphFile, LoadedModel
 from cnninspect.records.reports import installed_version
 from cnninspect.records.traces import Trace
+from cnninspect.sources.open import surroundings_of
 
 MOST_STEPS = 300
 """Steps of recurrent layers; on the meta device PyTorch takes each apart into ten operators."""
@@ -212,7 +213,7 @@ def _try(
 def _ask(
     tool: Tool, subjects: Subjects, device: str, import_library: Callable[[str], Any]
 ) -> Answer:
-    with RUNS, Ledger() as ledger, ledger, silence():
+    with surroundings_of(subjects.loaded), RUNS, Ledger() as ledger, ledger, silence():
         set_apart(ledger, traces=False)
         RandomStates(ledger)
         library = import_library(tool.library)
