@@ -56,12 +56,9 @@ class Bystanders:
             return
         self._modules, self._tensors = set(map(id, modules)), set(map(id, tensors))
         self._let_workers_in()
-        for register, hook in (
-            (hooks.register_module_forward_pre_hook, self._before_pass),
-            (steps.register_optimizer_step_pre_hook, self._before_step),
-        ):
-            handle = register(hook)  # type: ignore[operator]
-            self._ledger.undo(handle.remove)
+        self._ledger.undo(hooks.register_module_forward_pre_hook(self._before_pass).remove)
+        before_step: Any = self._before_step
+        self._ledger.undo(steps.register_optimizer_step_pre_hook(before_step).remove)
         patience = time.monotonic() + PATIENCE_SECONDS
         while self._are_inside() and time.monotonic() < patience:
             time.sleep(PAUSE_SECONDS)
