@@ -8,6 +8,10 @@ of tables) and `command.py` (what one types).  The files beside the folders are 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
 COMMANDS = {
     "summary": "cnninspect.commands.summary.command:summary",
     "list": "cnninspect.commands.list.command:list_models",
@@ -35,3 +39,12 @@ COMMANDS = {
     "help": "cnninspect.commands.help.command:help_on",
 }
 """Name to the function whose signature typer reads, in the order in which `--help` shows them."""
+
+
+def question(name: str) -> Callable[..., Any]:
+    """The Python function of another question, for an answer that is made of several.
+
+    Folders know nothing of each other but their reports; this is how one asks another.
+    """
+    asked: Callable[..., Any] = getattr(import_module(f"{__name__}.{name}"), name)
+    return asked

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Union
 from cnninspect.errors import AlreadyTraced, BadOption, NeedsModules, NotAModel, UnknownChoice
 from cnninspect.records.models import MODES, GraphFile, LoadedModel, ModelInfo, Reference
 from cnninspect.records.traces import Trace, TrainingTrace
-from cnninspect.sources.revisions import at_revision, has_revision
+from cnninspect.sources.references import has_revision
+from cnninspect.sources.revisions import at_revision
 
 if TYPE_CHECKING:
     from os import PathLike

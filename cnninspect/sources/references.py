@@ -37,8 +37,15 @@ PROGRAMS = {
 SHARDED = ".index.json"
 """End of the name of an index, which lists the files of a checkpoint in several ones."""
 
+REVISION = re.compile(r"@\{(?P<revision>[^{}]*)\}")
+"""What follows a file that is meant as it was."""
 SETTINGS = re.compile(r"@(?=\s*[A-Za-z_][\w.]*\s*=)")
 """The sign between a name and its settings."""
+
+
+def has_revision(text: object) -> bool:
+    """Whether a reference says of which revision it is."""
+    return isinstance(text, str) and REVISION.search(text) is not None
 
 
 def parse_reference(text: str, schemes: tuple[str, ...]) -> Reference:

@@ -10,8 +10,7 @@ from typing import Any
 
 from cnninspect.errors import BadOption, BadReference, SourceBroken, UnknownChoice
 from cnninspect.records.models import GraphFile, LoadedModel, ModelEntry, Reference
-from cnninspect.sources.references import SETTINGS, parse_reference
-from cnninspect.sources.revisions import has_revision
+from cnninspect.sources.references import SETTINGS, has_revision, parse_reference
 
 SOURCES = {
     "zoo": "cnninspect.sources.zoo",

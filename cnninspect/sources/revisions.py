@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -21,10 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from cnninspect.errors import BadReference, CnnInspectError
-from cnninspect.sources.references import SETTINGS
+from cnninspect.sources.references import REVISION, SETTINGS, has_revision
+from cnninspect.sources.registry import reference_of
 
-REVISION = re.compile(r"@\{(?P<revision>[^{}]*)\}")
-"""What follows a file that is meant as it was."""
 SHA1 = 40
 """Digits of a commit's name, but for repositories that use SHA-256."""
 NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
@@ -36,11 +34,6 @@ PLACES = (
 )  # fmt: skip
 """Settings that lead git to another repository, as they are inside of a hook."""
 PACKAGE = __name__.partition(".")[0]
-
-
-def has_revision(text: object) -> bool:
-    """Whether a reference says of which revision it is."""
-    return isinstance(text, str) and REVISION.search(text) is not None
 
 
 def with_revision(text: str, revision: str) -> str:
@@ -104,8 +97,6 @@ def _parts(text: str, plain: str) -> tuple[str, Path, str]:
     Raises:
         BadReference: it names no file.
     """
-    from cnninspect.sources.registry import reference_of
-
     reference = reference_of(plain)
     start = plain.index(reference.name)
     name, rest = reference.name, plain[start + len(reference.name) :]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Union
 
+from cnninspect.commands import question
 from cnninspect.commands.compare.report import Comparison, comparison_of
 from cnninspect.errors import BadOption
 from cnninspect.metrics.figures import Figures, MeasuredAccuracy, Unmeasured
@@ -149,9 +150,7 @@ def _accuracy(
     model: Any, inputs: Any, data: str | PathLike[str], file: str | PathLike[str] | None
 ) -> tuple[MeasuredAccuracy, tuple[str, ...]]:
     """How well a model does, and what a reader should know of it."""
-    import cnninspect
-
-    found = cnninspect.evaluate(model, inputs, data=data, weights=file)
+    found = question("evaluate")(model, inputs, data=data, weights=file)
     (interval,) = (each for each in found.intervals if each.name == "accuracy")
     measured = MeasuredAccuracy(
         accuracy=found.accuracy,

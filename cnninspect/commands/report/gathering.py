@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
+from cnninspect.commands import question
 from cnninspect.sources.open import Model, several, trace
 
 if TYPE_CHECKING:
@@ -61,17 +62,13 @@ def report(
     notes: list[str] = []
     gradients = None
     if "gradients" in wanted:
-        import cnninspect
-
         given = {} if inputs is None else {"inputs": inputs}
-        gradients = _or_note(notes, "gradients", lambda: cnninspect.gradients(listed, **given))
+        gradients = _or_note(notes, "gradients", lambda: question("gradients")(listed, **given))
     return Overview(portraits, wanted, device_spec, comparison, gradients, tuple(notes))
 
 
 def _compared(traces: Sequence[Trace], step: Callable[[str], None]) -> Any:
-    import cnninspect
-
-    compared = cnninspect.compare(list(traces))
+    compared = question("compare")(list(traces))
     step("side by side")
     return compared
 
@@ -84,7 +81,6 @@ def _portrait(
     run: dict[str, Any],
     step: Callable[[str], None],
 ) -> Portrait:
-    import cnninspect
     from cnninspect.commands.report.report import Formula, Portrait
     from cnninspect.metrics.dataflow_drafts import Drafts, Looks
     from cnninspect.metrics.receptive_field import with_receptive_fields
@@ -109,10 +105,10 @@ def _portrait(
     memory = scaling = None
     given = {"inputs": run["inputs"], "batch": run["batch"]}
     if "memory" in wanted:
-        memory = _or_note(notes, "memory", lambda: cnninspect.memory(model, **given))
+        memory = _or_note(notes, "memory", lambda: question("memory")(model, **given))
         step(f"memory of {traced.model.name}")
     if "scale" in wanted:
-        scaling = _or_note(notes, "scale", lambda: cnninspect.scale(model))  # type: ignore[arg-type]
+        scaling = _or_note(notes, "scale", lambda: question("scale")(model))
         step(f"growth of {traced.model.name}")
     return Portrait(summary, formulas, graphs, memory, scaling, tuple(notes))
 
