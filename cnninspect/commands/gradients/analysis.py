@@ -69,6 +69,8 @@ def profile_of(
         slope=trend.slope,
         orders=trend.orders,
         norm_orders=trend.norm_orders,
+        decades=trend.orders,
+        norm_decades=trend.norm_orders,
         verdict=trend.verdict,
         trend=trend,
         predicted_slope=predicted_slope(trace, profile, paths=paths.count),

@@ -179,6 +179,10 @@ class ModelGradients:
     training: tuple[TrainingPoint, ...] = ()
     """With `steps`: the measured ones, the start first."""
     notes: tuple[str, ...] = ()
+    decades: float | None = None
+    """`orders` by its former name, which other programs read."""
+    norm_decades: float | None = None
+    """`norm_orders` likewise."""
 
 
 @dataclass(frozen=True, slots=True)

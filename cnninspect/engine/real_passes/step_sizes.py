@@ -7,6 +7,7 @@ arXiv:1412.6980 (Adam), algorithm 1; as `torch.optim` computes them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -45,18 +46,18 @@ def steps_taken(
         )
 
 
-def rates_of(group: Mapping[str, object], state: Mapping[str, object], like: Tensor) -> Tensor:
+def rates_of(group: Mapping[str, Any], state: Mapping[str, Any], like: Tensor) -> Tensor:
     """What each element's gradient, or its running mean, was multiplied with."""
-    rate = float(group["lr"])  # type: ignore[arg-type]
+    rate = float(group["lr"])
     squares = next((state[name] for name in SQUARES if name in state), None)
     if not isinstance(squares, Tensor):
         return torch.full((1,), rate, dtype=torch.float64)
     squares = squares.detach().double()
     if "exp_avg_sq" in state:  # the mean began at 0, which is made up for
-        beta = group["betas"][1]  # type: ignore[index]
-        squares = squares / (1 - beta ** float(state["step"]))  # type: ignore[arg-type]
+        beta = group["betas"][1]
+        squares = squares / (1 - beta ** float(state["step"]))
     assert squares.shape == like.shape
-    return rate / (squares.sqrt() + float(group["eps"]))  # type: ignore[arg-type]
+    return rate / (squares.sqrt() + float(group["eps"]))
 
 
 def _part(values: Tensor, share: float) -> float:

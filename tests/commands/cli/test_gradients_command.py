@@ -90,6 +90,7 @@ def test_a_verdict_can_fail_a_command(cnninspect_: Callable) -> None:
     line = "rnn --over time --steps 1 --batch 2 --format json"
     model = json.loads(typed(cnninspect_, line).out)["models"][0]
     assert model["training"][0]["trend"]["orders"] == model["orders"]  # over time, not depth
+    assert (model["decades"], model["norm_decades"]) == (model["orders"], model["norm_orders"])
     line = "mlp --steps 2 --every 1 --lr 1e30 --fail-on not-finite,vanishing -q"
     code, _, err = typed(cnninspect_, line)
     assert code == 3
