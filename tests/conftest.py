@@ -81,6 +81,18 @@ def no_network() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def image_libraries() -> None:
+    """Imports torchvision and timm, also where torchvision's compiled part does not load."""
+    from importlib.util import find_spec
+
+    if find_spec("torchvision") is None or find_spec("timm") is None:
+        pytest.skip("torchvision or timm is not installed")
+    from cnninspect.sources.torchvision_schemas import import_torchvision
+
+    import_torchvision()
+
+
 @pytest.fixture(autouse=True)
 def pytorch_is_left_alone() -> Iterator[None]:
     """Blames the test that leaves PyTorch changed, not a later one that fails of it."""

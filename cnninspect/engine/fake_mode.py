@@ -321,8 +321,8 @@ def _by_arithmetic(operator: Operator, call: Arguments) -> Any:
     if layouts is None:
         return None
     made = tuple(
-        torch.empty_strided(shape, strides, dtype=dtype, device=META)
-        for shape, strides, dtype in layouts
+        torch.empty_strided(layout[0], layout[1], dtype=layout[2], device=META) if layout else None
+        for layout in layouts
     )
     return made if len(operator.return_targets) > 1 else made[0]
 

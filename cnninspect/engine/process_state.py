@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import torch
 import torch.nn.functional as F
 from torch.nn.modules import module as hooks
+from torch.optim import optimizer as steps
 from torch.overrides import handle_torch_function
 
 from cnninspect.engine import torch_private as private
@@ -111,7 +112,7 @@ DISPATCH_FLAGS = (
     "_is_in_any_mode_without_ignore_compile_internals",
 )
 HOOKS: tuple[dict[int, Any], ...] = (
-    hooks._global_forward_hooks, hooks._global_forward_pre_hooks,
+    hooks._global_forward_hooks, hooks._global_forward_pre_hooks, steps._global_optimizer_pre_hooks,
 )  # fmt: skip
 HOOK_NOTES: tuple[dict[int, Any], ...] = (
     hooks._global_forward_hooks_with_kwargs, hooks._global_forward_hooks_always_called,

@@ -381,14 +381,69 @@ def batch_norm_backward(
     gradient: Tensor, x: Tensor, weight: Tensor | None, mean: Tensor | None,
     variance: Tensor | None, saved_mean: Tensor | None, saved_deviation: Tensor | None,
     training: bool, epsilon: float, wanted: Sequence[bool],
-) -> tuple[Layout, ...] | None:  # fmt: skip
-    """`aten.native_batch_norm_backward`: gradients of the input, the weight and the bias."""
-    if not all(wanted) or weight is None or not is_plain(gradient) or not is_plain(x):
+) -> tuple[Layout | None, ...] | None:  # fmt: skip
+    """`aten.native_batch_norm_backward`: gradients of the input, the weight and the bias.
+
+    None in place of those that are not `wanted`, as of a frozen layer or of one without weights.
+    """
+    if not is_plain(gradient) or not is_plain(x) or x.dim() < 2:
         return None
-    if any(t.dtype != torch.float32 for t in (gradient, x, weight)) or x.dim() < 2:
+    if weight is None and any(wanted[1:]):
+        return None
+    held = (gradient, x, weight, mean, variance, saved_mean, saved_deviation)
+    if any(t is not None and t.dtype != x.dtype for t in held):
         return None
     per_channel: Layout = ((x.shape[1],), (1,), x.dtype)
-    return (like(x), per_channel, per_channel)
+    made = (like(x), per_channel, per_channel)
+    return tuple(layout if is_wanted else None for layout, is_wanted in zip(made, wanted))
+
+
+def group_norm(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, batch: int, channels: int, _size: int,
+    groups: int, _epsilon: float,
+) -> tuple[Layout, ...] | None:  # fmt: skip
+    """`aten.native_group_norm`: output, and mean and inverse deviation of each group."""
+    if not is_plain(x) or x.dtype != torch.float32 or x.dim() < 2 or batch * channels == 0:
+        return None
+    if groups < 1 or channels % groups or tuple(x.shape[:2]) != (batch, channels):
+        return None
+    for tensor in (weight, bias):
+        if tensor is not None and (tuple(tensor.shape) != (channels,) or tensor.dtype != x.dtype):
+            return None
+    of_groups: Layout = ((batch, groups), (groups, 1), x.dtype)
+    return like(x), of_groups, of_groups
+
+
+def group_norm_backward(
+    gradient: Tensor, x: Tensor, mean: Tensor, deviation: Tensor, weight: Tensor | None,
+    batch: int, channels: int, _size: int, groups: int, wanted: Sequence[bool],
+) -> tuple[Layout | None, ...] | None:  # fmt: skip
+    """`aten.native_group_norm_backward`: gradients of the input, the weight and the bias."""
+    if not is_plain(gradient) or not is_plain(x) or x.dtype != torch.float32:
+        return None
+    if any(t is not None and t.dtype != x.dtype for t in (gradient, mean, deviation, weight)):
+        return None
+    per_channel: Layout = ((channels,), (1,), x.dtype)
+    made = (like(x), per_channel, per_channel)
+    return tuple(layout if is_wanted else None for layout, is_wanted in zip(made, wanted))
+
+
+def layer_norm_backward(
+    gradient: Tensor, x: Tensor, normalised: Sequence[int], mean: Tensor, deviation: Tensor,
+    weight: Tensor | None, bias: Tensor | None, wanted: Sequence[bool],
+) -> tuple[Layout | None, ...] | None:  # fmt: skip
+    """`aten.native_layer_norm_backward`: gradients of the input, the weight and the bias."""
+    if not is_plain(gradient) or not is_plain(x) or x.dtype != torch.float32:
+        return None
+    held = (gradient, mean, deviation, weight, bias)
+    if any(t is not None and t.dtype != x.dtype for t in held):
+        return None
+    if (weight is None and wanted[1]) or (bias is None and wanted[2]):
+        return None
+    shape = tuple(normalised)
+    of_rows: Layout = (shape, contiguous(shape), x.dtype)
+    made = (like(x), of_rows, of_rows)
+    return tuple(layout if is_wanted else None for layout, is_wanted in zip(made, wanted))
 
 
 def addmm(bias: Tensor, left: Tensor, right: Tensor, **scales: Any) -> tuple[Layout, ...] | None:
@@ -425,11 +480,14 @@ def grouped_product(
     return ((shape, contiguous(shape), dtype or left.dtype),)
 
 
-ARITHMETIC: dict[str, Callable[..., tuple[Layout, ...] | None]] = {
+ARITHMETIC: dict[str, Callable[..., tuple[Layout | None, ...] | None]] = {
     "aten.convolution": convolution,
     "aten._native_batch_norm_legit_no_training": batch_norm_testing,
     "aten.native_batch_norm": batch_norm,
     "aten.native_batch_norm_backward": batch_norm_backward,
+    "aten.native_group_norm": group_norm,
+    "aten.native_group_norm_backward": group_norm_backward,
+    "aten.native_layer_norm_backward": layer_norm_backward,
     "aten.addmm": addmm,
     "aten._grouped_mm": grouped_product,
     **ELEMENTWISE,

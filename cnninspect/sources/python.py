@@ -29,12 +29,8 @@ from cnninspect.errors import (
 )
 from cnninspect.files import opened
 from cnninspect.records.models import LoadedModel, ModelInfo, Reference
-from cnninspect.sources.construction import (
-    arguments_of,
-    construct,
-    keyword_arguments,
-    other_peoples_code,
-)
+from cnninspect.sources.construction import construct, other_peoples_code
+from cnninspect.sources.keywords import arguments_of, keyword_arguments
 from cnninspect.sources.torchvision_schemas import with_operators_defined
 
 _MISSING = object()

@@ -16,7 +16,8 @@ from cnninspect.records.models import (
     ModelInfo,
     Reference,
 )
-from cnninspect.sources.construction import construct, keyword_arguments
+from cnninspect.sources.construction import construct
+from cnninspect.sources.keywords import keyword_arguments
 from cnninspect.sources.libraries import library
 from cnninspect.sources.torchvision_schemas import operator_notes
 

@@ -74,6 +74,22 @@ PLAIN = [
      (X, X, new(6), new(6), new(6), new(6), new(6), True, 1e-5, [True] * 3)),
     (aten.native_batch_norm_backward.default,
      (X, X, new(6), new(6), new(6), new(0), new(0), False, 1e-5, [True] * 3)),
+    (aten.native_batch_norm_backward.default,
+     (X, X, new(6), new(6), new(6), new(6), new(6), True, 1e-5, [True, True, False])),
+    (aten.native_batch_norm_backward.default,
+     (X, X, new(6), new(6), new(6), new(0), new(0), False, 1e-5, [False, True, True])),
+    (aten.native_batch_norm_backward.default,
+     (X, X, None, new(6), new(6), new(0), new(0), False, 1e-5, [True, False, False])),
+    (aten.native_group_norm.default, (X, new(6), new(6), 2, 6, 99, 3, 1e-5)),
+    (aten.native_group_norm.default, (new(2, 6), None, None, 2, 6, 1, 2, 1e-5)),
+    (aten.native_group_norm_backward.default,
+     (X, X, new(2, 3), new(2, 3), new(6), 2, 6, 99, 3, [True] * 3)),
+    (aten.native_group_norm_backward.default,
+     (X, X, new(2, 3), new(2, 3), None, 2, 6, 99, 3, [True, False, False])),
+    (aten.native_layer_norm_backward.default,
+     (X, X, [9, 11], new(2, 6, 1, 1), new(2, 6, 1, 1), new(9, 11), new(9, 11), [True] * 3)),
+    (aten.native_layer_norm_backward.default,
+     (X, X, [11], new(2, 6, 9, 1), new(2, 6, 9, 1), new(11), None, [False, True, False])),
     (aten.empty_like.default, (X,)),
     (aten.full_like.default, (X, 3)),
     (aten.stack.default, ([X, X, X],)),
@@ -111,9 +127,10 @@ NOT_PLAIN = [
     (aten.mul.Scalar, (X, 2j)),
     (aten.pow.Scalar, (2.0, X)),
     (aten.native_batch_norm_backward.default,
-     (X, X, new(6), new(6), new(6), new(6), new(6), True, 1e-5, [True, True, False])),
-    (aten.native_batch_norm_backward.default,
      (X, X, None, new(6), new(6), new(6), new(6), True, 1e-5, [True] * 3)),
+    (aten.native_group_norm.default, (CHANNELS_LAST, new(6), new(6), 2, 6, 99, 3, 1e-5)),
+    (aten.native_layer_norm_backward.default,
+     (X, X, [11], new(2, 6, 9, 1), new(2, 6, 9, 1), None, None, [True] * 3)),
     (aten.stack.default, ([X, CHANNELS_LAST],)),
     (aten.zeros_like.default, (CHANNELS_LAST,)),
     (aten.ge.Tensor, (X, CHANNELS_LAST)),
@@ -143,7 +160,7 @@ def by_arithmetic(operator, args):
 def by_pytorch(operator, args):
     result = operator(*args)
     tensors = result if isinstance(result, tuple) else (result,)
-    return tuple((tuple(t.shape), t.stride(), t.dtype) for t in tensors)
+    return tuple(t if t is None else (tuple(t.shape), t.stride(), t.dtype) for t in tensors)
 
 
 @pytest.mark.parametrize("case", PLAIN, ids=described)
@@ -178,6 +195,24 @@ def test_tracing_a_network_of_images_does_not_import_the_compiler(model):
     code = f"import sys, cnninspect; cnninspect.trace('{model}'); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch._dynamo", "sympy"} & set(done.stdout.split())
+
+
+NORMS = """
+import sys, cnninspect
+from torch import nn
+for norm in (nn.BatchNorm2d(8), nn.BatchNorm2d(8, affine=False), nn.GroupNorm(2, 8),
+             nn.BatchNorm2d(8).requires_grad_(False), nn.LayerNorm([8, 6, 6]),
+             nn.InstanceNorm2d(8, affine=True)):
+    for first in (nn.Identity(), nn.Conv2d(8, 8, 1)):
+        for mode in ("train", "eval"):
+            net = nn.Sequential(first, norm, nn.Conv2d(8, 2, 1))
+            cnninspect.memory(net, (2, 8, 6, 6), mode=mode)
+            assert "torch._dynamo" not in sys.modules, (norm, first, mode)
+"""
+
+
+def test_nor_does_the_backward_pass_of_any_norm_in_any_mode():
+    subprocess.run([sys.executable, "-c", NORMS], check=True)
 
 
 @pytest.mark.parametrize("model", ["resnet34", "densenet121", "efficientnet_b0", "lstm"])

@@ -3,7 +3,7 @@
 import pytest
 
 from cnninspect.errors import BadSetting, UnknownSetting
-from cnninspect.sources.construction import keyword_arguments, literal, refused_setting
+from cnninspect.sources.keywords import keyword_arguments, literal, refused_setting
 
 
 @pytest.mark.parametrize(

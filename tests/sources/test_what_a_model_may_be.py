@@ -192,9 +192,8 @@ def test_a_setting_is_set_among_the_others(text, key, value, wanted):
     assert with_setting(text, key, value) == wanted
 
 
+@pytest.mark.usefixtures("image_libraries")
 def test_names_of_libraries_are_found_in_any_case():
-    pytest.importorskip("torchvision")
-    pytest.importorskip("timm")
     import timm
     import torchvision
 

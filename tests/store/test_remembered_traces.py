@@ -263,8 +263,9 @@ def test_a_process_with_another_default_dtype_neither_reads_nor_writes(cache, ma
     assert made == ["mlp"] * 2
 
 
+@pytest.mark.usefixtures("image_libraries")
 def test_a_model_that_a_program_registers_under_a_library_is_run(made):
-    timm = pytest.importorskip("timm")
+    import timm
     from torch import nn
 
     def cnninspect_test_net(pretrained=False, **kwargs):
