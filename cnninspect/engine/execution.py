@@ -14,8 +14,11 @@ from torch import Tensor
 from cnninspect.engine.fake_tensors import Arguments
 from cnninspect.engine.layouts import META
 from cnninspect.engine.operators import Operator
+from cnninspect.engine.recording import tensors_in
 from cnninspect.engine.torch_private import _disable_current_modes
 
+OF_PYTORCH = ("aten.", "quantized.")
+"""Namespaces of operators whose results depend on values in known cases only."""
 MOST_BYTES = 64 * 2**20
 """Bytes of all arguments up to which an operator is tried out."""
 
@@ -23,7 +26,7 @@ MOST_BYTES = 64 * 2**20
 def by_execution(operator: Operator, call: Arguments) -> Any:
     """What an operator of PyTorch itself gives for zeros, made fake; None if that is no answer."""
     nbytes = sum(t.numel() * t.element_size() for t in call.stand_ins)
-    if not operator.name.startswith("aten.") or operator.writes or nbytes > MOST_BYTES:
+    if not operator.name.startswith(OF_PYTORCH) or operator.writes or nbytes > MOST_BYTES:
         return None
     zeros = iter([_zeros_like(given, seen) for given, seen in zip(call.given, call.stand_ins)])
     args, kwargs = _filled(call.args, zeros), _filled(call.kwargs, zeros)
@@ -32,6 +35,8 @@ def by_execution(operator: Operator, call: Arguments) -> Any:
             result = operator.function(*args, **kwargs)
         except (RuntimeError, ValueError, IndexError):
             return None
+        if any(tensor.is_quantized for tensor in tensors_in(result)):
+            return None  # whose fake ones have no scale, which networks ask for
         return _faked(result)
 
 

@@ -108,6 +108,7 @@ def tool_reasons(run: ToolRun, trace: Trace) -> tuple[Reason, ...]:
         found += _rounded(run, trace)
     if run.name == "ptflops":
         found += _by_rules_of_its_own(run, trace, counts)
+        found += _first_of_batch(trace)
         found += _not_seen(run, trace, found)
     return largest_first(found)
 
@@ -164,7 +165,10 @@ def _rounded(run: ToolRun, trace: Trace) -> Iterator[Reason]:
 def _by_rules_of_its_own(run: ToolRun, trace: Trace, counts: Mapping[str, int]) -> Iterator[Reason]:
     """Where ptflops knows a class of another library, and then looks at nothing within it."""
     ran_in = _operations_by_layer(trace)
-    by_modules = {path: n - of_functions(ran_in.get(path, ())) for path, n in counts.items()}
+    by_modules = {
+        layer.path: counts[layer.path] - of_functions(layer, ran_in.get(layer.path, ()))
+        for layer in trace.layers
+    }
     types = {layer.path: layer.type for layer in trace.layers}
     parents = {parent_of(path) for path in types if path}
     found: dict[str, tuple[int, int]] = {}
@@ -177,6 +181,21 @@ def _by_rules_of_its_own(run: ToolRun, trace: Trace, counts: Mapping[str, int]) 
     for kind, (amount, layers) in found.items():
         text = "counts it by a rule of its own, and nothing of the layers in it"
         yield Reason(kind, text, amount, layers, is_gap=True)
+
+
+def _first_of_batch(trace: Trace) -> Iterator[Reason]:
+    """Where ptflops looks at the first result of a batch alone, and divides by the batch."""
+    ran_in = _operations_by_layer(trace)
+    made = [
+        operation.output
+        for layer in trace.layers
+        for operation in ran_in.get(layer.path, ())
+        if layer.type == "Upsample" and operation.name.startswith("aten.upsample_")
+    ]
+    amount = sum(spec.numel - spec.numel // max(spec.shape[0], 1) for spec in made)
+    if amount:
+        text = "counts the first of a batch and divides it by the batch"
+        yield Reason("interpolation", text, -amount, len(made), is_gap=False)
 
 
 def _not_seen(run: ToolRun, trace: Trace, found: Sequence[Reason]) -> Iterator[Reason]:

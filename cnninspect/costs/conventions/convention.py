@@ -86,6 +86,9 @@ CONVOLUTIONS = frozenset(aten.CONVOLUTIONS) - {"torchvision.deform_conv2d"} | {
     "onnx.Conv",
     "onnx.ConvTranspose",
 }
+CONVOLUTION_CLASSES = frozenset(
+    f"Conv{transposed}{d}d" for transposed in ("", "Transpose") for d in (1, 2, 3)
+)
 PRODUCTS = frozenset(
     {"aten.mm", "aten.addmm", "aten.bmm", "aten.matmul", "aten.linear", "onnx.MatMul", "onnx.Gemm"}
 )
@@ -146,6 +149,12 @@ def is_pooling(operation: Operation) -> bool:
 def has_weight(operation: Operation) -> bool:
     """Whether a normalisation scales by a weight."""
     return isinstance(operation.argument("weight"), TensorSpec)
+
+
+def unbatched(layer: Layer, window: Sequence[int]) -> tuple[int, ...]:
+    """What goes into a convolution that was called without a batch; empty where there is one."""
+    shape = layer.inputs[0].shape if layer.inputs else ()
+    return shape if len(shape) == len(window) + 1 else ()
 
 
 def macs(operation: Operation) -> int:

@@ -13,9 +13,11 @@ by element to be written with operators, neither of which it sees.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from cnninspect.costs.conventions.convention import (
     ATTENTION,
+    CONVOLUTION_CLASSES,
     CONVOLUTIONS,
     NORMS,
     PRODUCTS,
@@ -26,15 +28,13 @@ from cnninspect.costs.conventions.convention import (
     is_pooling,
     macs,
     read,
+    unbatched,
     written,
 )
 from cnninspect.costs.conventions.recurrence import Network, cell_of, network_of
 from cnninspect.records.operations import Operation
 from cnninspect.records.traces import Layer
 
-CONVOLUTION_CLASSES = frozenset(
-    f"Conv{transposed}{d}d" for transposed in ("", "Transpose") for d in (1, 2, 3)
-)
 ACTIVATION_CLASSES = frozenset(("ReLU", "PReLU", "ELU", "LeakyReLU", "ReLU6", "GELU"))
 POOLING_CLASSES = frozenset(
     f"{kind}Pool{d}d" for kind in ("Max", "Avg", "AdaptiveMax", "AdaptiveAvg") for d in (1, 2, 3)
@@ -56,17 +56,26 @@ COUNTED_FUNCTIONS = frozenset(
 STACKS = frozenset(("aten.bmm", "aten.baddbmm"))
 """Products of stacks of matrices."""
 
+AS_METHODS = {"LocalResponseNorm": frozenset(("aten.mul", "aten.add"))}
+"""Classes that write sums and products as methods, which are replaced as well."""
+KEPT_BEFORE = frozenset(("TransformerEncoderLayer", "TransformerDecoderLayer"))
+"""Classes that keep their activation as an attribute from before it is replaced."""
+
 BETWEEN_STATES = {1: 1, 3: 7, 4: 10}
 """By gates: operations per hidden unit and step besides the products and biases."""
 
 
 def _ptflops(layer: Layer, operations: Sequence[Operation]) -> int:
-    return sum(map(_function, operations)) + _module(layer, operations)
+    return of_functions(layer, operations) + _module(layer, operations)
 
 
-def of_functions(operations: Sequence[Operation]) -> int:
+def of_functions(layer: Layer, operations: Sequence[Operation]) -> int:
     """The part of a layer's count that comes from replaced functions, not from its own class."""
-    return sum(map(_function, operations))
+    if layer.type in KEPT_BEFORE:
+        operations = [o for o in operations if not is_one_of(o, ACTIVATIONS)]
+    methods = AS_METHODS.get(layer.type, frozenset())
+    by_methods = sum(written(o) for o in operations if is_one_of(o, methods))
+    return sum(map(_function, operations)) + by_methods
 
 
 def _function(operation: Operation) -> int:
@@ -99,6 +108,10 @@ def _hook(operation: Operation, layer: Layer) -> int:
         if operation.name not in CONVOLUTIONS | PRODUCTS:
             return 0
         has_bias = any(parameter.name == "bias" for parameter in layer.parameters)
+        if layer.type in CONVOLUTION_CLASSES and operation.name in CONVOLUTIONS:
+            weight = operation.tensor("weight").shape
+            if unbatched(layer, weight[2:]) and layer.outputs:
+                return _without_batch(operation, layer, has_bias=has_bias)
         return macs(operation) + (written(operation) if has_bias else 0)
     if layer.type in ACTIVATION_CLASSES:
         return written(operation) if is_one_of(operation, ACTIVATIONS) else 0
@@ -112,6 +125,17 @@ def _hook(operation: Operation, layer: Layer) -> int:
     if layer.type == "Upsample":
         return written(operation) if operation.name.startswith("aten.upsample_") else 0
     return 0
+
+
+def _without_batch(operation: Operation, layer: Layer, *, has_bias: bool) -> int:
+    """A convolution whose channels are taken for a batch, and its first positions for channels."""
+    into, out = layer.inputs[0].shape, layer.outputs[0].shape
+    weight, groups = operation.tensor("weight").shape, operation.argument("groups", 1)
+    is_transposed = operation.argument("transposed") is True
+    channels = into[0] * out[0] // (groups if isinstance(groups, int) else 1)
+    positions = into[0] * prod((into if is_transposed else out)[2:])
+    bias = into[0] * prod(out[1:]) if has_bias else 0
+    return prod(weight[2:]) * channels * positions + bias
 
 
 def _multi_head(layer: Layer, operations: Sequence[Operation]) -> int:

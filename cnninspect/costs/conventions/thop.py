@@ -11,6 +11,7 @@ from math import prod
 
 from cnninspect.costs.conventions.convention import (
     AVERAGE_POOLS,
+    CONVOLUTION_CLASSES,
     CONVOLUTIONS,
     NORMS,
     PRODUCTS,
@@ -20,6 +21,7 @@ from cnninspect.costs.conventions.convention import (
     is_adaptive_average,
     macs,
     read,
+    unbatched,
     written,
 )
 from cnninspect.costs.conventions.recurrence import Network, cell_of, network_of
@@ -42,13 +44,16 @@ OUTSIDE_THE_PRODUCTS = {1: 0, 3: 4, 4: 4}
 """By gates: element-wise operations per hidden unit and step that are in no gate."""
 
 
-def _convolution(operation: Operation) -> int:
-    """Each output element meets a window of every input channel of its group."""
+def _convolution(operation: Operation, layer: Layer) -> int:
+    """Each output element meets a window of every input channel of its group.
+
+    The channels are taken to be the second size of what goes in, also where there is no batch.
+    """
     if operation.name not in CONVOLUTIONS:
         return 0
     groups = operation.argument("groups", 1)
     window = operation.tensor("weight").shape[2:]
-    channels = operation.inputs[0].shape[1]
+    channels = (unbatched(layer, window) or operation.inputs[0].shape)[1]
     return (
         written(operation) * (channels // (groups if isinstance(groups, int) else 1)) * prod(window)
     )
@@ -95,8 +100,6 @@ def _upsampling(operation: Operation) -> int:
 
 
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(("Conv1d", "Conv2d", "Conv3d"), _convolution),
-    **dict.fromkeys(("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"), _convolution),
     **dict.fromkeys(("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"), _norm),
     **dict.fromkeys(("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LayerNorm"), _norm),
     **dict.fromkeys(("AvgPool1d", "AvgPool2d", "AvgPool3d"), _average),
@@ -108,10 +111,12 @@ RULES: dict[str, Rule] = {
     "Softmax": _softmax,
     "PReLU": _prelu,
 }
-"""Rule by class; every other class counts nothing."""
+"""Rule by class; every other class but convolutions and recurrent layers counts nothing."""
 
 
 def _thop(layer: Layer, operations: Sequence[Operation]) -> int:
+    if layer.type in CONVOLUTION_CLASSES:
+        return sum(_convolution(operation, layer) for operation in operations)
     if layer.type in RULES:
         return sum(map(RULES[layer.type], operations))
     if layer.type in ("LSTM", "GRU", "RNN"):

@@ -29,8 +29,11 @@ def _torchinfo(trace: Trace) -> dict[str, int]:
 
 def _run(layer: Layer, output: tuple[int, ...]) -> int:
     total = 0
+    buffers = {buffer.name for buffer in layer.buffers}
     for parameter in layer.parameters:
-        name = parameter.name.removesuffix("_orig")  # a pruned one; its mask is not looked at
+        name = parameter.name.removesuffix("_orig")
+        if f"{name}_mask" not in buffers:  # pruned ones have a mask, which is not looked at
+            name = parameter.name
         if name in ("weight", "bias"):
             times = prod(output[:1] + output[2:]) if "Conv" in layer.type else prod(output[:1])
         elif "weight" in name or "bias" in name:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
 import cnninspect
 from cnninspect.commands.audit.measuring import run_tools, silence
@@ -71,6 +72,51 @@ def test_a_tool_counts_a_module_by_the_rules_that_are_written_down_for_it(name: 
     assert found.total == CONVENTIONS.get(name, CONVENTIONS["macs"]).total(traced)
     assert found.version
     assert found.device in TOOLS[name].devices
+
+
+ODD = {
+    "no batch": (lambda: nn.Conv1d(4, 6, 3), (4, 9)),
+    "no batch, transposed": (lambda: nn.ConvTranspose2d(4, 6, 3, groups=2), (4, 9, 8)),
+    "spectral norm": (lambda: nn.utils.spectral_norm(nn.Conv2d(3, 4, 3)), (2, 3, 8, 8)),
+    "weight norm": (
+        lambda: nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3)), (2, 3, 8, 8),
+    ),
+    "pruned": (
+        lambda: prune.identity(nn.Conv2d(3, 4, 3), "weight"), (2, 3, 8, 8),
+    ),
+    "local response": (lambda: nn.LocalResponseNorm(2), (2, 4, 6, 6)),
+    "interpolation": (lambda: nn.Upsample(scale_factor=2, mode="bicubic"), (1, 4, 6, 6)),
+    "encoder": (lambda: nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (2, 5, 8)),
+    "encoder with gelu": (
+        lambda: nn.TransformerEncoderLayer(8, 2, 16, activation="gelu", batch_first=True),
+        (2, 5, 8),
+    ),
+    "lazy": (
+        lambda: nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(5)), (2, 3, 8, 8),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("net", ODD)
+@pytest.mark.parametrize("name", ["fvcore", "thop", "ptflops", "torchinfo"])
+def test_a_tool_counts_an_odd_layer_by_the_rules_that_are_written_down_for_it(
+    name: str, net: str
+) -> None:
+    needs(name)
+    build, shape = ODD[net]
+    module = nn.Sequential(build()).eval()
+    traced = cnninspect.trace(module, shape)
+    found = run(module, shape, name)
+    assert found.problem == ""
+    assert found.total == CONVENTIONS[name].total(traced)
+
+
+def test_what_ptflops_makes_of_a_batch_that_is_interpolated_is_explained() -> None:
+    needs("ptflops")
+    report = cnninspect.audit(nn.Upsample(scale_factor=2), (3, 4, 6, 6))
+    counter = next(c for c in report.counters if c.name == "ptflops" and c.kind == "tool")
+    assert counter.total == 3 * 4 * 144 + 4 * 144
+    assert counter.unexplained == 0
 
 
 @pytest.mark.parametrize("name", TOOLS)

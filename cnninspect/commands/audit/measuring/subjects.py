@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from cnninspect.engine.bind_inputs import Given, converted, given_for
-from cnninspect.engine.borrowing import Borrowed
+from cnninspect.engine.borrowing import Borrowed, fresh_lazy
 from cnninspect.engine.building import Unfilled, build, build_really, check_memory
 from cnninspect.engine.layouts import META, UNINITIALISED, spec_of
 from cnninspect.engine.module_tree import Structure, without_wrappers
@@ -98,6 +98,9 @@ class Subjects:
         move = _to_meta if device == "meta" else _to_cpu
         moved = Given(*(converted(part, move) for part in (given.args, given.kwargs)))
         values, _ = pytree.tree_flatten((moved.args, moved.kwargs))
+        if structure.is_lazy():  # counters go by classes, which these get by running
+            with torch.no_grad():
+                structure.model(*moved.args, **moved.kwargs)
         module = Called(structure.model, moved)
         module.training = self.traced.mode == "train"
         return Subject(module, tuple(v for v in values if isinstance(v, Tensor)))
@@ -156,7 +159,7 @@ def _emptied_on(device: torch.device) -> Callable[[Tensor], Tensor | None]:
 
     def other(tensor: Tensor) -> Tensor | None:
         if UNINITIALISED[type(tensor)]:
-            return None
+            return fresh_lazy(tensor, device)
         if isinstance(tensor, nn.Parameter):
             return as_held(
                 torch.empty_strided(
