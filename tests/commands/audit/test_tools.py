@@ -114,7 +114,7 @@ def test_a_tool_counts_an_odd_layer_by_the_rules_that_are_written_down_for_it(
 def test_what_ptflops_makes_of_a_batch_that_is_interpolated_is_explained() -> None:
     needs("ptflops")
     report = cnninspect.audit(nn.Upsample(scale_factor=2), (3, 4, 6, 6))
-    counter = next(c for c in report.counters if c.name == "ptflops" and c.kind == "tool")
+    counter = next(c for c in report.counters if c.name == "ptflops" and c.kind.value == "tool")
     assert counter.total == 3 * 4 * 144 + 4 * 144
     assert counter.unexplained == 0
 
