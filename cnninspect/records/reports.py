@@ -98,6 +98,8 @@ def _builder(kind: Any) -> Callable[[Any], Any]:
         return lambda data: None if data is None else given(data)
     if kind in (str, int, float, bool):
         return _scalar(kind)
+    if kind is Any:
+        return lambda data: data
     raise TypeError(f"plain data cannot be turned into {kind}")
 
 

@@ -13,7 +13,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,13 +22,15 @@ from typing import Any
 from cnninspect.errors import CnnInspectError, Failure, MissingLibrary, first_line
 from cnninspect.files import read_text
 from cnninspect.metrics.figures import Unmeasured
+from cnninspect.records.models import InputRequest
 from cnninspect.sources.registry import reference_of
 from cnninspect.store.cache import versions
 from cnninspect.store.tasks import AnyTask, PointTask, read_outcome, read_task, written_task
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
 """The setting of the environment that names a scheduler, as for Dask itself."""
-LOCAL = "local"
+LOCAL, HERE = "local", "here"
+"""Names for a cluster on this machine, and for no cluster, whatever the environment says."""
 PATIENCE = 10
 """Seconds in which a scheduler and a first worker have to answer."""
 POINTS = 8
@@ -71,10 +73,19 @@ class Cluster:
 
 def cluster_of(typed: str | None) -> Cluster | None:
     """The cluster that was named, or that the environment names; None: this machine."""
+    if typed == HERE:
+        return None
     if typed:
         return Cluster(typed, is_named=True)
     address = os.environ.get(ADDRESS)
     return Cluster(address, is_named=False) if address else None
+
+
+def travels(models: Iterable[Any], arguments: Iterable[Any]) -> bool:
+    """Whether all of it can be told to a worker: references, and requests for tensors."""
+    return all(isinstance(model, str) for model in models) and all(
+        isinstance(argument, InputRequest) for argument in arguments
+    )
 
 
 def measure_on_cluster(

@@ -6,37 +6,59 @@ time: nothing is told by layer.
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
-import statistics
-import time
+from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 from cnninspect.metrics.figures import Unmeasured
 from cnninspect.metrics.summary import Totals
 from cnninspect.records.models import LoadedModel
+from cnninspect.records.timings import TimeSettings
 from cnninspect.records.traces import Trace
 from cnninspect.sources.open import load, remembered_by, trace, trace_step
 from cnninspect.sources.registry import reference_of
 from cnninspect.sources.zoo import family_and_arguments
-from cnninspect.store.survey import as_outcome, measure
-from cnninspect.store.tasks import AnyOutcome, AnyTask, Point, PointTask
+from cnninspect.store.survey import as_outcome, latency_of, measure
+from cnninspect.store.tasks import AnyOutcome, AnyTask, PartDone, PartTask, Point, PointTask
 from cnninspect.store.this_machine import datasheet
 
-RUNS = 5
-"""Forward passes whose median is the latency, after one that is not measured."""
+CLOCK = {"seconds": 0.3, "runs": 5}
+"""How long the latency of a point is measured."""
+VERDICT = "cnninspect.commands.gradients:verdict_of"
+"""Where gradients are judged, as text: what measures points knows nothing of the commands."""
 
 
 def outcome_of(task: AnyTask) -> AnyOutcome:
     """What comes of any task."""
+    if isinstance(task, PartTask):
+        return as_outcome(task.reference, lambda: _done(task))
     return measure_point(task) if isinstance(task, PointTask) else measure(task)
+
+
+def _done(task: PartTask) -> PartDone:
+    """What the function gives that the task names.
+
+    Raises:
+        ValueError: it is none of this package.
+    """
+    if task.function.partition(".")[0] != __name__.partition(".")[0]:
+        raise ValueError(f"{task.function} is not of this package")
+    return PartDone(_named(task.function)(task.reference, **(task.arguments or {})))
 
 
 def measure_point(task: PointTask) -> Point | Unmeasured:
     """The figures of a point.  Whatever goes wrong is an outcome, too."""
     return as_outcome(task.reference, lambda: _point(task))
+
+
+def _named(function: str) -> Callable[..., Any]:
+    """The function of this package that is named so."""
+    module, _, name = function.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found
 
 
 def _point(task: PointTask) -> Point:
@@ -46,6 +68,7 @@ def _point(task: PointTask) -> Point:
         traced = trace(_shared(task.reference), task.inputs, mode=task.mode, batch=task.batch)
     weighted = weighted_layers(traced)
     totals, uncounted = totals_of_trace(traced)
+    verdict, orders = _verdict(task) if "verdict" in task.figures else (None, None)
     return Point(
         reference=task.reference,
         totals=totals,
@@ -56,6 +79,8 @@ def _point(task: PointTask) -> Point:
         memory=_memory(task) if "memory" in task.figures else None,
         least_time=_least_time(traced, task.device) if "least_time" in task.figures else None,
         latency=_latency(task, traced) if "latency" in task.figures else None,
+        verdict=verdict,
+        gradient_orders=orders,
     )
 
 
@@ -182,23 +207,14 @@ def _least_time(traced: Trace, device: str | None) -> float | None:
 
 
 def _latency(task: PointTask, traced: Trace) -> float:
-    """Seconds of a forward pass with random weights, in one thread."""
-    import torch
+    """Seconds of a forward pass with random weights, by the clock of `cnninspect time`."""
+    settings = TimeSettings(batch=task.batch, mode=task.mode, **CLOCK)
+    return latency_of(task.reference, traced, task.inputs, settings=settings).median_s
 
-    from cnninspect.sources.open import surroundings_of
 
-    loaded: Any = load(task.reference)
-    with surroundings_of(loaded), torch.no_grad():
-        module = loaded.build().train(task.mode == "train")
-        inputs = [
-            torch.zeros(t.spec.shape, dtype=getattr(torch, t.spec.dtype)) for t in traced.inputs
-        ]
-        module(*inputs)
-        seconds = []
-        for _ in range(RUNS):
-            start = time.perf_counter()
-            module(*inputs)
-            seconds.append(time.perf_counter() - start)
-    del module
-    gc.collect()
-    return statistics.median(seconds)
+def _verdict(task: PointTask) -> tuple[str, float | None]:
+    """The verdict on the gradients, and the orders of magnitude that it goes by."""
+    batch = task.batch if task.batch > 1 else None
+    with remembered_by(None):
+        found: tuple[str, float | None] = _named(VERDICT)(task.reference, task.inputs, batch=batch)
+    return found

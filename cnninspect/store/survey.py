@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar, Union
 
+from cnninspect import errors
 from cnninspect.costs.conventions import find as find_convention
 from cnninspect.errors import (
     BadOption,
@@ -199,6 +200,16 @@ def as_outcome(reference: str, work: Callable[[], Measured]) -> Measured | Unmea
 def unmeasured(reference: str, problem: CnnInspectError) -> Unmeasured:
     """An error as an outcome."""
     return Unmeasured(reference, str(problem), problem.hint, type(problem).__name__)
+
+
+def error_of(outcome: Unmeasured) -> CnnInspectError:
+    """The error that an outcome was, of the same class, so that it counts as if it were here."""
+    kind = getattr(errors, outcome.kind, Failure)
+    if not (isinstance(kind, type) and issubclass(kind, CnnInspectError)):
+        kind = Failure
+    problem: CnnInspectError = kind.__new__(kind)
+    CnnInspectError.__init__(problem, outcome.error, outcome.hint)
+    return problem
 
 
 def _figures(task: Task) -> Figures:

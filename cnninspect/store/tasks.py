@@ -1,4 +1,4 @@
-"""What to measure: a reference with its inputs and settings."""
+"""What to measure: a reference with its inputs and settings, or a part of a command's work."""
 
 from __future__ import annotations
 
@@ -65,14 +65,42 @@ class Point:
     """Seconds on the device of the datasheet."""
     latency: float | None = None
     """Seconds of a forward pass on this machine, the median."""
+    verdict: str | None = None
+    """On its gradients, by real passes; None: not asked for."""
+    gradient_orders: float | None = None
+    """By how many orders of magnitude the gradient changes from top to bottom, as the verdict goes
+    by it; below 0 a loss."""
 
 
-COSTLY = ("receptive_field", "memory", "least_time", "latency")
+@dataclass(frozen=True, slots=True)
+class PartTask:
+    """A part of a command's work: a function of this package that takes and gives plain data.
+
+    It is named as text, since what is remembered and measured knows nothing of the commands.
+    """
+
+    reference: str
+    """The model that it is about, and its first argument."""
+    function: str
+    """Where it is: `cnninspect.commands.audit.measuring:tool_answer`."""
+    arguments: Any = None
+    """The others, by name, as JSON has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartDone:
+    """What comes of a part of a command's work."""
+
+    content: Any
+    """Plain data."""
+
+
+COSTLY = ("receptive_field", "memory", "least_time", "latency", "verdict")
 """Figures of points that are worked out only when they are asked for."""
-AnyTask = Union[Task, PointTask]
-AnyOutcome = Union[Figures, Unmeasured, Point]
-_TASKS = {"Task": Task, "PointTask": PointTask}
-_OUTCOMES = {"Figures": Figures, "Unmeasured": Unmeasured, "Point": Point}
+AnyTask = Union[Task, PointTask, PartTask]
+AnyOutcome = Union[Figures, Unmeasured, Point, PartDone]
+_TASKS = {kind.__name__: kind for kind in (Task, PointTask, PartTask)}
+_OUTCOMES = {kind.__name__: kind for kind in (Figures, Unmeasured, Point, PartDone)}
 
 
 def written_task(task: AnyTask) -> str:

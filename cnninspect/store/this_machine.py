@@ -60,7 +60,7 @@ def recalled(device: str = "cpu", threads: int | None = None) -> Calibration | N
     here = processor_name()
     found = [
         each
-        for each in _read()
+        for each in calibrations()
         if each.device == device
         and (device != "cpu" or each.processor == here)
         and (device != "cpu" or threads in (None, each.threads))
@@ -74,10 +74,10 @@ def remember(calibration: Calibration) -> str:
     def key(each: Calibration) -> tuple[str, str, int]:
         return each.device, each.processor, each.threads
 
-    kept = [each for each in _read() if key(each) != key(calibration)]
+    kept = [each for each in calibrations() if key(each) != key(calibration)]
     text = json.dumps(plain([*kept, calibration]), indent=1)
     try:
-        path = cache_folder() / FILE
+        path = place()
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text + "\n", force=True)
     except (OSError, RuntimeError, FileUnwritable) as problem:
@@ -98,10 +98,33 @@ def datasheet(device_spec: str) -> Datasheet | None:
     return sheet_of(found) if found else None
 
 
-def _read() -> tuple[Calibration, ...]:
+def place() -> Path:
+    """The file of it.
+
+    Raises:
+        RuntimeError: there is no home folder to look in.
+    """
+    return cache_folder() / FILE
+
+
+def forget() -> None:
+    """Forget what was measured.
+
+    Raises:
+        FileUnwritable: the file cannot be removed.
+    """
+    with suppress(RuntimeError):
+        path = place()
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as problem:
+            raise FileUnwritable(path, problem.strerror or str(problem)) from problem
+
+
+def calibrations() -> tuple[Calibration, ...]:
     """All that is remembered; what is damaged counts as nothing, since it can be measured again."""
     try:
-        content = json.loads(read_text(cache_folder() / FILE))
+        content = json.loads(read_text(place()))
         return tuple(rebuilt(Calibration, each) for each in content)
     except (CnnInspectError, RuntimeError, ValueError, TypeError, KeyError, AttributeError):
         return ()

@@ -25,6 +25,8 @@ class Run:
 
     seconds: float
     """Wall-clock time from its start to its end."""
+    processor_seconds: float
+    """Time of processors, which other work on the machine hardly changes."""
     peak_bytes: int
     """The most memory that it had resident."""
 
@@ -44,7 +46,7 @@ def time_process(command: Sequence[str]) -> Run:
     seconds = time.perf_counter() - start
     if status:
         raise RuntimeError(f"{' '.join(command)} failed")
-    return Run(seconds, in_bytes(usage.ru_maxrss))
+    return Run(seconds, usage.ru_utime + usage.ru_stime, in_bytes(usage.ru_maxrss))
 
 
 def call_in_process(task: str, **arguments: Any) -> Any:

@@ -83,47 +83,51 @@ def remember_points() -> None:
     Memory().keep_points(key, texts)
 
 
+def in_turn(
+    title: str, command: list[str], times: int, *, ratio: float | None = None, s: float | None = None
+) -> list[str]:
+    """Medians of a command and of the baseline by the clock, and the ratio by both clocks.
+
+    `ratio` and `s` are the most that may be.
+    """
+    pairs = [(time_process(command), time_process(BASELINE)) for _ in range(times)]
+    ours = note(title, (run.seconds for run, _ in pairs), unit="s", most=s)
+    theirs = statistics.median(run.seconds for _, run in pairs)
+    by_clock = (a.seconds / b.seconds for a, b in pairs)
+    ratios = [
+        note(f"{title} / import torch", by_clock, most=ratio),
+        statistics.median(a.processor_seconds / b.processor_seconds for a, b in pairs),
+    ]
+    own = statistics.median(run.processor_seconds for run, _ in pairs)
+    return [*(f"{each:.2f}" for each in (ours, theirs, own, *ratios))]
+
+
 def report(repeats: int, progress: Callable[[str], None]) -> str:
     """Markdown: second answers in turn with the baseline, the zoo, and a large design space."""
     rows = []
+    load = os.getloadavg()[0]
     with own_folder() as folder:
         for arguments, target in TARGETS.items():
             progress(f"cnninspect {arguments[0]}, remembered")
             time_process([COMMAND, *arguments])
-            pairs = [(time_process([COMMAND, *arguments]).seconds, time_process(BASELINE).seconds)
-                     for _ in range(max(4 * repeats, 5))]  # fmt: skip
-            ours, theirs = (statistics.median(side) for side in zip(*pairs))
             title = f"`cnninspect {arguments[0]}` of {len(arguments) - 1}: {arguments[1]}"
-            ratio = note(
-                f"{title} / import torch".replace("`", ""), (a / b for a, b in pairs), most=target
+            measured = in_turn(
+                title.replace("`", ""), [COMMAND, *arguments], max(4 * repeats, 5), ratio=target
             )
-            rows.append([
-                title, f"{ours:.2f}", f"{theirs:.2f}", f"{ratio:.2f}",
-                f"≤ {target}" if target else "",
-            ])  # fmt: skip
+            rows.append([title, *measured, f"≤ {target}" if target else ""])
         progress("100,000 remembered points")
         call_in_process("remembered:remember_points")
         picture = os.path.join(folder, "space.png")
-        sweep = [
-            COMMAND,
-            "sweep",
-            SPACE,
-            "--max-macs",
-            "5M",
-            "--plot",
-            picture,
-            "--force",
-            "--quiet",
-        ]
-        pairs = [(time_process(sweep).seconds, time_process(BASELINE).seconds)
-                 for _ in range(max(repeats, 3))]  # fmt: skip
-        ours = note("sweep of 100,000 remembered points", (a for a, _ in pairs), unit="s", most=3)
-        theirs = statistics.median(b for _, b in pairs)
-        rows.append(["`cnninspect sweep`, 100,000 points filtered and drawn", f"{ours:.2f}",
-                     f"{theirs:.2f}", f"{statistics.median(a / b for a, b in pairs):.2f}",
-                     "≤ 3 s"])  # fmt: skip
+        looks = ["--max-macs", "1M", "--plot", picture, "--force", "--quiet"]
+        command = [COMMAND, "sweep", SPACE, *looks]
+        measured = in_turn(
+            "sweep of 100,000 remembered points", command, max(repeats, 3), s=3
+        )
+        title = "`cnninspect sweep`, 100,000 points filtered and drawn"
+        rows.append([title, *measured, "≤ 3 s"])
         progress("the whole zoo from memory")
         networks, differ = call_in_process("remembered:zoo_from_memory")
-    header = ["", "s", "`import torch`, s", "ratio", "target"]
+    header = ["", "s", "`import torch`, s", "processor s", "ratio", "of processor s", "target"]
     said = f"{networks} networks of the zoo: {differ} told from memory otherwise than afresh."
-    return f"{table(header, rows)}\n\n{said}"
+    busy = f"{load:.1f} processes wanted to run on {os.cpu_count()} cores before it began."
+    return f"{table(header, rows)}\n\n{said} {busy}"

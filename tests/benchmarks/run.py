@@ -16,12 +16,13 @@ import machine
 from tables import insert
 
 PARTS = (
-    "startup", "remembered", "tracing", "depth", "counting", "large", "sweep", "any_network",
+    "startup", "remembered", "design_space", "cluster", "tracing", "depth", "counting", "large",
+    "sweep", "any_network",
     "memory", "peak", "gradients", "training", "budgets", "files", "latency", "linting",
     "pictures",
 )  # fmt: skip
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = {"latency": "time.md"}
+PAGES = {"latency": "time.md", "cluster": "scale-out.md"}
 """Where a part stands, unless in benchmark.md."""
 
 

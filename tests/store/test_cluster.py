@@ -86,6 +86,20 @@ def test_a_cluster_answers_like_this_machine_also_when_it_loses_a_worker(
     asked = ("compare", *models, "--no-cache", "--cluster", str(file), "--format", "json")
     there, _ = command(*asked, cwd=tmp_path).communicate()
     assert there == cnninspect.render(cnninspect.compare(models), format="json")
+    code = (
+        "import cnninspect, sys; cluster = sys.argv[1] or None\n"
+        "models = ['mlp', 'lenet5_modern']\n"
+        "report = cnninspect.gradients(models, batch=2, seeds=2, cluster=cluster)\n"
+        "print(cnninspect.render(report, format='json'))\n"
+        "report = cnninspect.audit('mlp', counters=('fvcore', 'torchinfo'), cluster=cluster)\n"
+        "print(cnninspect.render(report, format='json'))"
+    )
+    there, here = (
+        subprocess.run([sys.executable, "-c", code, where], capture_output=True, text=True).stdout
+        for where in (str(file), "here")
+    )
+    assert there == here
+    assert there.count('"schema"') == 2
     address = json.loads(file.read_text())["address"]
     unasked = command("sweep", SPACE, "--input", "4", cwd=tmp_path, **{ADDRESS: address})
     out, _ = unasked.communicate()

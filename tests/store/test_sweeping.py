@@ -369,7 +369,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(cache, tmp_path):
 
 def test_effects_of_settings_with_words_and_without_variance():
     report = cnninspect.sweep("mlp@num_classes=4", remember=False)
-    assert effects_of(report.models, ["macs"]) == ()
+    assert effects_of(report.models, [model.settings for model in report.models], ["macs"]) == ()
 
 
 def test_a_picture_has_a_panel_for_each_setting():

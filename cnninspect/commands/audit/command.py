@@ -95,6 +95,7 @@ def audit(
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
+    cluster: options.Cluster = None,
     debug: options.Debug = False,
 ) -> None:
     """The MACs beside the counts of other tools, rules and papers, and why those differ."""
@@ -113,6 +114,7 @@ def audit(
             by_layer=by_layer,
             with_onnx=with_onnx,
             progress=progress,
+            cluster=cluster,
         )
     show(
         report,

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 
 def cache(*, clear: bool = False) -> Remembered:
-    """What is remembered of named architectures: traces and figures, their place and size.
+    """What is remembered: traces and figures of named architectures, their place and size, and what
+    was measured of this machine.
 
     With `clear`, all of it is forgotten, and the answer is what there was.
 
@@ -17,9 +18,13 @@ def cache(*, clear: bool = False) -> Remembered:
         FileUnreadable, FileUnwritable: the file of what is remembered cannot be read or emptied.
     """
     from cnninspect.commands.cache.report import remembered
+    from cnninspect.store import this_machine
     from cnninspect.store.cache import MOST_BYTES, Memory
 
     memory = Memory()
-    if clear:
-        return remembered(memory.clear(), MOST_BYTES, memory.notes, cleared=True)
-    return remembered(memory.contents(), MOST_BYTES, memory.notes)
+    machines = this_machine.calibrations()
+    if not clear:
+        return remembered(memory.contents(), MOST_BYTES, memory.notes, machines=machines)
+    found = memory.clear()
+    this_machine.forget()
+    return remembered(found, MOST_BYTES, memory.notes, machines=machines, cleared=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cnninspect.commands.cache.report import Remembered
+from cnninspect.commands.cache.report import Remembered, RememberedMachine
 from cnninspect.errors import BadOption
 from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Notice, Page, Table
@@ -49,6 +49,7 @@ def page(report: Remembered, view: RememberedView) -> Page:
     ]
     if report.oldest and report.newest:
         facts.append(Fact("made", f"{report.oldest} to {report.newest}"))
+    facts += [Fact("this machine", _machine(machine)) for machine in report.machines]
     facts += [Fact("note", note) for note in report.notes]
     blocks: list[Block] = [Facts(tuple(facts))]
     rows = ROWS if view.top is None else view.top
@@ -69,6 +70,13 @@ def page(report: Remembered, view: RememberedView) -> Page:
     if not report.cleared and report.traces:
         blocks.append(Notice("cnninspect cache clear forgets all of it"))
     return Page("forgotten" if report.cleared else "remembered", blocks=tuple(blocks))
+
+
+def _machine(machine: RememberedMachine) -> str:
+    """`calibrated 2026-11-28 (cpu, 2 threads): --device-spec this`."""
+    on = f"cpu, {plural(machine.threads, 'thread')}" if machine.device == "cpu" else machine.device
+    name = "this" if machine.device == "cpu" else f"this-{machine.device}"
+    return f"calibrated {machine.measured} ({on}): --device-spec {name}"
 
 
 def rows(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from cnninspect.records.reports import Report
 
 if TYPE_CHECKING:
+    from cnninspect.records.machine import Calibration
     from cnninspect.store.cache import Contents
 
 
@@ -25,8 +26,20 @@ class RememberedTrace:
 
 
 @dataclass(frozen=True, slots=True)
+class RememberedMachine:
+    """A device of this machine that was calibrated."""
+
+    device: str
+    """`cpu`, `cuda` or `mps`."""
+    processor: str
+    threads: int
+    measured: str
+    """The day: `2026-11-28`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Remembered(Report):
-    """What is remembered of named architectures."""
+    """What is remembered of named architectures, and of this machine."""
 
     schema: ClassVar[str] = "cnninspect.cache/1"
     rendering: ClassVar[str] = "cnninspect.commands.cache.rendering"
@@ -46,6 +59,8 @@ class Remembered(Report):
     oldest: str | None
     """When the oldest entry was made; None where there is none."""
     newest: str | None
+    machines: tuple[RememberedMachine, ...] = ()
+    """What `time --calibrate` measured, in a file of its own beside the other."""
     cleared: bool = False
     """Whether all of this was forgotten just now."""
     notes: tuple[str, ...] = ()
@@ -53,9 +68,14 @@ class Remembered(Report):
 
 
 def remembered(
-    contents: Contents, most_bytes: int, notes: Sequence[str] = (), *, cleared: bool = False
+    contents: Contents,
+    most_bytes: int,
+    notes: Sequence[str] = (),
+    *,
+    machines: Sequence[Calibration] = (),
+    cleared: bool = False,
 ) -> Remembered:
-    """What a file holds, as a report."""
+    """What the files hold, as a report."""
     return Remembered(
         path=str(contents.path),
         bytes=contents.bytes,
@@ -67,6 +87,10 @@ def remembered(
         ),
         oldest=None if contents.oldest is None else _moment(contents.oldest),
         newest=None if contents.newest is None else _moment(contents.newest),
+        machines=tuple(
+            RememberedMachine(each.device, each.processor, each.threads, each.measured)
+            for each in machines
+        ),
         cleared=cleared,
         notes=tuple(notes),
     )

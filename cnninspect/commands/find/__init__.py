@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cnninspect.commands.find.report import Finding, select
+from cnninspect.commands.find.report import Finding, of_common_input, select
 from cnninspect.errors import UnknownChoice, UnknownModel
 from cnninspect.metrics.figures import Figures, Unmeasured, compared, limit_texts
 from cnninspect.metrics.frontier import AXES
@@ -89,21 +89,24 @@ def find_models(
         raise BaselineFailed(first)
     measuring = timing_where_limited(measuring, limits)
     others = [limit for limit in limits if limit.quantity != "latency"]
-    timed = with_times(
-        references,
-        outcomes[: len(references)],
-        replace(measuring, latency=False) if others else measuring,
-    )
-    if measuring.latency and others:  # only those that are left are worth a clock
-        timed = with_times(
+    known = with_times(references, outcomes[: len(references)], replace(measuring, latency=False))
+    elsewhere: list[Figures] = []
+    if measuring.latency:  # only those that are left, and would be shown, are worth a clock
+        figures = [outcome for outcome in known if isinstance(outcome, Figures)]
+        left = [each for each in figures if compared(each, first, others)["fits"] is not False]
+        shown = {id(each) for each in (left if any_input else of_common_input(left))}
+        elsewhere = [each for each in left if id(each) not in shown]
+        known = with_times(
             references,
-            timed,
+            known,
             replace(measuring, device_spec=None),
-            is_wanted=lambda figures: compared(figures, first, others)["fits"] is not False,
+            is_wanted=lambda each: id(each) in shown,
         )
+    left_out = {id(each) for each in elsewhere}
     return select(
-        [outcome for outcome in timed if isinstance(outcome, Figures)],
-        [outcome for outcome in timed if isinstance(outcome, Unmeasured)],
+        [each for each in known if isinstance(each, Figures) and id(each) not in left_out],
+        [each for each in known if isinstance(each, Unmeasured)],
+        untimed=elsewhere,
         baseline=first,
         limits=limits,
         axes=axes,

@@ -52,7 +52,8 @@ class Finding(Report):
     inputs: tuple[TensorSpec, ...] | None
     """What every model takes; None: different ones take different things."""
     other_inputs: tuple[OtherInput, ...]
-    """What the others take that keep the limits as well, the most common first."""
+    """What the others take that keep the limits as well, the most common first; a latency, where
+    one is limited, was not measured of them."""
     axes: tuple[str, ...]
     """What the frontier is of: `parameters`, `macs`, `accuracy`."""
     baseline: str | None
@@ -77,13 +78,14 @@ def select(
     sources: Sequence[str],
     pattern: str,
     any_input: bool = False,
+    untimed: Sequence[Figures] = (),
     notes: Sequence[str] = (),
 ) -> Finding:
     """The models that keep every limit, those on the frontier first, each group by MACs.
 
     Costs compare only between models that do the same work: unless `any_input`, those are left
-    out that take something else than most do.  The frontier takes the axes that some model has a
-    value for.
+    out that take something else than most do; of these, the `untimed` keep all limits but those on
+    times, as far as is known.  The frontier takes the axes that some model has a value for.
 
     Raises:
         BadQuantity: a limit is a share, and there is no baseline.
@@ -94,6 +96,8 @@ def select(
     every = [fields for fields in fitting if fields["fits"] or not limits]
     groups = _by_input(every)
     chosen = every if any_input or not groups else groups[0][1]
+    rest = [fields for _, group in groups[1:] for fields in group]
+    rest += [compared(figures, baseline, limits) for figures in untimed]
     used = tuple(a for a in axes if any(cost_on(fields, a) is not None for fields in chosen))
     points = [tuple(or_worst(cost_on(fields, axis)) for axis in used) for fields in chosen]
     found = [FoundModel(**fields, frontier=on) for fields, on in zip(chosen, frontier(points))]
@@ -101,11 +105,11 @@ def select(
     return Finding(
         sources=tuple(sources),
         pattern=pattern,
-        searched=len(models),
+        searched=len(models) + len(untimed),
         inputs=groups[0][0] if groups and (len(groups) == 1 or not any_input) else None,
         other_inputs=tuple(
             OtherInput(inputs, tuple(fields["model"].reference for fields in group))
-            for inputs, group in ([] if any_input else groups[1:])
+            for inputs, group in ([] if any_input else _by_input(rest))
         ),
         axes=used,
         baseline=baseline.model.reference if baseline else None,
@@ -115,6 +119,12 @@ def select(
         open=tuple(f["model"].reference for f in fitting if limits and f["fits"] is None),
         notes=tuple(notes),
     )
+
+
+def of_common_input(models: Sequence[Figures]) -> Sequence[Figures]:
+    """Those that take what most of them do."""
+    groups = _by_input([{"inputs": figures.inputs, "figures": figures} for figures in models])
+    return [fields["figures"] for fields in groups[0][1]] if groups else []
 
 
 def _by_input(

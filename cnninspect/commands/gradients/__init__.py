@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Union
 
-from cnninspect.errors import RunFailed
+from cnninspect.errors import BadOption, RunFailed
+from cnninspect.records.models import LoadedModel
 from cnninspect.sources.open import (
     Model,
     as_arguments,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from cnninspect.commands.gradients.report import GradientProfile, ModelGradients, PathProfile
     from cnninspect.records.passes import GradientSettings, WeightedLayer
     from cnninspect.records.traces import Trace
+    from cnninspect.store.cluster import Cluster
 
 
 class GradientOptions(TypedDict, total=False):
@@ -57,6 +60,7 @@ def gradients(
     batch: int | None = None,
     head: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
+    cluster: str | None = None,
     **settings: Unpack[GradientOptions],
 ) -> GradientProfile:
     """How large the gradient is at each depth of models, by real forward and backward passes.
@@ -66,14 +70,13 @@ def gradients(
     loss; None: drawn at random.  `progress` is called with the passes done, those to do, and what
     was done.  A live module is left exactly as it was.
 
-    `head` replaces the last layer of each by one for so many classes.
+    `head` replaces the last layer of each by one for so many classes.  With a Dask `cluster`, each
+    start and each batch of references is run there.
 
     Raises:
         CannotTrain: nothing in a model can be trained.
         CnnInspectError: see `cnninspect.errors`.
     """
-    from dataclasses import replace
-
     from cnninspect.commands.gradients.report import GradientProfile
     from cnninspect.engine.real_passes.batches import Feed
     from cnninspect.engine.real_passes.profiling import passes_of
@@ -94,10 +97,29 @@ def gradients(
         if progress is not None:
             progress(done, len(every) * passes_of(chosen), what)
 
-    found = tuple(_gradients_of(model, chosen, feed, report) for model in every)
+    away = cluster_for(cluster, every, feed)
+    if away is None:
+        found = tuple(_gradients_of(model, chosen, feed, report) for model in every)
+    else:
+        from cnninspect.commands.gradients.spreading import passes_there
+
+        ready = [_prepared(model, chosen, feed) for model in every]
+        measured = passes_there(ready, chosen, away, report)
+        found = tuple(_profile(each, of_it) for each, of_it in zip(ready, measured))
     if is_given and found[0].inputs and found[0].inputs[0].spec.shape:
         chosen = replace(chosen, batch=found[0].inputs[0].spec.shape[0])
     return GradientProfile(chosen, found)
+
+
+def verdict_of(
+    model: Model, inputs: Any = None, *, batch: int | None = None
+) -> tuple[str, float | None]:
+    """The verdict on the gradients of a model, all else by default, and what it goes by.
+
+    That is the change of the gradient from top to bottom, in orders of magnitude; below 0 a loss.
+    """
+    (found,) = gradients(model, inputs, batch=batch, cluster="here").models
+    return found.verdict, found.trend.decisive_orders
 
 
 def gradient_paths(
@@ -133,13 +155,30 @@ def gradient_paths(
     return PathProfile(tuple(found))
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A model with what its trace says of it, ready to be run."""
+
+    model: Model
+    loaded: LoadedModel
+    traced: Trace
+    layers: tuple[WeightedLayer, ...]
+    feed: Any
+    """With the shapes of the inputs, and the names of what is frozen."""
+
+
 def _gradients_of(
     model: Model, settings: GradientSettings, feed: Any, report: Callable[[str], None]
 ) -> ModelGradients:
-    from dataclasses import replace
-
-    from cnninspect.commands.gradients.analysis import profile_of
     from cnninspect.engine.real_passes.profiling import measure
+
+    ready = _prepared(model, settings, feed)
+    with surroundings_of(ready.loaded):
+        measured = measure(ready.loaded, ready.layers, settings, ready.feed, report)
+    return _profile(ready, measured)
+
+
+def _prepared(model: Model, settings: GradientSettings, feed: Any) -> Prepared:
     from cnninspect.metrics.freezing import frozen, frozen_names
 
     loaded = network(model, "training")
@@ -156,12 +195,39 @@ def _gradients_of(
         specs=tuple(tensor.spec for tensor in traced.inputs),
         frozen=frozenset(frozen_names(frozen(traced, settings.freeze, settings.unfreeze))),
     )
-    with surroundings_of(loaded):
-        measured = measure(loaded, layers, settings, feed, report)
-    notes = traced.how.notes
+    return Prepared(model, loaded, traced, layers, feed)
+
+
+def _profile(ready: Prepared, measured: Any) -> ModelGradients:
+    from cnninspect.commands.gradients.analysis import profile_of
+
     return profile_of(
-        traced, layers, measured.passes, loss=measured.loss, data=measured.data, notes=notes
+        ready.traced,
+        ready.layers,
+        measured.passes,
+        loss=measured.loss,
+        data=measured.data,
+        notes=ready.traced.how.notes,
     )
+
+
+def cluster_for(typed: str | None, models: Sequence[Model], feed: Any) -> Cluster | None:
+    """The cluster that these models are run on; None: here.
+
+    A live module, or values of one's own, stay here, unless a cluster was named for them.
+
+    Raises:
+        BadOption: one was.
+    """
+    from cnninspect.store.cluster import cluster_of, travels
+
+    cluster = cluster_of(typed)
+    given = (*(feed.inputs or ()), *(feed.kwargs or {}).values())
+    if cluster is None or (feed.targets is None and travels(models, given)):
+        return cluster
+    if cluster.is_named:
+        raise BadOption("--cluster", cluster.address, "used for references and shapes alone")
+    return None
 
 
 def _weighted(

@@ -66,6 +66,7 @@ def gradients(
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
+    cluster: options.Cluster = None,
     debug: options.Debug = False,
 ) -> None:
     """How large the gradient is at each depth, by real passes; with a verdict for each model."""
@@ -116,6 +117,7 @@ def gradients(
             optimizer=optimizer.value,
             lr=lr,
             progress=progress,
+            cluster=cluster,
         )
     show(report, quiet=quiet, human=human, **looks)
     if plot is not None:

@@ -12,11 +12,13 @@ from cnninspect.sources.open import as_arguments, check_batch
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from cnninspect.commands.sweep.measuring import How, Measured, Result
+    from cnninspect.commands.sweep.measuring import How, Measured
     from cnninspect.commands.sweep.report import Sweep, SweptModel
-    from cnninspect.commands.sweep.space import Choice, Space
+    from cnninspect.commands.sweep.space import Space
+    from cnninspect.metrics.figures import Unmeasured
     from cnninspect.metrics.limits import Limit, LimitOptions
     from cnninspect.store.survey import Progress
+    from cnninspect.store.tasks import Point
 
 
 def sweep(
@@ -45,11 +47,11 @@ def sweep(
     A space is a reference whose settings have several values, `resnet18@num_classes=10|100` or
     `efficientnet_b0@width=0.5..2.0:0.1`; `space_file` is a TOML file of them.  `sample` takes so
     many points by `seed`, `random` or spread evenly (`halton`).  The frontier is of `axes`.
-    `figures` are worked out beside those: `receptive_field`, `memory`, `latency`, and `least_time`
-    on `device_spec` (a100, this, cpu:GFLOPS:GBPS).  `jobs` processes measure, or a Dask `cluster`.
-    `rows` is a file, .csv, .jsonl or .parquet, that each point is written to as it is known.  What
-    was measured of named architectures is remembered, so that a sweep that was stopped goes on
-    where it was.
+    `figures` are worked out beside those: `receptive_field`, `memory`, `latency`, `verdict` on the
+    gradients, and `least_time` on `device_spec` (a100, this, cpu:GFLOPS:GBPS).  `jobs` processes
+    measure, or a Dask `cluster`.  `rows` is a file, .csv, .jsonl or .parquet, that each point is
+    written to as it is known.  What was measured of named architectures is remembered, so that a
+    sweep that was stopped goes on where it was.
 
     Raises:
         BadSpace, TooManyPoints: a space cannot be read, or is too large without `sample`.
@@ -57,6 +59,7 @@ def sweep(
         BadQuantity, Contradiction: a limit cannot be read, or nothing can keep them all.
     """
     from cnninspect.commands.sweep.measuring import check_spaces, measured
+    from cnninspect.commands.sweep.report import TIMES
     from cnninspect.commands.sweep.rows_file import check_rows_file, rows_file
     from cnninspect.commands.sweep.space import choices, parse_space, spaces_in
     from cnninspect.errors import BadOption
@@ -70,10 +73,12 @@ def sweep(
         parsed += spaces_in(Path(space_file))
     if not parsed:
         raise BadOption("sweep", "of nothing", "given a space or --space FILE")
+    kept = limits_of((name, str(value)) for name, value in limits.items() if value is not None)
+    limit_texts(kept, None)  # says at once that there is nothing to take a share of
     how = _how(
         inputs,
         axes,
-        figures,
+        (*figures, *(TIMES[each.quantity] for each in kept if each.quantity in TIMES)),
         device_spec,
         batch=batch,
         mode=mode,
@@ -81,8 +86,6 @@ def sweep(
         progress=progress,
         cluster=cluster,
     )
-    kept = limits_of((name, str(value)) for name, value in limits.items() if value is not None)
-    limit_texts(kept, None)  # says at once that there is nothing to take a share of
     chosen = choices(parsed, sample=sample, seed=seed, sampler=_known(sampler))
     check_spaces(parsed)
     file = Path(rows) if rows is not None else None
@@ -111,7 +114,7 @@ def _how(
         UnknownChoice, BadOption: there is no such axis, figure, mode or batch, or no device.
     """
     from cnninspect.commands.sweep.measuring import How
-    from cnninspect.commands.sweep.report import AXES
+    from cnninspect.commands.sweep.report import AXES, NEEDS
     from cnninspect.errors import BadOption, UnknownChoice
     from cnninspect.metrics.roofline import parse_device
     from cnninspect.records.models import MODES, InputRequest
@@ -131,12 +134,12 @@ def _how(
     check_batch(options["batch"])
     if options["jobs"] is not None and options["jobs"] < 1:
         raise BadOption("--jobs", options["jobs"], "1 or more")
-    wanted = {*figures, *(axis for axis in axes if axis in COSTLY)}
+    wanted = {*figures, *(NEEDS.get(axis, axis) for axis in axes)} & {*COSTLY}
     if device is not None:
         parse_device(device, "float32", datasheet(device))
         wanted.add("least_time")
     elif "least_time" in wanted:
-        raise BadOption("--axes", "least_time", "used with --device-spec, as a100")
+        raise BadOption("least times", "of no device", "used with --device-spec, as a100")
     arguments = as_arguments(inputs)
     requests = None if arguments is None else tuple(arguments)
     if not all(isinstance(request, InputRequest) for request in requests or ()):
@@ -154,37 +157,48 @@ def _report(
     *,
     notes: Sequence[str],
 ) -> Sweep:
-    from cnninspect.commands.sweep.report import EFFECTS, Sweep, effects_of, keeps, select
-    from cnninspect.metrics.figures import Unmeasured, limit_texts
+    from cnninspect.commands.sweep.report import EFFECTS, Sweep, effects_of, judge_of, select
+    from cnninspect.metrics.figures import limit_texts
+    from cnninspect.store.tasks import Point
 
     first: dict[str, str] = {}
-    models: list[SweptModel] = []
+    known: list[Point] = []
+    settings: list[dict[str, str]] = []
     failed: list[Unmeasured] = []
+    fitting: list[SweptModel] = []
+    unknown = 0
+    fits, judge = None, judge_of(limits)
     for choice, result in found.results:
-        if isinstance(result, Unmeasured):
+        if not isinstance(result, Point):
             failed.append(result)
-        else:
-            same = first.setdefault(result.fingerprint, result.reference)
-            models.append(_swept(choice, result, same if same != result.reference else None))
-    stands = [(model, keeps(model, limits)) for model in models]
-    fitting = [_fitting(model, fits) for model, fits in stands if fits or not limits]
-    unknown = sum(1 for _, fits in stands if fits is None) if limits else 0
+            continue
+        values = dict(zip((axis.name for axis in choice.space.axes), choice.values))
+        known.append(result)
+        settings.append(values)
+        same = first.setdefault(result.fingerprint, result.reference)
+        same_as = same if same != result.reference else None
+        if limits:
+            fits = judge(result)
+            unknown += fits is None
+        if fits or not limits:
+            source = _source(choice.space.model)
+            fitting.append(_swept(result, values, source, fits=fits, same_as=same_as))
     if unknown:
         notes = (*notes, f"{unknown:,} points are left out: operations without a formula leave it "
                  "open whether they fit")  # fmt: skip
-    told = [*EFFECTS, *how.figures]
+    told = [*EFFECTS, *(figure for figure in how.figures if figure != "verdict")]
     return Sweep(
         spaces=tuple(space_text(space) for space in spaces),
         size=sum(space.size for space in spaces),
         points=len(found.results),
-        measured=len(models),
+        measured=len(known),
         recalled=found.recalled,
         repeated=found.repeated,
         networks=len(first),
         axes=tuple(axes),
         limits=limit_texts(limits, None),
         models=select(fitting, axes),
-        effects=effects_of(models, told),
+        effects=effects_of(known, settings, told),
         failed=tuple(failed),
         device=how.device,
         notes=tuple(notes),
@@ -204,29 +218,32 @@ def space_text(space: Space) -> str:
     return f"{space.model}@{', '.join(parts)}"
 
 
-def _fitting(model: SweptModel, fits: bool | None) -> SweptModel:
-    from dataclasses import replace
-
-    return replace(model, fits=fits) if fits is not None else model
-
-
-def _swept(choice: Choice, result: Result, same_as: str | None) -> SweptModel:
+def _swept(
+    point: Point,
+    settings: dict[str, str],
+    source: str,
+    *,
+    fits: bool | None,
+    same_as: str | None,
+) -> SweptModel:
+    """A point as the report has it."""
     from cnninspect.commands.sweep.report import SweptModel
     from cnninspect.records.models import ModelInfo
-    from cnninspect.store.tasks import Point
 
-    assert isinstance(result, Point)
+    reference = point.reference
     return SweptModel(
-        model=ModelInfo(result.reference, _source(choice.space.model), result.reference),
-        settings=dict(zip((axis.name for axis in choice.space.axes), choice.values)),
-        totals=result.totals,
-        depth=result.depth,
-        receptive_field=result.receptive_field,
-        memory=result.memory,
-        least_time=result.least_time,
-        latency=result.latency,
-        uncounted=result.uncounted,
-        fits=None,
+        model=ModelInfo(reference, source, reference),
+        settings=settings,
+        totals=point.totals,
+        depth=point.depth,
+        receptive_field=point.receptive_field,
+        memory=point.memory,
+        least_time=point.least_time,
+        latency=point.latency,
+        verdict=point.verdict,
+        gradient_orders=point.gradient_orders,
+        uncounted=point.uncounted,
+        fits=fits,
         frontier=False,
         same_as=same_as,
     )

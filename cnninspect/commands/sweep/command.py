@@ -82,21 +82,24 @@ def sweep(
     min_activations: options.MinActivations = None,
     max_bytes: options.MaxBytes = None,
     min_bytes: options.MinBytes = None,
+    max_latency: options.MaxLatency = None,
+    max_bound: options.MaxBound = None,
     axes: Annotated[
         str,
         typer.Option(
             "--axes",
             metavar="A,B,…",
             help="What the frontier is of, one to three: parameters, macs, activations, bytes, "
-            "memory, least_time, latency; or much of capacity (parameters), depth, "
-            "receptive_field.",
+            "memory, least_time, latency, gradient_orders, a healthy verdict; or much of capacity "
+            "(parameters), depth, receptive_field.",
         ),
     ] = "capacity,macs",
     figures: Annotated[
         Optional[str],
         typer.Option(
             "--figures", metavar="A,B,…",
-            help="Shown too: receptive_field, memory (of a training step), latency (measured).",
+            help="Shown too: receptive_field, memory (of a training step), latency (measured), "
+            "verdict (on gradients).",
             show_default=False,
         ),
     ] = None,
@@ -180,6 +183,8 @@ def sweep(
             min_activations=min_activations,
             max_bytes=max_bytes,
             min_bytes=min_bytes,
+            max_latency=max_latency,
+            max_bound=max_bound,
         )
     show(
         report, format=format, output=output, force=force, quiet=quiet, human=human, top=top,

@@ -171,8 +171,7 @@ def space_key(space: Space, how: How) -> str | None:
 
 def point_key(choice: Choice) -> str:
     """The settings of a point, whatever order they were typed in."""
-    pairs = zip((axis.name for axis in choice.space.axes), choice.values)
-    return ",".join(f"{name}={value}" for name, value in sorted(pairs))
+    return ",".join(sorted(choice.space.pairs(choice.values)))
 
 
 def _recalled(wanted: dict[str, Choice], how: How, memory: Memory | None) -> dict[str, Result]:
@@ -186,11 +185,30 @@ def _recalled(wanted: dict[str, Choice], how: How, memory: Memory | None) -> dic
     for space, points in by_space.values():
         key = space_key(space, how)
         texts = memory.recall_points(key, list(points)) if key else {}
-        for point, named in points.items():
-            result = _read(texts[point], named) if point in texts else None
+        known = [point for point in points if point in texts]
+        for point, data in zip(known, _parsed([texts[point] for point in known])):
+            result = _result(data, points[point])
             if result is not None:
-                found[named] = result
+                found[points[point]] = result
+    if len(by_space) == 1:
+        return found
     return {reference: found[reference] for reference in wanted if reference in found}
+
+
+def _parsed(texts: Sequence[str]) -> list[Any]:
+    """What each line of JSON holds, all read at once; of one that is damaged, None."""
+    with suppress(ValueError, RecursionError):
+        found = json.loads(f"[{','.join(texts)}]")
+        if len(found) == len(texts):
+            return list(found)
+    return [_parsed_alone(text) for text in texts]
+
+
+def _parsed_alone(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _written(result: Result) -> str:
@@ -205,26 +223,24 @@ def _written(result: Result) -> str:
                 t.activations, t.activation_bytes, t.layers,
             ],
             result.depth, result.fingerprint, result.uncounted, result.receptive_field,
-            result.memory, result.least_time,
+            result.memory, result.least_time, result.verdict, result.gradient_orders,
         ],
         separators=(",", ":"),
     )  # fmt: skip
 
 
-def _read(text: str, reference: str) -> Result | None:
-    """The result in a line; None: it is damaged."""
+def _result(data: Any, reference: str) -> Result | None:
+    """The result that a line of JSON holds; None: it is damaged."""
     try:
-        data = json.loads(text)
-        if isinstance(data[0], str):
+        if type(data[0]) is str:
             error, hint, kind = data
             return Unmeasured(reference, error, hint, kind)
-        totals, depth, fingerprint, uncounted, receptive_field, memory, least_time = data
-        numbers = [int(number) for number in totals]
+        totals, depth, fingerprint, uncounted, field, memory, least_time, verdict, orders = data
         return Point(
-            reference, Totals(*numbers), int(depth), str(fingerprint), tuple(uncounted),
-            receptive_field, memory, least_time,
+            reference, Totals(*map(int, totals)), int(depth), str(fingerprint), tuple(uncounted),
+            field, memory, least_time, None, verdict, orders,
         )  # fmt: skip
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError):
+    except (ValueError, TypeError, KeyError, IndexError):
         return None
 
 

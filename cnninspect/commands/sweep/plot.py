@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,12 +14,14 @@ FIGURES = {
     "parameters": "parameters", "capacity": "parameters", "macs": "MACs",
     "activations": "activations", "bytes": "bytes of parameters", "memory": "bytes in training",
     "least_time": "least time, s", "latency": "latency, s", "depth": "depth",
-    "receptive_field": "receptive field",
+    "receptive_field": "receptive field", "gradient_orders": "orders of magnitude, gradient",
 }  # fmt: skip
 MOST_LINES = 8
 """Values of a setting that have a line each; of more, some spread over all."""
 MOST_PANELS = 5
 """Settings that have a panel; the others are in the table."""
+MOST_DOTS, DOTS = 5_000, 700
+"""Points that are all drawn; and dots along an axis, as many as there are pixels."""
 OTHERS, FRONTIER = "#9DB4C0", "#D55E00"
 
 
@@ -36,13 +39,17 @@ def picture(report: Sweep, format: str) -> bytes:  # noqa: A002
     """
     settings = _settings(report.models)[:MOST_PANELS]
     figure, axes = new_figure(1 + len(settings), inches=(5.6, 4.6))
-    across, up = (
-        (report.axes[-1], report.axes[0]) if len(report.axes) > 1 else ("macs", report.axes[0])
-    )
+    across, up = _drawn_axes(report)
     _scatter(axes[0], report.models, across, up)
     for panel, name in zip(axes[1:], settings):
         _distributions(panel, report.models, name, across)
     return written(figure, format)
+
+
+def _drawn_axes(report: Sweep) -> tuple[str, str]:
+    """What is drawn across and up: the last axis and the first one, a verdict having no scale."""
+    axes = [axis for axis in report.axes if axis in FIGURES]
+    return (axes[-1], axes[0]) if len(axes) > 1 else ("macs", axes[0] if axes else "capacity")
 
 
 def _settings(models: Sequence[SweptModel]) -> list[str]:
@@ -56,6 +63,7 @@ def _settings(models: Sequence[SweptModel]) -> list[str]:
 
 def _scatter(panel: Any, models: Sequence[SweptModel], across: str, up: str) -> None:
     small = 5 if len(models) > 500 else 16
+    read_x, read_y = AXES[across][0], AXES[up][0]
     for on, color, size, label in (
         (False, OTHERS, small, "others"),
         (True, FRONTIER, 22, "frontier"),
@@ -63,10 +71,10 @@ def _scatter(panel: Any, models: Sequence[SweptModel], across: str, up: str) -> 
         points = [
             (x, y)
             for model in models
-            if model.frontier is on and (x := AXES[across][0](model)) and (y := AXES[up][0](model))
+            if model.frontier is on and (x := read_x(model)) and (y := read_y(model))
         ]
         if points:
-            xs, ys = zip(*points)
+            xs, ys = zip(*_told_apart(points))
             panel.scatter(
                 xs, ys, s=size, color=color, label=f"{label} ({len(points):,})", linewidths=0,
                 zorder=3 if on else 2, rasterized=True,
@@ -82,10 +90,24 @@ def _scatter(panel: Any, models: Sequence[SweptModel], across: str, up: str) -> 
         panel.legend(loc="best", fontsize=9, markerscale=1.5)
 
 
+def _told_apart(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """The points, of very many one where several would be the same dot."""
+    if len(points) <= MOST_DOTS:
+        return points
+    low = [math.log(min(column)) for column in zip(*points)]
+    high = [math.log(max(column)) for column in zip(*points)]
+    scale = [DOTS / max(h - m, 1e-9) for m, h in zip(low, high)]
+    found: dict[tuple[int, int], tuple[float, float]] = {}
+    for x, y in points:
+        found.setdefault((int(scale[0] * math.log(x)), int(scale[1] * math.log(y))), (x, y))
+    return list(found.values())
+
+
 def _distributions(panel: Any, models: Sequence[SweptModel], name: str, figure: str) -> None:
     by_value: dict[str, list[float]] = {}
+    read = AXES[figure][0]
     for model in models:
-        number = AXES[figure][0](model)
+        number = read(model)
         if number and name in model.settings:
             by_value.setdefault(model.settings[name], []).append(number)
     values = sorted(by_value, key=in_order)

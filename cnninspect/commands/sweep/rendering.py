@@ -32,6 +32,8 @@ AXES = {
     "memory": "little memory in training",
     "least_time": "a short least time",
     "latency": "low latency",
+    "verdict": "healthy gradients",
+    "gradient_orders": "gradients that change little",
     "capacity": "many parameters",
     "depth": "many layers",
     "receptive_field": "a large receptive field",
@@ -131,7 +133,15 @@ def _columns(report: Sweep, *, human: bool) -> list[tuple[Column, Callable[[Swep
         columns.append((Column("least time", Kind.NUMBER), seconds(lambda m: m.least_time)))
     if any(m.latency is not None for m in report.models):
         columns.append((Column("latency", Kind.NUMBER), seconds(lambda m: m.latency)))
+    if any(m.verdict is not None for m in report.models):
+        columns.append((Column("gradients", Kind.WORD), lambda m: m.verdict or ""))
+        columns.append((Column("orders", Kind.NUMBER, sacrifice=1), _orders))
     return columns
+
+
+def _orders(model: SweptModel) -> str:
+    """`-2.1`: the gradient is so many orders of magnitude smaller at the bottom."""
+    return "" if model.gradient_orders is None else f"{model.gradient_orders:+.1f}"
 
 
 def _bound(model: SweptModel) -> str:
@@ -226,7 +236,8 @@ def _facts(report: Sweep, view: SweepView) -> Iterator[Fact]:
 
 FIXED = (
     "reference", "parameters", "parameter_bytes", "macs", "activations", "layers", "depth",
-    "receptive_field", "memory", "least_time", "latency", "fits", "frontier", "same_as",
+    "receptive_field", "memory", "least_time", "latency", "verdict", "gradient_orders", "fits",
+    "frontier", "same_as",
 )  # fmt: skip
 
 
@@ -249,6 +260,8 @@ def rows(report: Sweep, view: SweepView) -> tuple[Sequence[str], Iterator[Sequen
             m.memory,
             m.least_time,
             m.latency,
+            m.verdict,
+            m.gradient_orders,
             m.fits,
             m.frontier,
             m.same_as,

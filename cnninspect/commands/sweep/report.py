@@ -6,14 +6,17 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from operator import attrgetter
+from typing import ClassVar, Union
 
+from cnninspect.commands.gradients.report import HEALTHY
 from cnninspect.metrics.figures import LimitText, Unmeasured
 from cnninspect.metrics.frontier import frontier, or_worst
 from cnninspect.metrics.limits import QUANTITIES, Limit
 from cnninspect.metrics.summary import Totals
 from cnninspect.records.models import ModelInfo
 from cnninspect.records.reports import Report
+from cnninspect.store.tasks import Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,10 @@ class SweptModel:
     """Seconds on the device that was asked for, at least."""
     latency: float | None
     """Seconds of a forward pass here, measured."""
+    verdict: str | None
+    """On its gradients, by real passes with all settings of `gradients` by default."""
+    gradient_orders: float | None
+    """By how many orders of magnitude the gradient changes from top to bottom; below 0 a loss."""
     uncounted: tuple[str, ...]
     """Operations without a formula: where there are some, its work is a lower bound."""
     fits: bool | None
@@ -94,7 +101,9 @@ class Sweep(Report):
     """What a reader should know."""
 
 
-AXES: dict[str, tuple[Callable[[SweptModel], float | None], int]] = {
+Figured = Union[SweptModel, Point]
+"""What has figures: a point that was measured, or as the report has it."""
+AXES: dict[str, tuple[Callable[[Figured], float | None], int]] = {
     "parameters": (lambda m: m.totals.parameters, 1),
     "macs": (lambda m: m.totals.macs, 1),
     "activations": (lambda m: m.totals.activations, 1),
@@ -102,63 +111,92 @@ AXES: dict[str, tuple[Callable[[SweptModel], float | None], int]] = {
     "memory": (lambda m: m.memory, 1),
     "least_time": (lambda m: m.least_time, 1),
     "latency": (lambda m: m.latency, 1),
+    "verdict": (lambda m: None if m.verdict is None else int(m.verdict != HEALTHY), 1),
+    "gradient_orders": (lambda m: None if m.gradient_orders is None else abs(m.gradient_orders), 1),
     "capacity": (lambda m: m.totals.parameters, -1),
     "depth": (lambda m: m.depth, -1),
     "receptive_field": (lambda m: m.receptive_field, -1),
 }
 """What a frontier can be of: the figure, and 1 where little of it is wanted, -1 where much."""
+TIMES = {"latency": "latency", "bound": "least_time"}
+"""The figures that limits on times need."""
+NEEDS = {"gradient_orders": "verdict"}
+"""The figure that an axis comes with, where it is called otherwise."""
 
 
 def select(models: Iterable[SweptModel], axes: Sequence[str]) -> tuple[SweptModel, ...]:
     """The models with the frontier marked and put first; equal networks stand on it together."""
     listed = list(models)
-    costs = [AXES[axis] for axis in axes]
-    points = [
-        tuple(
-            or_worst(None if v is None else sign * v) for v, sign in ((f(m), s) for f, s in costs)
-        )
-        for m in listed
-    ]
-    on = frontier(points) if points else ()
-    order = sorted(range(len(listed)), key=lambda i: (not on[i], points[i], i))
-    return tuple(replace(listed[i], frontier=True) if on[i] else listed[i] for i in order)
+    columns = [_costs(axis, listed) for axis in axes]
+    points = list(zip(*columns))
+    on = frontier(points)
+    order = sorted(range(len(listed)), key=points.__getitem__)
+    first = [replace(listed[i], frontier=True) for i in order if on[i]]
+    return (*first, *(listed[i] for i in order if not on[i]))
 
 
-def keeps(model: SweptModel, limits: Sequence[Limit]) -> bool | None:
-    """Whether a model keeps every limit; None: there is none, or it is left open.
+def _costs(axis: str, models: Sequence[SweptModel]) -> list[float]:
+    """Each model's place on an axis of the frontier, the smaller the better."""
+    read, sign = AXES[axis]
+    return [or_worst(None if value is None else sign * value) for value in map(read, models)]
+
+
+def judge_of(limits: Sequence[Limit]) -> Callable[[Figured], bool | None]:
+    """What tells of a point whether it keeps every limit; None: that is left open.
 
     A limit of what counts work is left open where an operation has no formula.
     """
-    is_open = False
-    for limit in limits:
-        quantity = QUANTITIES[limit.quantity]
-        value: int = getattr(
-            model.totals if hasattr(model.totals, quantity.field) else model, quantity.field
-        )
-        is_bound = quantity.is_work and bool(model.uncounted)
-        if not limit.keeps(value):
-            if limit.is_max or not is_bound:
-                return False
-            is_open = True
-        elif is_bound and limit.is_max:
-            is_open = True
-    return None if not limits or is_open else True
+    checks = [
+        (_reader(QUANTITIES[limit.quantity].field), limit.limit(), limit.is_max,
+         QUANTITIES[limit.quantity].is_work)
+        for limit in limits
+    ]  # fmt: skip
+
+    def judge(point: Figured) -> bool | None:
+        is_open = False
+        for read, bound, is_max, is_work in checks:
+            value = read(point)
+            is_least = is_work and bool(point.uncounted)
+            if value is None:
+                is_open = True
+            elif value > bound if is_max else value < bound:
+                if is_max or not is_least:
+                    return False
+                is_open = True
+            elif is_least and is_max:
+                is_open = True
+        return None if is_open else True
+
+    return judge
+
+
+def _reader(field: str) -> Callable[[Figured], float | None]:
+    """What reads a quantity that is limited."""
+    if field in ("latency_ns", "bound_ns"):
+        read = AXES["latency" if field == "latency_ns" else "least_time"][0]
+        return lambda point: None if (seconds := read(point)) is None else round(seconds * 1e9)
+    if field == "depth":
+        return lambda point: point.depth
+    of_totals = attrgetter(f"totals.{field}")
+    return lambda point: of_totals(point)  # type: ignore[no-any-return]
 
 
 EFFECTS = ("parameters", "macs", "activations")
 """Figures whose effects are always told."""
 
 
-def effects_of(models: Sequence[SweptModel], figures: Sequence[str]) -> tuple[Effect, ...]:
-    """What each setting that takes several values does to each figure."""
+def effects_of(
+    points: Sequence[Figured], settings: Sequence[Mapping[str, str]], figures: Sequence[str]
+) -> tuple[Effect, ...]:
+    """What each setting that takes several values does to each figure; `settings` by point."""
     values: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for i, model in enumerate(models):
-        for name, value in model.settings.items():
+    for i, given in enumerate(settings):
+        for name, value in given.items():
             values[name][value].append(i)
     found = []
     for figure in figures:
         read = AXES[figure][0]
-        numbers = [read(model) for model in models]
+        numbers = [read(point) for point in points]
         logs = [math.log(n) if n is not None and n > 0 else None for n in numbers]
         for name, by_value in values.items():
             if len(by_value) > 1:

@@ -37,7 +37,8 @@ GROUP = 5_000
 """Rows of a Parquet file that are held in memory."""
 FIGURES = (
     "parameters", "parameter_bytes", "macs", "activations", "layers", "depth", "receptive_field",
-    "memory", "least_time", "latency", "uncounted", "network", "error",
+    "memory", "least_time", "latency", "verdict", "gradient_orders", "uncounted", "network",
+    "error",
 )  # fmt: skip
 """Fields of a row after the reference and its settings; `network` is equal for equal networks."""
 
@@ -101,6 +102,8 @@ def row_of(choice: Choice, result: Result, settings: Sequence[str]) -> dict[str,
         "memory": result.memory,
         "least_time": result.least_time,
         "latency": result.latency,
+        "verdict": result.verdict,
+        "gradient_orders": result.gradient_orders,
         "uncounted": " ".join(result.uncounted) or None,
         "network": result.fingerprint,
         "error": None,
@@ -174,8 +177,8 @@ def _parquet(path: Path, settings: Sequence[str]) -> Iterator[Write]:
     import pyarrow.parquet
 
     numbers = dict.fromkeys(FIGURES, pyarrow.int64())
-    numbers |= dict.fromkeys(("least_time", "latency"), pyarrow.float64())
-    numbers |= dict.fromkeys(("uncounted", "network", "error"), pyarrow.string())
+    numbers |= dict.fromkeys(("least_time", "latency", "gradient_orders"), pyarrow.float64())
+    numbers |= dict.fromkeys(("verdict", "uncounted", "network", "error"), pyarrow.string())
     names = [f"setting_{name}" if name in FIGURES else name for name in settings]
     schema = pyarrow.schema(
         [(name, pyarrow.string()) for name in ("reference", *names)] + list(numbers.items())

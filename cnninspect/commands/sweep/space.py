@@ -14,8 +14,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnninspect.errors import BadOption, FileUnreadable, UsageError, first_line
 from cnninspect.files import parse_toml, read_text
@@ -87,12 +88,19 @@ class Space:
             chosen.append(axis.values[place])
         return tuple(reversed(chosen))
 
+    def points(self) -> Iterator[tuple[str, ...]]:
+        """The values of every point, one after the other."""
+        return product(*(axis.values for axis in self.axes))
+
     def reference(self, values: Sequence[str]) -> str:
         """What one types to name a point."""
         if not self.axes:
             return self.model
-        pairs = (f"{axis.name}={value}" for axis, value in zip(self.axes, values))
-        return f"{self.model}@{','.join(pairs)}"
+        return f"{self.model}@{','.join(self.pairs(values))}"
+
+    def pairs(self, values: Sequence[str]) -> list[str]:
+        """Each setting of a point as it is written: `width=0.5`."""
+        return [f"{axis.name}={value}" for axis, value in zip(self.axes, values)]
 
 
 def parse_space(text: str) -> Space:
@@ -178,12 +186,23 @@ def _range(part: str, name: str, text: str) -> tuple[str, ...]:
         while value <= high:
             values.append(value)
             value *= step
-    else:
-        steps = (high - low) // step
-        if steps >= MOST_VALUES:
-            raise BadSpace(text, f"{name}={part} has {steps + 1:,} values", "take a larger step")
-        values = [low + step * i for i in range(steps + 1)]
+        return _as_written(values)
+    steps = (high - low) // step
+    if steps >= MOST_VALUES:
+        raise BadSpace(text, f"{name}={part} has {steps + 1:,} values", "take a larger step")
+    # In whole numbers of the finest part: a million fractions would take seconds.
+    finest = math.lcm(low.denominator, step.denominator)
+    numbers = range(int(low * finest), int((low + step * steps) * finest) + 1, int(step * finest))
+    if len(numbers) == 1:
+        return _as_written([low])
+    if all(number % finest == 0 for number in (numbers[0], numbers.step)):
+        return tuple(str(number // finest) for number in numbers)
     # Where one is a float all are: 1 would be of another type than 1.5.
+    return tuple(repr(number / finest) for number in numbers)
+
+
+def _as_written(values: Sequence[Fraction]) -> tuple[str, ...]:
+    """Whole numbers, or where one is a float all of them."""
     if all(value.denominator == 1 for value in values):
         return tuple(str(value.numerator) for value in values)
     return tuple(repr(float(value)) for value in values)
@@ -245,8 +264,7 @@ def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """A point of one of several spaces."""
 
     space: Space
@@ -274,7 +292,7 @@ def choices(
     if sample is None:
         if total > MOST_POINTS:
             raise TooManyPoints(total)
-        return (Choice(s, s.point(i)) for s in spaces for i in range(s.size))
+        return (Choice(space, values) for space in spaces for values in space.points())
     if sample < 1:
         raise BadOption("--sample", sample, "1 or more")
     if sample > MOST_POINTS:

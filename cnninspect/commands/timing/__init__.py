@@ -73,9 +73,11 @@ def time(
 
 
 def _to_be_timed(model: Model) -> Any:
-    """What a reference is loaded as; a trace as it is."""
+    """A reference with what it is loaded as; a trace as it is."""
+    from cnninspect.commands.timing.measuring import Subject
+
     subject = as_subject(model)
-    return load(subject) if isinstance(subject, str) else subject
+    return Subject(subject, load(subject) if isinstance(subject, str) else subject)
 
 
 def calibrate(

@@ -207,6 +207,7 @@ def time(
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
+    fresh: options.Fresh = False,
     debug: options.Debug = False,
 ) -> None:  # fmt: skip
     """How long networks take here, as a whole and by layer, and the least that they must take."""

@@ -42,11 +42,30 @@ SLOW = 0.8
 Progress = Callable[[int, int, str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A model that is to be timed."""
+
+    model: Model
+    """What is traced: a reference, so that its trace may be remembered, or what is run."""
+    loaded: Model
+    """What is run."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        if isinstance(self.loaded, Trace):
+            return self.loaded.model.reference
+        if isinstance(self.loaded, (LoadedModel, GraphFile)):
+            return self.loaded.info.reference
+        return str(self.loaded)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What is to be timed."""
 
-    models: Sequence[Model]
+    models: Sequence[Subject]
     inputs: Any
     kwargs: Mapping[str, Any] | None
     batches: tuple[int, ...]
@@ -61,10 +80,10 @@ class Plan:
     progress: Progress | None
     notes: list[str] = field(default_factory=list)
 
-    def rows(self) -> Iterator[tuple[Model, TimeSettings]]:
+    def rows(self) -> Iterator[tuple[Subject, TimeSettings]]:
         """Each network with each batch in each backend."""
         for model in self.models:
-            is_file = isinstance(model, GraphFile)
+            is_file = isinstance(model.loaded, GraphFile)
             backends = self.backends or ("onnxruntime" if is_file else "torch",)
             for batch in self.batches:
                 for backend in backends:
@@ -84,7 +103,7 @@ def time_models(plan: Plan) -> TimeReport:
     calibration = _calibration(plan)
     traces: dict[tuple[int, int], Traced] = {}
     for number, (model, settings) in enumerate(rows):
-        name = _name(model)
+        name = model.name
 
         def told(what: str, number: int = number, name: str = name) -> None:
             if plan.progress is not None:
@@ -94,7 +113,7 @@ def time_models(plan: Plan) -> TimeReport:
         try:
             key = id(model), settings.batch
             if key not in traces:
-                traces[key] = traced_with(model, plan, settings)
+                traces[key] = traced_with(model.model, plan, settings)
             done.append(_timed(model, plan, settings, traces[key], calibration, told))
         except CnnInspectError as problem:
             about = unmeasured(f"{name} ({settings.backend}, batch {settings.batch})", problem)
@@ -110,14 +129,6 @@ def time_models(plan: Plan) -> TimeReport:
     )
 
 
-def _name(model: Model) -> str:
-    if isinstance(model, Trace):
-        return model.model.reference
-    if isinstance(model, (LoadedModel, GraphFile)):
-        return model.info.reference
-    return str(model)
-
-
 def traced_with(model: Model, plan: Plan, settings: TimeSettings) -> Traced:
     """What a run does, as far as its least time depends on it."""
     if settings.mode == "train":
@@ -128,7 +139,7 @@ def traced_with(model: Model, plan: Plan, settings: TimeSettings) -> Traced:
 
 
 def _timed(
-    model: Model,
+    model: Subject,
     plan: Plan,
     settings: TimeSettings,
     traced: Traced,
@@ -137,7 +148,7 @@ def _timed(
 ) -> TimedModel:
     spec = spec_for(plan, settings, traced.forward, calibration)
     found = timed(
-        model,
+        model.loaded,
         traced.forward,
         plan.inputs,
         kwargs=plan.kwargs,

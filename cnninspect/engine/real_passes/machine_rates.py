@@ -1,14 +1,16 @@
 """How fast this machine multiplies matrices, by dtype, and how fast it moves bytes.
 
 The fastest of several sizes and several tries is taken: whatever else runs on a machine only makes
-it slower, and a limit is what a device can do at best.
+it slower, and a limit is what a device can do at best.  Runs are short, so that some are not
+interrupted, and rounds follow until the best of them agree.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from itertools import count, cycle
 
 import torch
 from torch.utils import benchmark
@@ -24,12 +26,18 @@ SIDES = (256, 512, 1024, 2048, 4096, 8192)
 """Sides of the square matrices that are multiplied, until one takes too long."""
 WORKED_ON = tuple(2**power for power in range(18, 28, 2))
 """Bytes that are read and written at a time, 256 KiB to 64 MiB."""
-MEMORY = 2**28
-"""So many do not fit any cache: what moves them is the memory."""
+MEMORY = (2**30, 2**28)
+"""So many fit no cache, since servers have hundreds of MiB: the most that there is room for."""
+WINDOW = 2**24
+"""Bytes of each tensor that are moved at a time; one window after the other, none is cached."""
 SHARE_OF_FREE = 4
 """At most one part in so many of the free memory is taken."""
-ROUNDS = 4
+ROUNDS = 6
 """How often all is measured, one after the other: a machine that is busy now is idle then."""
+LONGER = 4
+"""What has not settled by then is measured further, until so many times the time is over."""
+AGREEING, ALIKE = 3, 0.03
+"""A rate has settled when the best of so many rounds lie within such a share."""
 SHORTEST = 2e-4
 """Seconds that runs take together at least, so that the clock can tell."""
 FEWEST = 3
@@ -47,6 +55,8 @@ def measure_rates(
 ) -> Calibration:
     """What a device of this machine can do at best, in about so many seconds.
 
+    Where other work disturbs it, it takes up to four times as long.
+
     Raises:
         BadOption: the device is not there.
     """
@@ -55,36 +65,51 @@ def measure_rates(
         set_apart(ledger, traces=False)
         RandomStates(ledger)
         on = threads or torch.get_num_threads()
-        sizes = [size for size in (*WORKED_ON, MEMORY) if _there_is_room(size, place)]
-        each = seconds / ROUNDS / (len(dtypes) + len(sizes))
-        rates: dict[str, float] = dict.fromkeys(dtypes, 0.0)
-        moved: dict[int, float] = dict.fromkeys(sizes, 0.0)
-        skipped: set[str] = set()
-        total, done = ROUNDS * (len(dtypes) + len(sizes)), 0
-        for _ in range(ROUNDS):
-            for dtype in dtypes:
-                progress(done, total, f"multiplying in {dtype}")
-                if dtype not in skipped:
-                    rate = _rate(dtype, place, on, each)
-                    rates[dtype] = max(rates[dtype], rate)
-                    if not rate:
-                        skipped.add(dtype)
-                done += 1
-            for size in sizes:
-                progress(done, total, "moving bytes")
-                moved[size] = max(moved[size], _bandwidth(size, place, on, each))
-                done += 1
+        sizes = [size for size in WORKED_ON if _there_is_room(size, place)]
+        sizes += [size for size in MEMORY if _there_is_room(size, place)][:1]
+        whole = torch.ones(max(sizes) // 4, device=place)  # of float32
+        asked: list[str | int] = [*dtypes, *sizes]
+        found: dict[str | int, list[float]] = {each: [] for each in asked}
+        latest = time.perf_counter() + LONGER * seconds
+        seconds /= ROUNDS * len(asked)
+        for number in count():
+            left = [each for each in asked if number < ROUNDS or not is_settled(found[each])]
+            if not left or (number >= ROUNDS and time.perf_counter() > latest):
+                break
+            for done, each in enumerate(left):
+                what = f"multiplying in {each}" if isinstance(each, str) else "moving bytes"
+                place_in_all = min(number, ROUNDS - 1) * len(asked) + done
+                progress(place_in_all, ROUNDS * len(asked), what)
+                rate = (
+                    _rate(each, place, on, seconds)
+                    if isinstance(each, str)
+                    else _bandwidth(whole[: each // 4], on, seconds)
+                )
+                found[each].append(rate)
+                if not rate:
+                    asked.remove(each)  # there is no kernel, nor will be
+        best = {each: max(rates) for each, rates in found.items()}
     return Calibration(
         device=place.type,
         processor=name_of(place) or processor,
         threads=on if place.type == "cpu" else 1,
-        rates=tuple(Rate(dtype, rates[dtype] / 1e9) for dtype in dtypes if rates[dtype]),
-        gb_per_s=moved[sizes[-1]] / 1e9,
-        caches=tuple(Bandwidth(size, moved[size]) for size in sizes[:-1]),
+        rates=tuple(Rate(dtype, best[dtype] / 1e9) for dtype in dtypes if best[dtype]),
+        gb_per_s=best[sizes[-1]] / 1e9,
+        caches=tuple(Bandwidth(size, best[size]) for size in sizes[:-1]),
         torch=str(torch.__version__),
         measured=date.today().isoformat(),
-        skipped=tuple(dtype for dtype in dtypes if dtype in skipped),
+        skipped=tuple(dtype for dtype in dtypes if not best[dtype]),
     )
+
+
+def is_settled(rates: Sequence[float]) -> bool:
+    """Whether the best of these lie close together: further rounds would hardly find a better one.
+
+    >>> is_settled([90.0, 100.0, 99.0, 70.0, 98.0]), is_settled([90.0, 100.0, 70.0])
+    (True, False)
+    """
+    best = sorted(rates)[-AGREEING:]
+    return len(best) == AGREEING and best[0] >= (1 - ALIKE) * best[-1]
 
 
 def _there_is_room(size: int, place: torch.device) -> bool:
@@ -102,9 +127,8 @@ def _rate(dtype: str, place: torch.device, threads: int, seconds: float) -> floa
             result = torch.mm(one, other)
         except (RuntimeError, NotImplementedError, TypeError):
             return best
-        least = _least(
-            "torch.mm(a, b, out=c)", threads, seconds / 3, a=one, b=other, c=result
-        )  # fmt: skip
+        tensors = {"a": one, "b": other, "c": result}
+        least = _least("torch.mm(a, b, out=c)", threads, seconds / 3, tensors)
         best = max(best, 2 * side**3 / least)
         # The next one takes eight times as long.
         if time.perf_counter() - began + 8 * FEWEST * least > seconds:
@@ -112,29 +136,42 @@ def _rate(dtype: str, place: torch.device, threads: int, seconds: float) -> floa
     return best
 
 
-def _bandwidth(size: int, place: torch.device, threads: int, seconds: float) -> float:
-    """Bytes a second that are read and written while so many are worked on: the fastest way."""
-    numbers = size // 4  # of float32
-    half, third = numbers // 2, numbers // 3
-    whole = torch.ones(numbers, device=place)
+def _bandwidth(whole: torch.Tensor, threads: int, seconds: float) -> float:
+    """Bytes a second that are read and written while all of a tensor is worked on: the fastest way.
+
+    On the CPU it is gone over window by window, so that each run is short.
+    """
     best = 0.0
-    for statement, length, parts in (
-        ("torch.dot(a, b)", half, 2),
-        ("b.copy_(a)", half, 2),
-        ("torch.add(a, b, out=c)", third, 3),
+    for statement, parts in (
+        ("torch.dot(a, b)", 2),
+        ("b.copy_(a)", 2),
+        ("torch.add(a, b, out=c)", 3),
     ):
-        tensors = dict(zip("abc", whole[: parts * length].view(parts, length)))
-        least = _least(statement, threads, seconds / 3, **tensors)
-        best = max(best, parts * length * 4 / least)
+        length = whole.numel() // parts
+        size = min(length, WINDOW // 4) if whole.device.type == "cpu" else length
+        tensors = whole[: parts * length].view(parts, length)
+        windows = [
+            dict(zip("abc", tensors[:, start : start + size]))
+            for start in range(0, length - size + 1, size)
+        ]
+        least = _least(statement, threads, seconds / 3, *windows)
+        best = max(best, parts * size * 4 / least)
     return best
 
 
-def _least(statement: str, threads: int, seconds: float, **tensors: torch.Tensor) -> float:
-    """The least time of one run, tried for about so many seconds."""
-    timer = benchmark.Timer(statement, num_threads=threads, globals={"torch": torch, **tensors})
+def _least(
+    statement: str, threads: int, seconds: float, *windows: Mapping[str, torch.Tensor]
+) -> float:
+    """The least time of one run, tried for about so many seconds on one window after the other."""
+    timers = [
+        benchmark.Timer(statement, num_threads=threads, globals={"torch": torch, **tensors})
+        for tensors in windows
+    ]
     began = time.perf_counter()
-    times = [timer.timeit(1).mean]
-    number = max(1, int(SHORTEST / times[0]))
-    while len(times) < FEWEST or time.perf_counter() - began < seconds:
+    times = [timers[0].timeit(1).mean]
+    number = max(1, int(SHORTEST / times[0])) if len(timers) == 1 else 1
+    for timer in cycle(timers):
+        if len(times) >= FEWEST and time.perf_counter() - began >= seconds:
+            break
         times.append(timer.timeit(number).mean)
     return min(times)

@@ -133,10 +133,13 @@ def measure(
     settings: GradientSettings,
     feed: Feed,
     progress: Progress = lambda _: None,
+    *,
+    only: int | None = None,
 ) -> Measured:
     """Run a model forward and back, from every seed and with every batch, and take the norms.
 
-    With training steps, each measured pass is the one that its step is made of.
+    With training steps, each measured pass is the one that its step is made of.  `only` is the
+    number of the one batch that is run; None: all of them.
 
     Raises:
         CannotTrain: nothing is trained, or the output cannot be differentiated.
@@ -156,7 +159,7 @@ def measure(
             runs = Runs(model, loaded.info.reference, layers, settings, seed=seed)
             try:
                 with runs, torch.enable_grad():
-                    for each in runs.passes(batches):
+                    for each in runs.passes(batches, only):
                         passes.append(each)
                         progress(f"{loaded.info.name}, seed {seed}")
             except LabelOutOfRange as problem:
@@ -217,12 +220,12 @@ class Runs:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def passes(self, batches: Batches) -> Iterator[GradientPass]:
-        """Each measured pass, one after the other."""
+    def passes(self, batches: Batches, only: int | None = None) -> Iterator[GradientPass]:
+        """Each measured pass, one after the other, or that with one batch alone."""
         if self._settings.steps:
             yield from self._training(batches)
             return
-        for number in range(self._settings.batches):
+        for number in range(self._settings.batches) if only is None else (only,):
             yield self._measured(batches.batch(number), number=number, step=0)
 
     def _woken(self, batch: Batch, start: GradientPass) -> GradientPass:

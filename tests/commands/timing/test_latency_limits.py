@@ -162,6 +162,19 @@ def test_only_candidates_that_keep_the_other_limits_are_timed(clock):
     assert alone.searched == 1
 
 
+def test_candidates_that_would_not_be_shown_are_not_timed(clock):
+    found = cnninspect.find("lenet", max_latency="1s", remember=False)
+    timed = {name for name, _ in clock}
+    assert timed == {model.model.name for model in found.models}
+    others = {name for other in found.other_inputs for name in other.models}
+    assert others
+    assert not others & timed
+    assert found.searched == len(timed) + len(others)
+    clock.clear()
+    every = cnninspect.find("lenet", max_latency="1s", any_input=True, remember=False)
+    assert len(every.models) == len(clock) == found.searched
+
+
 def test_candidates_are_held_against_a_device_without_a_clock(clock):
     wide = cnninspect.find("lenet", max_bound="1s", device_spec="cpu:1:1", remember=False)
     assert wide.models
