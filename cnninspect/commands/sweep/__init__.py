@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from cnninspect.metrics.figures import Unmeasured
     from cnninspect.metrics.limits import Limit, LimitOptions
     from cnninspect.store.survey import Progress
-    from cnninspect.store.tasks import Point
 
 
 def sweep(
@@ -157,8 +156,16 @@ def _report(
     *,
     notes: Sequence[str],
 ) -> Sweep:
-    from cnninspect.commands.sweep.report import EFFECTS, Sweep, effects_of, judge_of, select
+    from cnninspect.commands.sweep.report import (
+        EFFECTS,
+        Sweep,
+        SweptModel,
+        effects_of,
+        judge_of,
+        select,
+    )
     from cnninspect.metrics.figures import limit_texts
+    from cnninspect.records.models import ModelInfo
     from cnninspect.store.tasks import Point
 
     first: dict[str, str] = {}
@@ -172,7 +179,7 @@ def _report(
         if not isinstance(result, Point):
             failed.append(result)
             continue
-        values = dict(zip((axis.name for axis in choice.space.axes), choice.values))
+        values = choice.settings
         known.append(result)
         settings.append(values)
         same = first.setdefault(result.fingerprint, result.reference)
@@ -181,8 +188,26 @@ def _report(
             fits = judge(result)
             unknown += fits is None
         if fits or not limits:
-            source = _source(choice.space.model)
-            fitting.append(_swept(result, values, source, fits=fits, same_as=same_as))
+            fitting.append(
+                SweptModel(
+                    model=ModelInfo(
+                        result.reference, _source(choice.space.model), result.reference
+                    ),
+                    settings=values,
+                    totals=result.totals,
+                    depth=result.depth,
+                    receptive_field=result.receptive_field,
+                    memory=result.memory,
+                    least_time=result.least_time,
+                    latency=result.latency,
+                    verdict=result.verdict,
+                    gradient_orders=result.gradient_orders,
+                    uncounted=result.uncounted,
+                    fits=fits,
+                    frontier=False,
+                    same_as=same_as,
+                )
+            )
     if unknown:
         notes = (*notes, f"{unknown:,} points are left out: operations without a formula leave it "
                  "open whether they fit")  # fmt: skip
@@ -216,37 +241,6 @@ def space_text(space: Space) -> str:
         for axis in space.axes
     ]
     return f"{space.model}@{', '.join(parts)}"
-
-
-def _swept(
-    point: Point,
-    settings: dict[str, str],
-    source: str,
-    *,
-    fits: bool | None,
-    same_as: str | None,
-) -> SweptModel:
-    """A point as the report has it."""
-    from cnninspect.commands.sweep.report import SweptModel
-    from cnninspect.records.models import ModelInfo
-
-    reference = point.reference
-    return SweptModel(
-        model=ModelInfo(reference, source, reference),
-        settings=settings,
-        totals=point.totals,
-        depth=point.depth,
-        receptive_field=point.receptive_field,
-        memory=point.memory,
-        least_time=point.least_time,
-        latency=point.latency,
-        verdict=point.verdict,
-        gradient_orders=point.gradient_orders,
-        uncounted=point.uncounted,
-        fits=fits,
-        frontier=False,
-        same_as=same_as,
-    )
 
 
 def _source(model: str) -> str:

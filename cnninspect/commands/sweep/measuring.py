@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 from cnninspect.commands.sweep.space import Choice, Space
@@ -169,18 +170,13 @@ def space_key(space: Space, how: How) -> str | None:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def point_key(choice: Choice) -> str:
-    """The settings of a point, whatever order they were typed in."""
-    return ",".join(sorted(choice.space.pairs(choice.values)))
-
-
 def _recalled(wanted: dict[str, Choice], how: How, memory: Memory | None) -> dict[str, Result]:
     if memory is None or how.is_of_this_machine:
         return {}
     by_space: dict[int, tuple[Space, dict[str, str]]] = {}
-    for reference, choice in wanted.items():
-        _, points = by_space.setdefault(id(choice.space), (choice.space, {}))
-        points[point_key(choice)] = reference
+    for space, pairs in groupby(wanted.items(), key=lambda item: item[1].space):
+        _, points = by_space.setdefault(id(space), (space, {}))
+        points.update((choice.key, reference) for reference, choice in pairs)
     found: dict[str, Result] = {}
     for space, points in by_space.values():
         key = space_key(space, how)
@@ -236,9 +232,11 @@ def _result(data: Any, reference: str) -> Result | None:
             error, hint, kind = data
             return Unmeasured(reference, error, hint, kind)
         totals, depth, fingerprint, uncounted, field, memory, least_time, verdict, orders = data
+        if not {*map(type, totals)} <= {int}:
+            return None
         return Point(
-            reference, Totals(*map(int, totals)), int(depth), str(fingerprint), tuple(uncounted),
-            field, memory, least_time, None, verdict, orders,
+            reference, Totals(*totals), int(depth), str(fingerprint), tuple(uncounted), field,
+            memory, least_time, None, verdict, orders,
         )  # fmt: skip
     except (ValueError, TypeError, KeyError, IndexError):
         return None
@@ -263,7 +261,7 @@ class _Notebook:
             self.keys[id(choice.space)] = space_key(choice.space, self.how)
         key = self.keys[id(choice.space)]
         if key is not None:
-            self.open.setdefault(key, {})[point_key(choice)] = _written(result)
+            self.open.setdefault(key, {})[choice.key] = _written(result)
         if time.monotonic() - self.written > SECONDS_BETWEEN:
             self.close()
 
@@ -286,7 +284,7 @@ def check_spaces(spaces: Sequence[Space]) -> None:
         BadReference, UnknownModel, UnknownSetting: one cannot, is not, or has not.
     """
     for space in spaces:
-        reference = reference_of(space.reference(space.point(0)))
+        reference = reference_of(space.choice(0).reference)
         if reference.source != "zoo":
             continue
         family_and_arguments(replace(reference, settings=()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,12 +36,17 @@ def picture(report: Sweep, format: str) -> bytes:  # noqa: A002
     Raises:
         MissingLibrary: matplotlib is not installed.
     """
-    settings = _settings(report.models)[:MOST_PANELS]
+    models = report.models
+    settings = _settings(report)[:MOST_PANELS]
     figure, axes = new_figure(1 + len(settings), inches=(5.6, 4.6))
     across, up = _drawn_axes(report)
-    _scatter(axes[0], report.models, across, up)
+    numbers = list(map(AXES[across][0], models))
+    _scatter(axes[0], models, numbers, up)
+    _name_axes(axes[0], across, up)
     for panel, name in zip(axes[1:], settings):
-        _distributions(panel, report.models, name, across)
+        values = [model.settings.get(name) for model in models]
+        _distributions(panel, values, numbers, name)
+        _name_axes(panel, across)
     return written(figure, format)
 
 
@@ -52,89 +56,98 @@ def _drawn_axes(report: Sweep) -> tuple[str, str]:
     return (axes[-1], axes[0]) if len(axes) > 1 else ("macs", axes[0] if axes else "capacity")
 
 
-def _settings(models: Sequence[SweptModel]) -> list[str]:
-    """Settings with several values."""
-    values: dict[str, set[str]] = {}
-    for model in models:
-        for name, value in model.settings.items():
-            values.setdefault(name, set()).add(value)
-    return [name for name, found in values.items() if len(found) > 1]
+def _settings(report: Sweep) -> list[str]:
+    """Settings with several values among the models that fit, in the order of their effects."""
+    asked = dict.fromkeys(effect.setting for effect in report.effects)
+    found = set()
+    first: dict[str, str] = {}
+    for model in report.models:
+        for name in asked.keys() - found:
+            value = model.settings.get(name)
+            if value is not None and first.setdefault(name, value) != value:
+                found.add(name)
+        if len(found) == len(asked):
+            break
+    return [name for name in asked if name in found]
 
 
-def _scatter(panel: Any, models: Sequence[SweptModel], across: str, up: str) -> None:
+def _scatter(
+    panel: Any, models: Sequence[SweptModel], numbers: Sequence[float | None], up: str
+) -> None:
     small = 5 if len(models) > 500 else 16
-    read_x, read_y = AXES[across][0], AXES[up][0]
+    heights = map(AXES[up][0], models)
+    points: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
+    for model, x, y in zip(models, numbers, heights):
+        if x and y:
+            points[model.frontier].append((x, y))
     for on, color, size, label in (
         (False, OTHERS, small, "others"),
         (True, FRONTIER, 22, "frontier"),
     ):
-        points = [
-            (x, y)
-            for model in models
-            if model.frontier is on and (x := read_x(model)) and (y := read_y(model))
-        ]
-        if points:
-            xs, ys = zip(*_told_apart(points))
+        if points[on]:
+            xs, ys = zip(*_told_apart(points[on]))
             panel.scatter(
-                xs, ys, s=size, color=color, label=f"{label} ({len(points):,})", linewidths=0,
+                xs, ys, s=size, color=color, label=f"{label} ({len(points[on]):,})", linewidths=0,
                 zorder=3 if on else 2, rasterized=True,
             )  # fmt: skip
-    panel.set_xscale("log")
     panel.set_yscale("log")
-    panel.set_xlabel(FIGURES[across])
-    panel.set_ylabel(FIGURES[up])
     panel.set_title(f"{len(models):,} models")
-    _ticks(panel.xaxis, *panel.get_xlim())
-    _ticks(panel.yaxis, *panel.get_ylim())
     if panel.get_legend_handles_labels()[0]:
         panel.legend(loc="best", fontsize=9, markerscale=1.5)
+
+
+def _name_axes(panel: Any, across: str, up: str | None = None) -> None:
+    """What is across, and up unless that is a share."""
+    panel.set_xscale("log")
+    panel.set_xlabel(FIGURES[across])
+    _ticks(panel.xaxis, *panel.get_xlim())
+    if up is not None:
+        panel.set_ylabel(FIGURES[up])
+        _ticks(panel.yaxis, *panel.get_ylim())
 
 
 def _told_apart(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
     """The points, of very many one where several would be the same dot."""
     if len(points) <= MOST_DOTS:
         return points
-    low = [math.log(min(column)) for column in zip(*points)]
-    high = [math.log(max(column)) for column in zip(*points)]
-    scale = [DOTS / max(h - m, 1e-9) for m, h in zip(low, high)]
-    found: dict[tuple[int, int], tuple[float, float]] = {}
-    for x, y in points:
-        found.setdefault((int(scale[0] * math.log(x)), int(scale[1] * math.log(y))), (x, y))
-    return list(found.values())
+    import numpy
+
+    places = numpy.log(numpy.array(points, dtype=float))
+    span = places.max(axis=0) - places.min(axis=0)
+    cells = numpy.rint((places - places.min(axis=0)) * (DOTS / numpy.maximum(span, 1e-9)))
+    _, first = numpy.unique(cells @ (1, 2 * DOTS), return_index=True)
+    return [points[i] for i in sorted(first)]
 
 
-def _distributions(panel: Any, models: Sequence[SweptModel], name: str, figure: str) -> None:
-    by_value: dict[str, list[float]] = {}
-    read = AXES[figure][0]
-    for model in models:
-        number = read(model)
-        if number and name in model.settings:
-            by_value.setdefault(model.settings[name], []).append(number)
-    values = sorted(by_value, key=in_order)
+def _distributions(
+    panel: Any, settings: Sequence[str | None], numbers: Sequence[float | None], name: str
+) -> None:
+    values = sorted({value for value in settings if value is not None}, key=in_order)
     if len(values) > MOST_LINES:
         places = {round(i * (len(values) - 1) / (MOST_LINES - 1)) for i in range(MOST_LINES)}
         values = [values[place] for place in sorted(places)]
-    for i, value in enumerate(values):
-        numbers = sorted(by_value[value])
-        shares = [(n + 1) / len(numbers) for n in range(len(numbers))]
+    by_value: dict[str | None, list[float]] = {value: [] for value in values}
+    for value, number in zip(settings, numbers):
+        if value in by_value and number:
+            by_value[value].append(number)
+    for i, value in enumerate(value for value in values if by_value[value]):
+        lengths = sorted(by_value[value])
+        shares = [(n + 1) / len(lengths) for n in range(len(lengths))]
         panel.plot(
-            [numbers[0], *numbers], [0.0, *shares], drawstyle="steps-post",
+            [lengths[0], *lengths], [0.0, *shares], drawstyle="steps-post",
             label=visible(value), **line_style(i),
         )  # fmt: skip
-    panel.set_xscale("log")
     panel.set_ylim(0, 1.02)
-    panel.set_xlabel(FIGURES[figure])
     panel.set_ylabel("share of models up to there")
     panel.set_title(f"by {visible(name)}")
-    _ticks(panel.xaxis, *panel.get_xlim())
     panel.legend(loc="best", fontsize=8, title=visible(name), title_fontsize=8)
 
 
 def _ticks(axis: Any, low: float, high: float) -> None:
     """`10 M` in place of 10⁷."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     subs = (1.0, 2.0, 5.0) if high < 30 * low else (1.0,)
     axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=10))
     axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from cnninspect.commands.sweep.report import Effect, Sweep, SweptModel
@@ -109,7 +110,11 @@ def _distinct(models: Sequence[SweptModel]) -> list[SweptModel]:
 Read = Callable[[SweptModel], Any]
 
 
-def _columns(report: Sweep, *, human: bool) -> list[tuple[Column, Callable[[SweptModel], str]]]:
+def _columns(
+    models: Sequence[SweptModel], *, human: bool
+) -> list[tuple[Column, Callable[[SweptModel], str]]]:
+    """Those that every sweep has, and those that something is known in, of these models."""
+
     def number(read: Read) -> Callable[[SweptModel], str]:
         return lambda m: "" if read(m) is None else _bound(m) + count(read(m), human=human)
 
@@ -125,17 +130,17 @@ def _columns(report: Sweep, *, human: bool) -> list[tuple[Column, Callable[[Swep
         (Column("activations", Kind.NUMBER, sacrifice=2), number(lambda m: m.totals.activations)),
         (Column("depth", Kind.NUMBER, sacrifice=1), plain(lambda m: m.depth)),
     ]
-    if any(m.memory is not None for m in report.models):
-        columns.append((Column("memory, bytes", Kind.NUMBER), plain(lambda m: m.memory)))
-    if any(m.receptive_field is not None for m in report.models):
-        columns.append((Column("field", Kind.NUMBER), plain(lambda m: m.receptive_field)))
-    if report.device is not None:
-        columns.append((Column("least time", Kind.NUMBER), seconds(lambda m: m.least_time)))
-    if any(m.latency is not None for m in report.models):
-        columns.append((Column("latency", Kind.NUMBER), seconds(lambda m: m.latency)))
-    if any(m.verdict is not None for m in report.models):
-        columns.append((Column("gradients", Kind.WORD), lambda m: m.verdict or ""))
-        columns.append((Column("orders", Kind.NUMBER, sacrifice=1), _orders))
+    for name, title, write in (
+        ("memory", "memory, bytes", plain(lambda m: m.memory)),
+        ("receptive_field", "field", plain(lambda m: m.receptive_field)),
+        ("least_time", "least time", seconds(lambda m: m.least_time)),
+        ("latency", "latency", seconds(lambda m: m.latency)),
+        ("verdict", "gradients", lambda m: m.verdict or ""),
+        ("gradient_orders", "orders", _orders),
+    ):
+        if any(value is not None for value in map(attrgetter(name), models)):
+            kind = Kind.WORD if name == "verdict" else Kind.NUMBER
+            columns.append((Column(title, kind), write))
     return columns
 
 
@@ -153,8 +158,8 @@ def _models(
 ) -> Table:
     """One row for each; settings that all of them share are left out where others differ."""
     names = list(dict.fromkeys(name for model in models for name in model.settings))
-    bodies = {model.model.reference.partition("@")[0] for model in report.models}
-    figures = _columns(report, human=view.human)
+    bodies = {space.partition("@")[0] for space in report.spaces}
+    figures = _columns(models, human=view.human)
     columns = [Column("model", Kind.PATH)] if len(bodies) > 1 or not names else []
     columns += [Column(name, Kind.NUMBER) for name in names]
     columns += [column for column, _ in figures]

@@ -104,18 +104,18 @@ class Sweep(Report):
 Figured = Union[SweptModel, Point]
 """What has figures: a point that was measured, or as the report has it."""
 AXES: dict[str, tuple[Callable[[Figured], float | None], int]] = {
-    "parameters": (lambda m: m.totals.parameters, 1),
-    "macs": (lambda m: m.totals.macs, 1),
-    "activations": (lambda m: m.totals.activations, 1),
-    "bytes": (lambda m: m.totals.parameter_bytes, 1),
-    "memory": (lambda m: m.memory, 1),
-    "least_time": (lambda m: m.least_time, 1),
-    "latency": (lambda m: m.latency, 1),
+    "parameters": (attrgetter("totals.parameters"), 1),
+    "macs": (attrgetter("totals.macs"), 1),
+    "activations": (attrgetter("totals.activations"), 1),
+    "bytes": (attrgetter("totals.parameter_bytes"), 1),
+    "memory": (attrgetter("memory"), 1),
+    "least_time": (attrgetter("least_time"), 1),
+    "latency": (attrgetter("latency"), 1),
     "verdict": (lambda m: None if m.verdict is None else int(m.verdict != HEALTHY), 1),
     "gradient_orders": (lambda m: None if m.gradient_orders is None else abs(m.gradient_orders), 1),
-    "capacity": (lambda m: m.totals.parameters, -1),
-    "depth": (lambda m: m.depth, -1),
-    "receptive_field": (lambda m: m.receptive_field, -1),
+    "capacity": (attrgetter("totals.parameters"), -1),
+    "depth": (attrgetter("depth"), -1),
+    "receptive_field": (attrgetter("receptive_field"), -1),
 }
 """What a frontier can be of: the figure, and 1 where little of it is wanted, -1 where much."""
 TIMES = {"latency": "latency", "bound": "least_time"}
@@ -175,10 +175,7 @@ def _reader(field: str) -> Callable[[Figured], float | None]:
     if field in ("latency_ns", "bound_ns"):
         read = AXES["latency" if field == "latency_ns" else "least_time"][0]
         return lambda point: None if (seconds := read(point)) is None else round(seconds * 1e9)
-    if field == "depth":
-        return lambda point: point.depth
-    of_totals = attrgetter(f"totals.{field}")
-    return lambda point: of_totals(point)  # type: ignore[no-any-return]
+    return attrgetter(field if field == "depth" else f"totals.{field}")
 
 
 EFFECTS = ("parameters", "macs", "activations")
@@ -189,25 +186,44 @@ def effects_of(
     points: Sequence[Figured], settings: Sequence[Mapping[str, str]], figures: Sequence[str]
 ) -> tuple[Effect, ...]:
     """What each setting that takes several values does to each figure; `settings` by point."""
-    values: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for i, given in enumerate(settings):
-        for name, value in given.items():
-            values[name][value].append(i)
-    found = []
-    for figure in figures:
-        read = AXES[figure][0]
-        numbers = [read(point) for point in points]
-        logs = [math.log(n) if n is not None and n > 0 else None for n in numbers]
-        for name, by_value in values.items():
-            if len(by_value) > 1:
-                groups = [
-                    [log for i in members if (log := logs[i]) is not None]
-                    for _, members in sorted(by_value.items(), key=lambda item: in_order(item[0]))
-                ]
-                found.append(_effect(name, figure, groups))
-    return tuple(
-        sorted(found, key=lambda e: (list(values).index(e.setting), figures.index(e.figure)))
-    )
+    groups = {}
+    for name in dict.fromkeys(name for given in settings for name in given):
+        members: dict[str | None, list[int]] = defaultdict(list)
+        for i, value in enumerate([given.get(name) for given in settings]):
+            members[value].append(i)
+        values = sorted((value for value in members if value is not None), key=in_order)
+        if len(values) > 1:
+            groups[name] = [members[value] for value in values]
+    found: dict[tuple[str, str], Effect] = {}
+    for figure in figures if groups else ():
+        logs = _logs(list(map(AXES[figure][0], points)))
+        spread = _spread([log for log in logs if log == log])
+        for name, members_by_value in groups.items():
+            found[name, figure] = _effect(name, figure, members_by_value, logs, spread)
+    return tuple(found[name, figure] for name in groups for figure in figures)
+
+
+def _logs(numbers: Sequence[float | None]) -> list[float]:
+    """The logarithm of each; of what is not known, or 0, none (NaN)."""
+    try:
+        return list(map(math.log, numbers))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return [math.log(n) if n is not None and n > 0 else math.nan for n in numbers]
+
+
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """All logarithms of a figure."""
+
+    count: int
+    mean: float
+    squares: float
+    """Sum of the squared distances from the mean."""
+
+
+def _spread(logs: Sequence[float]) -> _Spread:
+    mean = math.fsum(logs) / len(logs) if logs else 0.0
+    return _Spread(len(logs), mean, math.fsum([(log - mean) ** 2 for log in logs]))
 
 
 def in_order(value: str) -> tuple[int, float, str]:
@@ -218,22 +234,27 @@ def in_order(value: str) -> tuple[int, float, str]:
         return 1, 0.0, value
 
 
-def _effect(name: str, figure: str, groups: list[list[float]]) -> Effect:
+def _effect(
+    name: str,
+    figure: str,
+    members: Sequence[Sequence[int]],
+    logs: Sequence[float],
+    whole: _Spread,
+) -> Effect:
+    """The effect of a setting; `members` are the points with each of its values, in order."""
+    groups = [[log for log in map(logs.__getitem__, group) if log == log] for group in members]
     filled = [group for group in groups if group]
-    whole = [log for group in filled for log in group]
-    if not whole:
+    if not filled:
         return Effect(name, figure, len(groups), None, None)
-    mean = math.fsum(whole) / len(whole)
     means = [math.fsum(group) / len(group) for group in filled]
-    variance = math.fsum((log - mean) ** 2 for log in whole)
-    between = math.fsum(len(g) * (m - mean) ** 2 for g, m in zip(filled, means))
+    between = math.fsum(len(g) * (m - whole.mean) ** 2 for g, m in zip(filled, means))
     has_ends = bool(groups[0] and groups[-1])
     return Effect(
         name,
         figure,
         len(groups),
         math.exp(means[-1] - means[0]) if has_ends else None,
-        _share(between, variance, len(whole), len(filled)),
+        _share(between, whole.squares, whole.count, len(filled)),
     )
 
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import product
+from itertools import chain, product, repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,19 +88,17 @@ class Space:
             chosen.append(axis.values[place])
         return tuple(reversed(chosen))
 
-    def points(self) -> Iterator[tuple[str, ...]]:
-        """The values of every point, one after the other."""
-        return product(*(axis.values for axis in self.axes))
+    def choices(self) -> Iterator[Choice]:
+        """Every point, one after the other."""
+        values = product(*(axis.values for axis in self.axes))
+        pairs = product(*([f"{axis.name}={value}" for value in axis.values] for axis in self.axes))
+        return map(Choice, repeat(self), values, pairs)
 
-    def reference(self, values: Sequence[str]) -> str:
-        """What one types to name a point."""
-        if not self.axes:
-            return self.model
-        return f"{self.model}@{','.join(self.pairs(values))}"
-
-    def pairs(self, values: Sequence[str]) -> list[str]:
-        """Each setting of a point as it is written: `width=0.5`."""
-        return [f"{axis.name}={value}" for axis, value in zip(self.axes, values)]
+    def choice(self, number: int) -> Choice:
+        """Point `number`."""
+        values = self.point(number)
+        pairs = tuple(f"{axis.name}={value}" for axis, value in zip(self.axes, values))
+        return Choice(self, values, pairs)
 
 
 def parse_space(text: str) -> Space:
@@ -269,11 +267,23 @@ class Choice(NamedTuple):
 
     space: Space
     values: tuple[str, ...]
+    pairs: tuple[str, ...]
+    """Each setting as it is written: `width=0.5`."""
 
     @property
     def reference(self) -> str:
         """What one types to name it."""
-        return self.space.reference(self.values)
+        return f"{self.space.model}@{','.join(self.pairs)}" if self.pairs else self.space.model
+
+    @property
+    def key(self) -> str:
+        """Its settings, whatever order they were typed in."""
+        return ",".join(sorted(self.pairs))
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The value of each setting."""
+        return dict(zip([axis.name for axis in self.space.axes], self.values))
 
 
 def choices(
@@ -292,7 +302,7 @@ def choices(
     if sample is None:
         if total > MOST_POINTS:
             raise TooManyPoints(total)
-        return (Choice(space, values) for space in spaces for values in space.points())
+        return chain.from_iterable(space.choices() for space in spaces)
     if sample < 1:
         raise BadOption("--sample", sample, "1 or more")
     if sample > MOST_POINTS:
@@ -304,7 +314,7 @@ def choices(
 def _at(spaces: Sequence[Space], number: int) -> Choice:
     for space in spaces:
         if number < space.size:
-            return Choice(space, space.point(number))
+            return space.choice(number)
         number -= space.size
     raise IndexError(number)
 
