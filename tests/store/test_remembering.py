@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import cnninspect
 from cnninspect.store import cache as remembering
 from cnninspect.store.cache import FILE, Memory, cache_folder
 from cnninspect.store.survey import survey
@@ -140,3 +141,20 @@ def test_a_row_that_is_no_record_is_measured_again_and_written_over(cache, row):
     with contextlib.closing(sqlite3.connect(cache / FILE)) as connection:
         ((kept,),) = connection.execute("SELECT value FROM results").fetchall()
     assert read_outcome(kept) == before
+
+
+def test_calibrations_are_listed_and_forgotten_too():
+    from cnninspect.records.machine import Calibration, Rate
+    from cnninspect.store import this_machine
+
+    found = Calibration(
+        device="cpu", processor="a chip", threads=2, rates=(Rate("float32", 1.0),), gb_per_s=1.0,
+        measured="2026-11-28",
+    )  # fmt: skip
+    assert this_machine.remember(found) == ""
+    report = cnninspect.cache()
+    (machine,) = report.machines
+    assert (machine.device, machine.processor, machine.threads) == ("cpu", "a chip", 2)
+    assert "calibrated 2026-11-28 (cpu, 2 threads)" in cnninspect.render(report)
+    assert cnninspect.cache(clear=True).machines == report.machines
+    assert cnninspect.cache().machines == ()

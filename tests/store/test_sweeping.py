@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import cnninspect
 from cnninspect.commands.sweep import measuring
-from cnninspect.commands.sweep.report import effects_of
+from cnninspect.commands.sweep.report import AXES, effects_of
 from cnninspect.commands.sweep.space import (
     BadSpace,
     TooManyPoints,
@@ -220,6 +220,45 @@ def test_a_sweep_tells_what_fits_the_frontier_and_the_effects():
     assert effects["resolution", "macs"].ratio > 3
     assert 0 <= effects["width", "macs"].share <= 1
     assert report.models[0].settings["width"] in ("0.25", "0.5")
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        ("capacity", "macs", "verdict"),
+        ("parameters", "memory"),
+        ("latency", "depth"),
+        ("activations", "least_time", "receptive_field"),
+        ("bytes", "gradient_orders"),
+    ],
+)
+def test_a_frontier_is_over_any_two_or_three_figures(axes):
+    options = {"device_spec": "a100"} if "least_time" in axes else {}
+    report = cnninspect.sweep("lenet5_modern@num_classes=5|10", axes=axes, **options)
+    assert any(model.frontier for model in report.models)
+    for axis in axes:
+        assert all(AXES[axis][0](model) is not None for model in report.models)
+    again = cnninspect.sweep("lenet5_modern@num_classes=5|10", axes=axes, **options)
+    if "latency" in axes:  # is never the same, and measured again
+        assert again.recalled == 0
+    else:
+        assert (again.recalled, again.models) == (2, report.models)
+
+
+def test_the_verdict_is_that_of_gradients():
+    point = measure_point(PointTask("lenet5_modern", figures=("verdict",)))
+    (model,) = cnninspect.gradients("lenet5_modern").models
+    assert (point.verdict, point.gradient_orders) == (model.verdict, model.trend.decisive_orders)
+
+
+def test_limits_on_times_have_them_worked_out():
+    report = cnninspect.sweep("mlp@num_classes=2|900", max_bound="20us", device_spec="cpu:100:10")
+    (model,) = report.models
+    assert (model.settings["num_classes"], model.fits) == ("2", True)
+    assert model.least_time < 20e-6
+    with pytest.raises(CnnInspectError, match="least times"):
+        cnninspect.sweep(MLP, max_bound="1us")
+    assert not cnninspect.sweep("mlp@num_classes=2", max_latency="1ns").models
 
 
 def test_settings_that_round_to_one_network_are_counted_and_named():

@@ -158,7 +158,7 @@ def uncalibrated(monkeypatch, tmp_path):
     monkeypatch.setenv("CNNINSPECT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(machine_rates, "SIDES", (16, 32))
     monkeypatch.setattr(machine_rates, "WORKED_ON", (2**12, 2**14))
-    monkeypatch.setattr(machine_rates, "MEMORY", 2**16)
+    monkeypatch.setattr(machine_rates, "MEMORY", (2**16,))
     monkeypatch.setattr(machine_rates, "ROUNDS", 1)
     monkeypatch.setattr(machine_rates, "SHORTEST", 1e-6)
 
@@ -279,6 +279,18 @@ def test_the_hint_for_an_accelerator_names_it():
     with pytest.raises(NotCalibrated) as caught:
         parse_device("this-cuda", "float32")
     assert caught.value.hint.startswith("cnninspect time --calibrate --device cuda measures it")
+
+
+def test_rates_that_do_not_agree_are_measured_further(uncalibrated, monkeypatch):
+    asked = []
+    rates = iter([100e9, 70e9, 99e9, 60e9, 98e9, 100e9])
+    monkeypatch.setattr(
+        machine_rates, "_rate", lambda dtype, *_: asked.append(dtype) or next(rates)
+    )
+    monkeypatch.setattr(machine_rates, "_bandwidth", lambda *_: 1e9)
+    found = machine_rates.measure_rates(seconds=100, dtypes=("float32",))
+    assert len(asked) == 5  # until three lie close together
+    assert found.gflops == {"float32": 100.0}
 
 
 def test_dtypes_without_kernels_are_left_out(uncalibrated, monkeypatch):
