@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from family_tree import processor_seconds, watching
+from figures import note
 from remembered import own_folder
 from tables import table
 
@@ -35,6 +36,9 @@ def report(repeats: int, progress: Callable[[str], None], *, space: str = SPACE)
         subprocess.run([*command, "--format", "json", "-o", str(out), "--force"], check=True)
         again = time.perf_counter() - begin
     measured = found["measured"]
+    name = "of processors for a configuration of EfficientNet"
+    note(name, [1e3 * taken / measured], unit="ms", most=1e3 * JOBS / TARGET)
+    note("a sweep for a configuration of EfficientNet", [1e3 * seconds / measured], unit="ms")
     megabytes = [watch.at(share) / 1e6 for share in (0.2, 0.6, 1.0)]
     header = [
         "configurations", "s", "models/s", "processor ms for one", "models/s by the processors",

@@ -84,7 +84,12 @@ def remember_points() -> None:
 
 
 def in_turn(
-    title: str, command: list[str], times: int, *, ratio: float | None = None, s: float | None = None
+    title: str,
+    command: list[str],
+    times: int,
+    *,
+    ratio: float | None = None,
+    s: float | None = None,
 ) -> list[str]:
     """Medians of a command and of the baseline by the clock, and the ratio by both clocks.
 
@@ -120,9 +125,7 @@ def report(repeats: int, progress: Callable[[str], None]) -> str:
         picture = os.path.join(folder, "space.png")
         looks = ["--max-macs", "1M", "--plot", picture, "--force", "--quiet"]
         command = [COMMAND, "sweep", SPACE, *looks]
-        measured = in_turn(
-            "sweep of 100,000 remembered points", command, max(repeats, 3), s=3
-        )
+        measured = in_turn("sweep of 100,000 remembered points", command, max(repeats, 3), s=3)
         title = "`cnninspect sweep`, 100,000 points filtered and drawn"
         rows.append([title, *measured, "≤ 3 s"])
         progress("the whole zoo from memory")
