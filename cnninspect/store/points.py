@@ -25,7 +25,7 @@ from cnninspect.store.survey import as_outcome, latency_of, measure
 from cnninspect.store.tasks import AnyOutcome, AnyTask, PartDone, PartTask, Point, PointTask
 from cnninspect.store.this_machine import datasheet
 
-CLOCK = {"seconds": 0.3, "runs": 5}
+SECONDS = 0.3
 """How long the latency of a point is measured."""
 VERDICT = "cnninspect.commands.gradients:verdict_of"
 """Where gradients are judged, as text: what measures points knows nothing of the commands."""
@@ -208,7 +208,7 @@ def _least_time(traced: Trace, device: str | None) -> float | None:
 
 def _latency(task: PointTask, traced: Trace) -> float:
     """Seconds of a forward pass with random weights, by the clock of `cnninspect time`."""
-    settings = TimeSettings(batch=task.batch, mode=task.mode, **CLOCK)
+    settings = TimeSettings(batch=task.batch, mode=task.mode, seconds=SECONDS)
     return latency_of(task.reference, traced, task.inputs, settings=settings).median_s
 
 

@@ -59,7 +59,7 @@ def _drawn_axes(report: Sweep) -> tuple[str, str]:
 def _settings(report: Sweep) -> list[str]:
     """Settings with several values among the models that fit, in the order of their effects."""
     asked = dict.fromkeys(effect.setting for effect in report.effects)
-    found = set()
+    found: set[str] = set()
     first: dict[str, str] = {}
     for model in report.models:
         for name in asked.keys() - found:
