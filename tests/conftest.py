@@ -1,6 +1,7 @@
 """What holds for every test: no network, no terminal, one thread, the same random cases."""
 
 import os
+import random
 import socket
 import sys
 from collections.abc import Iterator
@@ -42,6 +43,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--campaign", type=int, default=0, help="try so many damaged files, as tests/fuzz says"
     )
+    parser.addoption("--shuffle", type=int, help="another order of files and of tests, by a seed")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--shuffle`, no test may lean on what an earlier one has left behind."""
+    seed = config.getoption("--shuffle")
+    if seed is not None:
+        draw = random.Random(seed)
+        files = {item.path: draw.random() for item in items}
+        items.sort(key=lambda item: (files[item.path], draw.random()))
 
 
 @pytest.fixture(scope="session")

@@ -179,6 +179,8 @@ class ReachMap:
     by_statement: dict[str, list[Test]] = field(default_factory=dict)
     by_function: dict[str, dict[str, Test]] = field(default_factory=dict)
     by_module: dict[str, dict[str, Test]] = field(default_factory=dict)
+    at_large: list[Test] = field(default_factory=list)
+    """Those that stand in no folder: they look at the whole package."""
     broken: list[str] = field(default_factory=list)
     """Tests that do not pass on the copy, so cannot tell a fault."""
 
@@ -215,6 +217,8 @@ class ReachMap:
                 self.broken.append(name)
                 continue
             test, reached = Test(name, seconds), int(bits, 16)
+            if len(Path(name.split("::")[0]).parts) == 2:
+                self.at_large.append(test)
             for i, key in enumerate(statements):
                 if reached >> i & 1:
                     self.by_statement.setdefault(key, []).append(test)
@@ -236,13 +240,15 @@ def chosen_for(reach: ReachMap, key: str, *, is_told: bool, seconds: float) -> l
     """The tests that reach a statement, the nearest and quickest first, while time lasts.
 
     Of a statement that cannot tell (`is_told`), since it stands outside functions or is the
-    function's own line, these are the tests that reach the function, or else the module.
+    function's own line, these are the tests that reach the function, or else the module or
+    everything.
     """
     path, function, _ = key.split(":")
     found = list(reach.by_statement.get(key, ()))
     if not is_told:
         by_function = reach.by_function.get(f"{path}:{function}")
-        found = list((by_function or reach.by_module.get(path, {})).values())
+        at_large = {test.name: test for test in reach.at_large}
+        found = list((by_function or {**reach.by_module.get(path, {}), **at_large}).values())
     chosen: list[Test] = []
     for test in sorted(found, key=lambda t: (nearness(t.name, path), t.seconds, t.name)):
         if chosen and seconds < test.seconds:
