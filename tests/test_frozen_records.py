@@ -44,3 +44,9 @@ def test_records_are_frozen_and_have_slots():
         if not {"frozen", "slots"} <= on:
             loose.setdefault(package, set()).add(name)
     assert loose == BUILT_UP
+
+
+def test_what_a_user_chooses_goes_by_name():
+    chosen = [(name, on) for _, name, on in records() if name.endswith("View") or name == "Plan"]
+    assert len(chosen) > 20
+    assert [name for name, on in chosen if "kw_only" not in on] == []

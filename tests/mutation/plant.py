@@ -181,7 +181,7 @@ def run_pytest(arguments: list[str], *plugins: object) -> int:
 # --- planting them ---
 
 
-@dataclass
+@dataclass(eq=False)  # pytest puts its plugins into sets
 class Chosen:
     """A plugin of pytest that runs these tests, in this order, and notes which one fails first."""
 
@@ -243,16 +243,21 @@ def plant(mutant: Mutant, copy: Path, tests: Sequence[Any]) -> tuple[int, Callab
     def finish() -> Outcome:
         write_source(file, whole)
         code, seconds = STATUS.pop(pid), time.monotonic() - start
-        by = found.read_text() if found.exists() else ""
-        if code == 0:
-            return Outcome(mutant, "survived", f"{len(names)} tests", seconds)
-        return Outcome(mutant, "killed", by or ENDS.get(code, f"exit {code}"), seconds)
+        by = found.read_text() if found.exists() else ENDS.get(code, "")
+        if not by:
+            how = f"{len(names)} tests" if code == 0 else f"the tests did not run: exit {code}"
+            return Outcome(mutant, "survived", how, seconds)
+        return Outcome(mutant, "killed", by, seconds)
 
     return pid, finish
 
 
-ENDS = {2: "it cannot be imported", 3: "it cannot be imported", 4: "it cannot be imported",
-        -signal.SIGALRM: "it takes too long"}  # fmt: skip
+ENDS = {
+    int(pytest.ExitCode.INTERRUPTED): "a file of tests cannot be imported",
+    int(pytest.ExitCode.USAGE_ERROR): "a conftest.py cannot be imported",
+    -signal.SIGALRM: "it takes too long",
+    -signal.SIGSEGV: "the process dies",
+}
 STATUS: dict[int, int] = {}
 _WRITTEN = 0
 
