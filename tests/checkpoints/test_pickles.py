@@ -244,3 +244,10 @@ def test_more_values_than_are_shown_are_counted():
 def test_a_pop_on_an_empty_stack_takes_the_mark(pickled):
     assert isinstance(interpret(io.BytesIO(pickled)).value, Pairs)
     assert pickle.loads(pickled) == {}
+
+
+def test_everything_since_the_mark_is_dropped_with_it():
+    assert symbols_of(b"\x80\x02K\x07(K\x01K\x021.").value == 7  # 7, a mark, 1, 2, POP_MARK
+    assert symbols_of(b"\x80\x02K\x07(K\x01(K\x0211.").value == 7  # one mark within another
+    with pytest.raises(Malformed):
+        symbols_of(b"\x80\x02K\x071.")

@@ -291,3 +291,10 @@ def test_an_archive_of_tar_is_refused_whatever_else_it_is(tmp_path):
         writer.addfile(info, io.BytesIO(b"x"))
     with pytest.raises(FileUnreadable, match="archive of tar"):
         read_checkpoint(tmp_path / "a.pth")
+
+
+def test_a_tensor_with_gaps_shares_what_lies_in_them(tmp_path):
+    base = torch.zeros(12)
+    tensors = {"sparse": base[0:9:4], "inside": base[5:7], "behind": base[9:11]}
+    found = {t.name: t.shares_with for t in read_checkpoint(save(tensors, tmp_path)).tensors}
+    assert found == {"sparse": None, "inside": "sparse", "behind": None}

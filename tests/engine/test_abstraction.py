@@ -253,3 +253,18 @@ def test_function_modes_of_a_model_see_what_they_would_without_a_trace() -> None
     cnninspect.trace(Applies(forward), (torch.randn(2, 3),))
     assert seen[0] == seen[1] == ["silu", "relu", "dropout"]
     assert F.handle_torch_function is torch.overrides.handle_torch_function
+
+
+def test_a_layer_that_is_called_twice_shows_what_its_first_call_got_and_gave() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.linear(x).sum() + self.linear(x[:1, None]).sum()
+
+    layer = cnninspect.trace(Twice(), (2, 3)).layers[1]
+    assert (layer.path, layer.calls) == ("linear", 2)
+    assert [spec.shape for spec in layer.inputs] == [(2, 3)]
+    assert [spec.shape for spec in layer.outputs] == [(2, 5)]

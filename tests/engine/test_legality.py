@@ -206,3 +206,22 @@ def test_a_float64_layer_refuses_float32_as_it_does_for_real():
 def test_float32_weights_beside_half_precision_stay_possible():
     net = nn.LayerNorm(4).eval()
     assert cnninspect.summarize(net, [torch.zeros(2, 4, dtype=torch.bfloat16)]).totals.macs == 0
+
+
+@pytest.mark.parametrize("odd", [None, 0, 1, 2])
+@pytest.mark.parametrize(
+    ("function", "shapes"),
+    [
+        (torch.addmm, [(2, 4), (2, 3), (3, 4)]), (torch.addmv, [(2,), (2, 3), (3,)]),
+        (torch.baddbmm, [(5, 2, 4), (5, 2, 3), (5, 3, 4)]),
+        (torch.addbmm, [(2, 4), (5, 2, 3), (5, 3, 4)]),
+    ],
+)  # fmt: skip
+def test_a_product_with_a_sum_takes_three_of_one_dtype(function, shapes, odd):
+    dtypes = [torch.float64 if i == odd else torch.float32 for i in range(3)]
+    args = [torch.zeros(shape, dtype=dtype) for shape, dtype in zip(shapes, dtypes)]
+    real = outcome(function, args)
+    recorder = Recorder({})
+    with torch.no_grad(), Fusion(recorder, computes=False), Abstraction(recorder):
+        seen = outcome(function, [fake(value) for value in args])
+    assert isinstance(real, str) is isinstance(seen, str) is (odd is not None)

@@ -406,3 +406,19 @@ def test_an_lstm_keeps_what_it_keeps_on_a_cpu(sizes, shape, options) -> None:
     assert found.totals.saved_bytes == pytest.approx(really_saved(model, x), rel=0.01)
     assert any("oneDNN" in note for note in found.notes)
     assert found.totals.peak_bytes > found.totals.saved_bytes
+
+
+def test_what_is_kept_of_an_input_is_told_from_what_is_made() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(3, 5), nn.Linear(5, 7)
+
+        def forward(self, x: Tensor) -> Tensor:
+            made: Tensor = self.second(torch.tanh(self.first(x)))
+            return made
+
+    step = trace_training(api.load(Net()), (torch.zeros(2, 3),))
+    assert {(s.layer, s.nbytes, s.is_input) for s in step.saved} == {
+        ("first", 2 * 3 * 4, True), ("", 2 * 5 * 4, False),
+    }  # fmt: skip

@@ -30,3 +30,15 @@ def test_a_straight_line_takes_few_looks(each: int, fixed: int, batch: int) -> N
 
     assert largest_batch(peak, fixed + each * batch + each // 2) == batch
     assert len(looks) <= 6
+
+
+def test_a_limit_that_is_just_reached_is_kept() -> None:
+    for fixed, each, rises in ((7, 3, 4), (0, 5, 11), (100, 1, 2)):
+        for batch in range(1, 60):
+
+            def peak(size: int, *, by: tuple[int, int, int] = (fixed, each, rises)) -> int:
+                return max(by[0] + by[1] * size, by[2] * (size - 20) + by[0] + by[1] * 20)
+
+            assert largest_batch(peak, peak(batch)) == batch, (fixed, each, rises)
+            assert largest_batch(peak, peak(batch + 1) - 1) == batch
+            assert largest_batch(peak, peak(1) - 1) == 0

@@ -8,6 +8,7 @@ from hand_made_figures import figures
 from cnninspect.commands.compare.report import comparison_of
 from cnninspect.commands.find.report import select
 from cnninspect.errors import BadQuantity
+from cnninspect.metrics.frontier import cost_on
 from cnninspect.metrics.limits import limits_of
 from cnninspect.metrics.summary import Uncounted
 from cnninspect.records.models import Accuracy
@@ -113,3 +114,31 @@ def test_the_most_common_input_is_that_of_what_fits():
     report = found([*large, *digits], max_params="200")
     assert [model.model.name for model in report.models] == ["one", "two"]
     assert report.other_inputs == ()
+
+
+@pytest.mark.parametrize(
+    ("limits", "fits"),
+    [
+        ([("min_macs", "400")], True), ([("min_macs", "600")], None),
+        ([("min_macs", "600"), ("max_params", "10")], False),
+        ([("min_params", "60")], False), ([("max_macs", "600"), ("min_macs", "400")], None),
+    ],
+)  # fmt: skip
+def test_what_has_no_formula_may_still_reach_a_minimum(limits, fits):
+    report = comparison_of([VAGUE], [], baseline=None, limits=limits_of(limits))
+    assert report.models[0].fits is fits
+    assert ("min_macs" in report.models[0].exceeded) is False
+
+
+def test_on_a_frontier_the_more_accurate_is_the_better():
+    def with_accuracy(name, params, top1):
+        return replace(figures(name, params, 1000), accuracy=Accuracy(top1, top1, "d", "s"))
+
+    models = [with_accuracy("a", 100, 70.0), with_accuracy("b", 200, 80.0),
+              with_accuracy("c", 300, 75.0)]  # fmt: skip
+    report = found(models, axes=("parameters", "accuracy"))
+    assert {model.model.name for model in report.models if model.frontier} == {"a", "b"}
+    assert cost_on({"accuracy": models[0].accuracy}, "accuracy") == -70.0
+    assert cost_on({"accuracy": None}, "accuracy") is None
+    assert cost_on({"totals": models[1].totals}, "capacity") == -200.0
+    assert cost_on({"totals": models[1].totals}, "macs") == 1000

@@ -29,3 +29,10 @@ def test_points_that_no_further_point_confirms_are_no_law():
 def test_a_jump_is_no_polynomial():
     points = [(Fraction(x), x // 2) for x in range(1, MOST_DEGREE + 4)]
     assert fit(points) is None
+
+
+def test_two_points_must_confirm_what_the_others_determine():
+    constant = [(Fraction(x), 5) for x in range(1, 5)]
+    assert [fit(constant[:n]) for n in range(1, 5)] == [None, None, (5,), (5,)]
+    line = [(Fraction(x), 3 * x) for x in range(1, 6)]
+    assert [fit(line[:n]) for n in range(2, 6)] == [None, None, (0, 3), (0, 3)]

@@ -1,5 +1,7 @@
 """`cnninspect.check` with budget files and lock files."""
 
+import json
+
 import pytest
 
 import cnninspect
@@ -133,6 +135,34 @@ def test_what_moved_is_told_layer_by_layer(locked, write):
     assert report.limits[0].name == "locked"
     (difference,) = report.differences
     assert {change.new.path for change in difference.changes} == {"", "fc"}
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("macs", "MACs 9 → "),
+        ("parameters", "parameters 9 → "),
+        ("buffers", "buffers or trainable parameters"),
+        ("trainable_parameters", "buffers or trainable parameters"),
+    ],
+)
+def test_totals_alone_that_moved_are_noticed(locked, field, said):
+    path = locked("mlp")
+    content = json.loads(path.read_text())
+    content["models"]["mlp"]["totals"][field] = 9
+    path.write_text(json.dumps(content))
+    report = cnninspect.check("mlp", locked=path)
+    assert not report.ok
+    assert said in report.limits[0].reason
+    assert report.limits[0].value == 0
+
+
+def test_a_structure_that_moved_is_noticed_where_totals_stayed(locked):
+    path = locked("mlp")
+    content = json.loads(path.read_text())
+    content["models"]["mlp"]["structure"] = "sha256:0"
+    path.write_text(json.dumps(content))
+    assert not cnninspect.check("mlp", locked=path).ok
 
 
 def test_what_moved_because_of_the_input_says_so(write):

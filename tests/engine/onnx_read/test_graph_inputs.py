@@ -123,6 +123,10 @@ def test_a_batch_that_the_file_fixes_cannot_be_chosen(follow):
     assert "--dynamic batch" in problem.value.hint
 
 
+def test_a_size_without_the_batch_gets_the_one_that_the_file_fixes(follow):
+    assert shapes(follow(convolution(batch=4), [typed(3, 8, 8)])) == [(4, 3, 8, 8)]
+
+
 def test_files_run_as_they_were_exported(follow):
     with pytest.raises(BadOption, match="--mode train"):
         follow(convolution(), mode="train")

@@ -18,7 +18,7 @@ def whole(*sizes):
 def told(inference, made, inputs, opset):
     """What a reader learns of a node: its operation and outputs, or what is wrong with it."""
     try:
-        outcome = inference.outcome(made, inputs, {"": opset, "com.microsoft": 1})
+        outcome = inference.outcome(made, inputs, {"": opset, "com.microsoft": opset})
     except Malformed as problem:
         return str(problem)
     kinds = [(value.element, value.dims) for value in outcome.outputs]
@@ -68,3 +68,18 @@ def test_a_node_that_is_met_again_is_answered_from_memory():
     made = inference.outcome(FLATTEN, [X], {"": 20})
     again = node("Flatten", "other", "names", axis=1, name="here")
     assert inference.outcome(again, [Value(1, (2, 3, 4))], {"": 20}) is made
+
+
+@pytest.mark.parametrize(
+    ("attributes", "count"),
+    [({}, 4), ({"start": 1}, 3), ({"end": 3}, 3), ({"start": 1, "end": 3}, 2), ({"end": -1}, 3),
+     ({"start": -2}, 2), ({"start": 3, "end": 1}, 0)],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [2, None])
+def test_a_shape_from_start_to_end_has_so_many_sizes(attributes, count, size):
+    made = node("Shape", "x", "y", **attributes)
+    (found,) = Inference(10).outcome(made, [Value(1, (size, 3, 4, 5))], {"": 20}).outputs
+    assert found.dims == (count,)
+    if size is not None:
+        start, end = attributes.get("start", 0), attributes.get("end", 4)
+        assert found.content.tolist() == [2, 3, 4, 5][start:end]
