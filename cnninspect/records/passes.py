@@ -100,6 +100,22 @@ class GradientPass:
 
 
 @dataclass(frozen=True, slots=True)
+class PathGradient:
+    """The gradient along paths that go through so many residual branches, and else by shortcuts."""
+
+    branches: int
+    """How many branches a path goes through."""
+    blocks: int
+    """Residual blocks in all: there are (blocks over branches) such paths."""
+    sampled: int
+    """Paths that were measured."""
+    norm: float
+    """Mean over these of the L2 norm of the gradient at the input of the first block."""
+    whole: float
+    """The norm of the whole gradient there, along all paths together."""
+
+
+@dataclass(frozen=True, slots=True)
 class ParameterStep:
     """The step that an optimizer made for one parameter tensor."""
 

@@ -10,9 +10,6 @@ from cnninspect.sources.open import Model, as_arguments, holds_batch, network, s
 
 if TYPE_CHECKING:
     from cnninspect.commands.activations.report import Activations
-    from cnninspect.records.traces import Trace
-
-SUMS = ("aten.add", "aten.add_")
 
 
 def activations(
@@ -40,6 +37,7 @@ def activations(
     from cnninspect.engine.real_passes.batches import Feed
     from cnninspect.metrics.depth import weighted_layers
     from cnninspect.metrics.freezing import frozen, frozen_names
+    from cnninspect.metrics.residual_blocks import residual_blocks
     from cnninspect.records.passes import GradientSettings
 
     if shift < 0:
@@ -79,17 +77,3 @@ def activations(
         )
         found.append(ModelActivations(traced.model, traced.inputs, used, points, traced.how.notes))
     return Activations(chosen, tuple(found), shift)
-
-
-def residual_blocks(traced: Trace) -> frozenset[str]:
-    """Paths of the layers that add two results of the shape that they give themselves."""
-    outputs = {layer.path: layer.outputs for layer in traced.layers}
-    found = set()
-    for call in traced.calls:
-        if call.operation.name not in SUMS or not call.layer or len(set(call.inputs)) < 2:
-            continue
-        shapes = [spec.shape for spec in call.operation.inputs]
-        given = outputs.get(call.layer)
-        if len(shapes) >= 2 and shapes[0] == shapes[1] and given and given[0].shape == shapes[0]:
-            found.add(call.layer)
-    return frozenset(found)

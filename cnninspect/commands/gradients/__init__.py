@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from cnninspect.commands.gradients.report import GradientProfile, ModelGradients, PathProfile
-    from cnninspect.records.passes import GradientSettings, WeightedLayer
+    from cnninspect.records.passes import GradientSettings, PathGradient, WeightedLayer
     from cnninspect.records.traces import Trace
     from cnninspect.store.cluster import Cluster
 
@@ -129,17 +129,29 @@ def gradient_paths(
     kwargs: Mapping[str, Any] | None = None,
     mode: str = "train",
     batch: int | None = None,
+    samples: int = 0,
+    seed: int = 0,
+    init: str = "default",
+    dtype: str | None = None,
 ) -> PathProfile:
     """In how many ways a gradient gets from the output of models to the input; nothing is run.
 
-    `batch` None is 2, or 1 where `inputs` hold the batch already.
+    `batch` None is 2, or 1 where `inputs` hold the batch already.  With `samples`, each is run,
+    from weights drawn with `seed` by `init`, in `dtype`, and the gradient is measured along up to
+    so many random paths for each number of residual branches on the way.
 
     Raises:
+        CannotTrain: there are samples to measure, and no residual blocks.
         CnnInspectError: see `cnninspect.errors`.
     """
     from cnninspect.commands.gradients.report import ModelPaths, PathProfile
     from cnninspect.metrics.gradient_paths import gradient_paths as paths_of
+    from cnninspect.records.passes import GradientSettings
 
+    if samples:
+        from cnninspect.engine.real_passes.batches import Feed
+    if samples < 0:
+        raise BadOption("--samples", samples, "0 or more")
     found = []
     every = several(models)
     if batch is None:
@@ -147,12 +159,37 @@ def gradient_paths(
     for model in every:
         traced, layers = _weighted(model, inputs, kwargs, mode=mode, batch=batch)
         paths = paths_of(traced, layers)
+        measured: tuple[PathGradient, ...] = ()
+        if samples:
+            settings = GradientSettings(batch=batch, mode=mode, seed=seed, init=init, dtype=dtype)
+            feed = Feed(as_arguments(inputs), kwargs)
+            measured = _along_paths(_prepared(model, settings, feed), settings, samples)
         found.append(
             ModelPaths(
-                traced.model, traced.inputs, traced.mode, len(layers), paths.count, paths.lengths
+                traced.model,
+                traced.inputs,
+                traced.mode,
+                len(layers),
+                paths.count,
+                paths.lengths,
+                measured,
             )
         )
     return PathProfile(tuple(found))
+
+
+def _along_paths(
+    ready: Prepared, settings: GradientSettings, samples: int
+) -> tuple[PathGradient, ...]:
+    """The gradient along random paths through the residual blocks."""
+    from cnninspect.engine.real_passes.path_gradients import measure_paths
+    from cnninspect.metrics.residual_blocks import branch_sides
+
+    sides = branch_sides(ready.traced, {layer.path for layer in ready.layers})
+    with surroundings_of(ready.loaded):
+        return measure_paths(
+            ready.loaded, ready.layers, settings, ready.feed, branches=sides, samples=samples
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from cnninspect.commands.gradients.report import GradientProfile, ModelGradients
 
 OF_PATHS = frozenset(
-    ("models", "input", "batch", "mode", "paths", "human", "format", "output", "force", "quiet",
-     "debug", "plot")
+    ("models", "input", "batch", "mode", "paths", "samples", "human", "format", "output", "force",
+     "quiet", "debug", "plot")
 )  # fmt: skip
 """What may be typed together with --paths."""
 
@@ -57,6 +57,7 @@ def gradients(
     optimizer: chosen.ChosenOptimizer = chosen.Optimizer.SGD,
     lr: chosen.Lr = None,
     paths: chosen.Paths = False,
+    samples: chosen.Samples = 0,
     measure: chosen.Measure = "activation-gradient-rms",
     rows: chosen.Rows = None,
     fail_on: chosen.FailOn = None,
@@ -78,9 +79,18 @@ def gradients(
     inputs = parse_inputs(input)
     looks: dict[str, Any] = {"format": format, "output": output, "force": force}
     if paths:
-        _refuse_measuring(context)
+        _refuse_measuring(context, may_run=bool(samples))
         kind = _picture_format(plot, force=force)
-        found = gradient_paths(models, inputs, mode=mode.value, batch=batch)
+        found = gradient_paths(
+            models,
+            inputs,
+            mode=mode.value,
+            batch=batch,
+            samples=samples,
+            seed=seed,
+            init=init,
+            dtype=dtype.value,
+        )
         show(found, quiet=quiet, human=human, **looks)
         if plot is not None:
             from cnninspect.commands.gradients.paths_plot import picture as picture_of_paths
@@ -89,6 +99,8 @@ def gradients(
             if not quiet:
                 typer.echo(f"wrote {plot}", err=True)
         return
+    if samples:
+        raise BadOption("--samples", samples, "used with --paths")
     looks |= {"measure": measure, "rows": _rows(rows)}
     GradientView(measure=measure, rows=looks["rows"])  # refuses early what cannot be used
     picture_format = _picture_format(plot, force=force)
@@ -129,11 +141,15 @@ def gradients(
     _judge(report, unwanted)
 
 
-def _refuse_measuring(context: typer.Context) -> None:
-    """See that with --paths, which runs nothing, no option was typed that is for real passes."""
+def _refuse_measuring(context: typer.Context, *, may_run: bool) -> None:
+    """See that with --paths, which runs nothing, no option was typed that is for real passes.
+
+    With --samples it does run, from a start that can be chosen.
+    """
+    allowed = OF_PATHS | ({"seed", "init", "dtype"} if may_run else set())
     for name in context.params:
         source = context.get_parameter_source(name)
-        if name not in OF_PATHS and source is not None and source.name == "COMMANDLINE":
+        if name not in allowed and source is not None and source.name == "COMMANDLINE":
             option = f"--{name.replace('_', '-')}"
             raise BadOption("--paths", f"with {option}", "used without it, since nothing is run")
 

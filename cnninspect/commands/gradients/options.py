@@ -224,6 +224,17 @@ Paths = Annotated[
         rich_help_panel=options.LOOKS,
     ),
 ]
+Samples = Annotated[
+    int,
+    typer.Option(
+        "--samples",
+        metavar="N",
+        min=0,
+        help="With --paths: measure the gradient along up to N paths for each number of residual "
+        "branches on the way.",
+        rich_help_panel=options.RUNS,
+    ),
+]
 Measure = Annotated[
     str,
     typer.Option(

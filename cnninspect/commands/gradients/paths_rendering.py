@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import comb
 
 from cnninspect.commands.gradients.facts import EXACT, MOST_ROWS, lengths_text, paths_text, rounded
 from cnninspect.commands.gradients.report import ModelPaths, PathProfile
@@ -10,6 +11,7 @@ from cnninspect.metrics.gradient_paths import PathLength
 from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Kind, Page, Style, Table
 from cnninspect.page.quantities import plural
+from cnninspect.records.passes import PathGradient
 
 CSV_FIELDS = ("model", "length", "paths")
 COLUMNS = (
@@ -34,7 +36,11 @@ def page(report: PathProfile, view: View) -> Page:
         for model in report.models
     )
     blocks: list[Block] = [Table(COLUMNS, rows)]
-    blocks += [_lengths(model, view) for model in report.models if len(model.path_lengths) > 1]
+    for model in report.models:
+        if len(model.path_lengths) > 1:
+            blocks.append(_lengths(model, view))
+        if model.gradients:
+            blocks.append(_gradients(model))
     return Page("gradient paths", "from the output to the input", tuple(blocks))
 
 
@@ -63,6 +69,43 @@ def _lengths(model: ModelPaths, view: View) -> Table:
     )
     count = plural(len(model.path_lengths), "length")
     return Table(columns, tuple(rows), title=f"{model.model.name}: paths of {count}")
+
+
+def _gradients(model: ModelPaths) -> Table:
+    """A row for each number of branches: how many such paths, and what comes along them."""
+    columns = (
+        Column("branches\non the path", Kind.NUMBER, name="branches"),
+        Column("paths", Kind.NUMBER),
+        Column("measured", Kind.NUMBER, sacrifice=1),
+        Column("gradient\nof one", Kind.NUMBER, name="gradient of one"),
+        Column("of all of\nthat length", Kind.NUMBER, name="of all"),
+        Column("", Kind.BAR, name="bar", sacrifice=2),
+    )
+    totals = [total_of(each) for each in model.gradients]
+    most = max(totals, default=0.0)
+    rows = tuple(
+        (
+            Cell(f"{each.branches}", Style.FAINT),
+            Cell(rounded(paths) if (paths := comb(each.blocks, each.branches)) >= EXACT
+                 else f"{paths:,}"),
+            Cell(f"{each.sampled}"),
+            Cell(f"{each.norm:.2e}"),
+            Cell(f"{total:.2e}"),
+            Cell("█" * round(BAR * total / most) if most else "", Style.ACCENT, full=" "),
+        )
+        for each, total in zip(model.gradients, totals)
+    )  # fmt: skip
+    return Table(
+        columns,
+        rows,
+        title=f"{model.model.name}: gradient along paths, at the first residual block",
+        remarks=("L2 norms; of all of that length: times how many there are, as if they added up",),
+    )
+
+
+def total_of(each: PathGradient) -> float:
+    """What all paths with so many branches would come to, if their gradients added up."""
+    return each.norm * comb(each.blocks, each.branches)
 
 
 def _share(part: int, whole: int) -> str:

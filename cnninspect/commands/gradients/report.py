@@ -8,7 +8,7 @@ from typing import ClassVar
 from cnninspect.metrics.gradient_paths import PathLength
 from cnninspect.records.models import ModelInfo
 from cnninspect.records.operations import NamedTensor
-from cnninspect.records.passes import DataUsed, GradientSettings, Norms
+from cnninspect.records.passes import DataUsed, GradientSettings, Norms, PathGradient
 from cnninspect.records.reports import Report
 
 HEALTHY, VANISHING, EXPLODING = "healthy", "vanishing", "exploding"
@@ -209,6 +209,8 @@ class ModelPaths:
     """Distinct ways of the gradient from the output to the input."""
     path_lengths: tuple[PathLength, ...]
     """How many of each length, shortest first."""
+    gradients: tuple[PathGradient, ...] = ()
+    """The gradient along them by the number of residual branches, where that was measured."""
 
 
 @dataclass(frozen=True, slots=True)

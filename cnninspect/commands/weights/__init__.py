@@ -7,7 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Union
 
 from cnninspect.errors import BadOption
-from cnninspect.sources.open import Model, as_arguments, network, trace
+from cnninspect.sources.open import Model, as_arguments, network, surroundings_of, trace
 
 if TYPE_CHECKING:
     from cnninspect.commands.weights.report import FeatureReuse, Weights
@@ -41,7 +41,9 @@ def weights(
         if isinstance(each, PathLike) or (isinstance(each, str) and _is_file_of_weights(each)):
             found.append(figures_of_file(Path(each)))
         else:
-            found.append(figures_of_network(network(each, "its weights"), seed=seed))
+            loaded = network(each, "its weights")
+            with surroundings_of(loaded):
+                found.append(figures_of_network(loaded, seed=seed))
     return Weights(seed, tuple(found))
 
 
@@ -77,7 +79,8 @@ def feature_reuse(
     joinings = joining_readers(readers(traced))
     every = list(dict.fromkeys(reader for joining in joinings for reader in joining))
     file = None if weights is None else Path(weights)
-    means = part_means(loaded, every, seed=seed, weights=file)
+    with surroundings_of(loaded):
+        means = part_means(loaded, every, seed=seed, weights=file)
     notes = list(traced.how.notes)
     if weights is None and not loaded.live:
         notes.append("no --weights: an untrained network reads all alike")
