@@ -110,6 +110,44 @@ def test_commands_import_nothing_of_each_other_but_reports():
                 assert parts[3:] == ["report"], f"{path.relative_to(PACKAGE)} imports {module}"
 
 
+def imported_files():
+    """By file, the files of the package that it imports anywhere, but for types only."""
+    names = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in MODULES}
+    names = {name.removesuffix(".__init__"): name for name in names}
+    found = {}
+    for module, file in names.items():
+        tree = ast.parse(PACKAGE.parent.joinpath(*file.split(".")).with_suffix(".py").read_text())
+        found[module] = set()
+        pending = list(tree.body)
+        while pending:
+            node = pending.pop()
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                continue
+            pending += ast.iter_child_nodes(node)
+            if isinstance(node, ast.Import):
+                found[module] |= names.keys() & {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module in names:
+                parts = {f"{node.module}.{alias.name}" for alias in node.names}
+                of_package = {
+                    alias.name for alias in node.names if f"{node.module}.{alias.name}" not in names
+                }
+                found[module] |= names.keys() & parts
+                found[module] |= {node.module} if of_package else set()
+        found[module].discard(module)
+    return found
+
+
+def test_no_files_import_each_other_in_a_circle():
+    found = imported_files()
+    assert sum(map(len, found.values())) > 1000
+    is_done = False
+    while not is_done:  # a file whose imports are all gone cannot be in one
+        free = {module for module, imported in found.items() if not imported & found.keys()}
+        found = {module: imported for module, imported in found.items() if module not in free}
+        is_done = not free
+    assert not found, {module: imported & found.keys() for module, imported in found.items()}
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_every_module_says_what_it_is_for(path):
     assert ast.get_docstring(ast.parse(path.read_text())), f"{path.name} has no docstring"

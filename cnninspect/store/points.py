@@ -1,7 +1,7 @@
 """Measures points of design spaces: a few figures of very many networks.
 
-Against `survey.measure`, whose figures are all that a comparison may show, a point takes half the
-time: nothing is told by layer.
+Against `measuring.measure`, whose figures are all that a comparison may show, a point takes half
+the time: nothing is told by layer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cnninspect.records.traces import Trace
 from cnninspect.sources.open import load, remembered_by, trace, trace_step
 from cnninspect.sources.registry import reference_of
 from cnninspect.sources.zoo import family_and_arguments
-from cnninspect.store.survey import as_outcome, latency_of, measure
+from cnninspect.store.measuring import as_outcome, latency_of, measure
 from cnninspect.store.tasks import AnyOutcome, AnyTask, PartDone, PartTask, Point, PointTask
 from cnninspect.store.this_machine import datasheet
 

@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar, Union
+from typing import Any, Union
 
-from cnninspect import errors
 from cnninspect.costs.conventions import find as find_convention
 from cnninspect.errors import (
     BadOption,
@@ -23,17 +22,13 @@ from cnninspect.errors import (
 )
 from cnninspect.metrics.figures import Figures, Unmeasured, check_dtype, stored_as
 from cnninspect.metrics.limits import QUANTITIES, Limit, LimitOptions, limits_of
-from cnninspect.metrics.roofline import device_for, parse_device, rooflines
+from cnninspect.metrics.roofline import parse_device
 from cnninspect.records.models import (
     MODES,
-    Accuracy,
-    GraphFile,
     InputRequest,
-    LoadedModel,
-    Reference,
 )
 from cnninspect.records.reports import plain
-from cnninspect.records.timings import Latency, TimeSettings
+from cnninspect.records.timings import TimeSettings
 from cnninspect.records.traces import Trace
 from cnninspect.sources.open import check_batch, weights_of
 from cnninspect.sources.registry import LISTABLE, reference_of
@@ -45,12 +40,12 @@ from cnninspect.store.cache import (
     versions,
 )
 from cnninspect.store.cluster import Cluster, cluster_of, measure_on_cluster
+from cnninspect.store.measuring import Subject, latency_of, least_seconds, measure, unmeasured
 from cnninspect.store.tasks import Outcome, Task, read_outcome, written_outcome
 from cnninspect.store.this_machine import datasheet
 from cnninspect.store.traces import without_memory
 from cnninspect.store.worker_pool import measure_side_by_side
 
-Measured = TypeVar("Measured")
 Progress = Callable[[int, int, str], None]
 """Called with the models done, those to do, and the one that was done last."""
 
@@ -178,66 +173,6 @@ def _unnoted(outcome: Outcome) -> Outcome:
     return replace(outcome, engine=replace(outcome.engine, notes=notes))
 
 
-def measure(task: Task) -> Outcome:
-    """The figures of the model that a task names.  Whatever goes wrong is an outcome, too."""
-    return as_outcome(task.reference, lambda: _figures(task))
-
-
-def as_outcome(reference: str, work: Callable[[], Measured]) -> Measured | Unmeasured:
-    """What `work` returns, or what went wrong in it."""
-    try:
-        return work()
-    except CnnInspectError as problem:
-        return unmeasured(reference, problem)
-    except MemoryError as problem:
-        return Unmeasured(reference, "there is not enough memory", "", type(problem).__name__)
-    except Exception as problem:  # a defect of ours in one model must not be the end of a survey
-        kind = type(problem).__name__
-        hint = "this is a defect of cnninspect; cnninspect summary --debug shows where"
-        return Unmeasured(reference, f"unexpected {kind}: {problem}", hint, "Defect")
-
-
-def unmeasured(reference: str, problem: CnnInspectError) -> Unmeasured:
-    """An error as an outcome."""
-    return Unmeasured(reference, str(problem), problem.hint, type(problem).__name__)
-
-
-def error_of(outcome: Unmeasured) -> CnnInspectError:
-    """The error that an outcome was, of the same class, so that it counts as if it were here."""
-    kind = getattr(errors, outcome.kind, Failure)
-    if not (isinstance(kind, type) and issubclass(kind, CnnInspectError)):
-        kind = Failure
-    problem: CnnInspectError = kind.__new__(kind)
-    CnnInspectError.__init__(problem, outcome.error, outcome.hint)
-    return problem
-
-
-def _figures(task: Task) -> Figures:
-    from cnninspect.metrics.figures import figures_of
-    from cnninspect.metrics.weights import figures_of_weights
-    from cnninspect.sources.open import trace
-    from cnninspect.sources.registry import reference_of
-
-    reference = reference_of(task.reference)
-    weights = weights_of(reference)
-    if weights is not None:
-        return figures_of_weights(weights, task.convention)
-    traced = trace(task.reference, task.inputs, mode=task.mode, batch=task.batch)
-    size = traced.inputs[0].spec.shape[-2:] if traced.inputs else ()
-    return figures_of(traced, task.convention, _accuracy(reference, size))
-
-
-def _accuracy(reference: Reference, size: tuple[int, ...]) -> Accuracy | None:
-    """What the source publishes of this network as its authors built it."""
-    if reference.source != "torchvision" or reference.settings:
-        return None
-    from cnninspect.sources.torchvision import published_accuracy
-
-    return published_accuracy(reference.name, size)
-
-
-Subject = Union[str, LoadedModel, GraphFile, Trace]
-"""A reference, a model that can be built, or a trace that was made before."""
 Known = Union[Subject, Figures]
 """The same, or figures that were saved before."""
 
@@ -427,38 +362,6 @@ def _timed_figures(figures: Figures, subject: Known, measuring: Measuring) -> Fi
             subject, traced, measuring.arguments, kwargs=measuring.kwargs, settings=settings
         )
     return replace(figures, **changes)
-
-
-def least_seconds(traced: Trace, device_spec: str) -> float:
-    """The least time of a forward pass on a device, call by call."""
-    device = device_for(traced, device_spec, this=datasheet(device_spec))
-    return sum(each.seconds for each in rooflines(traced.calls, (), device).values())
-
-
-def latency_of(
-    subject: Subject,
-    traced: Trace,
-    arguments: Any = None,
-    *,
-    kwargs: Mapping[str, Any] | None = None,
-    settings: TimeSettings,
-) -> Latency:
-    """How long a model takes on this machine: in torch, or in onnxruntime where it is a file.
-
-    Raises:
-        CnnInspectError: see `sources.open.timed`.
-    """
-    from cnninspect.sources.open import load, timed
-
-    loaded = subject if isinstance(subject, Trace) else load(subject)
-    if isinstance(loaded, GraphFile):
-        settings = settings.on(backend="onnxruntime")
-    found = timed(loaded, traced, arguments, kwargs=kwargs, settings=settings, by_layer=False)
-    spread = found.spread
-    return Latency(
-        spread.median_s, spread.iqr_s, spread.runs, settings.batch, settings.backend,
-        found.device, found.threads,
-    )  # fmt: skip
 
 
 def _stored_as(outcome: Outcome, dtype: str | None) -> Outcome:

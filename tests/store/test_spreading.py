@@ -12,7 +12,7 @@ from cnninspect.errors import BadOption, Failure, FileMissing, UnknownModel
 from cnninspect.metrics.figures import Unmeasured
 from cnninspect.records.passes import GradientSettings
 from cnninspect.store.cluster import ADDRESS, answers
-from cnninspect.store.survey import error_of, unmeasured
+from cnninspect.store.measuring import error_of, unmeasured
 from cnninspect.store.tasks import PartTask, read_outcome, read_task, written_outcome, written_task
 
 CODE = """

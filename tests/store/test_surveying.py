@@ -91,7 +91,7 @@ def test_a_defect_in_one_model_is_a_row(monkeypatch):
     def fail(*args, **kwargs):
         raise ZeroDivisionError("by nought")
 
-    monkeypatch.setattr("cnninspect.metrics.figures.figures_of", fail)
+    monkeypatch.setattr("cnninspect.store.measuring.figures_of", fail)
     (outcome,) = survey([Task("mlp")], jobs=1)
     assert outcome.kind == "Defect"
     assert "by nought" in outcome.error

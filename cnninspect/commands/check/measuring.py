@@ -42,7 +42,7 @@ from cnninspect.records.models import GraphFile, LoadedModel
 from cnninspect.records.timings import TimeSettings
 from cnninspect.records.traces import Trace
 from cnninspect.sources.input_text import parse_inputs
-from cnninspect.store.survey import latency_of, least_seconds, unmeasured
+from cnninspect.store.measuring import latency_of, least_seconds, unmeasured
 from cnninspect.store.this_machine import datasheet
 
 Subject = Union[str, LoadedModel, GraphFile, Trace]

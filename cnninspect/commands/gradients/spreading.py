@@ -15,7 +15,7 @@ from cnninspect.records.reports import plain, rebuilt
 from cnninspect.records.traces import Trace
 from cnninspect.sources.open import network, surroundings_of
 from cnninspect.store.cluster import Cluster, measure_on_cluster
-from cnninspect.store.survey import error_of
+from cnninspect.store.measuring import error_of
 from cnninspect.store.tasks import PartTask
 
 if TYPE_CHECKING:

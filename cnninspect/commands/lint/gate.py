@@ -18,7 +18,7 @@ from cnninspect.metrics.figures import Unmeasured
 from cnninspect.metrics.roofline import parse_device
 from cnninspect.records.models import GraphFile, LoadedModel
 from cnninspect.records.traces import Trace
-from cnninspect.store.survey import unmeasured
+from cnninspect.store.measuring import unmeasured
 from cnninspect.store.this_machine import datasheet
 
 KEYS = ("select", "ignore", "preview", "fail_on", "device_spec")

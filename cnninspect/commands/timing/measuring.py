@@ -31,7 +31,7 @@ from cnninspect.records.timings import TimeSettings
 from cnninspect.records.traces import Trace
 from cnninspect.sources.open import Model, timed, trace, trace_step
 from cnninspect.store import this_machine
-from cnninspect.store.survey import unmeasured
+from cnninspect.store.measuring import unmeasured
 
 CALIBRATING = 6.0
 """Seconds that calibrating takes by itself."""
