@@ -180,8 +180,8 @@ class Makers:
             shapes.append((1, 1, shape[1]))
         if name in ("input_ids", "decoder_input_ids") and len(shape) == 2:
             books = self._code_books()
-            shapes += [(1, shape[1], n) for n in (books + 1, books) if books]
             shapes += [(books, shape[1])] if books else []
+            shapes += [(1, shape[1], n) for n in (books + 1, books) if books]
         return [replace(request, shape=shape) for shape in shapes]
 
     def _code_books(self) -> int:

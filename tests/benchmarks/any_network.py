@@ -57,7 +57,9 @@ BEYOND = {
     "glm_image_vqmodel": "it has no forward",
 }
 """Kinds that nobody can call with tensors."""
-LAYERS = re.compile(r"(^|_)(n|num|encoder|decoder|hidden)?_?(hidden_)?layers?$|^n_layer$")
+LAYERS = re.compile(
+    r"(^|_)(n|num|encoder|decoder|hidden)?_?(hidden_)?layers?$|^n_layer$|^num_blocks$"
+)
 
 
 def configurations() -> list[str]:
@@ -101,6 +103,9 @@ def tried(name: str) -> dict[str, Any]:
         trace = cnninspect.trace(model, inputs, kwargs=kwargs)
         summary = cnninspect.summarize(trace)
     except CnnInspectError as problem:
+        own = refusal_of_library(model) if isinstance(model, str) else ""
+        if own:
+            return found | {"outcome": "not built", "why": own}
         return found | {"outcome": "refused", "why": str(problem)[:500]}
     except Exception as problem:
         return found | {"outcome": "raw", "why": f"{type(problem).__name__}: {problem}"[:500]}
@@ -175,7 +180,17 @@ def configured(kind: str) -> str:
     import transformers
     from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
-    config = transformers.CONFIG_MAPPING[kind]()
+    if kind in BEYOND:
+        raise ValueError(BEYOND[kind])
+    settings = COMPLETED.get(kind, {})
+    config = transformers.CONFIG_MAPPING[kind](
+        **{name: value for name, value in settings.items() if "." not in name}
+    )
+    for path, value in settings.items():
+        holder, *names = config, *path.split(".")
+        for name in names[:-1]:
+            holder = getattr(holder, name)
+        setattr(holder, names[-1], value)
     kept = config.to_dict()
     shrink(config)
     classes = MODEL_MAPPING_NAMES[kind]
@@ -189,6 +204,21 @@ def configured(kind: str) -> str:
         config.architectures = [classes if isinstance(classes, str) else classes[0]]
         config.save_pretrained(folder)
     return f"hf:{folder}"
+
+
+def refusal_of_library(reference: str) -> str:
+    """Why transformers itself does not build what a reference names; empty if it does."""
+    import torch
+    import transformers
+
+    try:
+        config = transformers.AutoConfig.from_pretrained(reference.removeprefix("hf:"))
+        kind = getattr(transformers, config.architectures[0])
+        with torch.device("meta"):
+            getattr(kind, "_from_config", kind)(config)
+    except Exception as problem:  # whatever a constructor raises
+        return f"{type(problem).__name__}: {problem}".strip().partition("\n")[0][:200]
+    return ""
 
 
 def shrink(config: Any, most: int = 4) -> None:
@@ -265,6 +295,12 @@ def row(library: str, found: list[dict[str, Any]]) -> list[str]:
     ]  # fmt: skip
 
 
+LISTED = {
+    "not built": "Not built or not to be called, by the library itself either",
+    "refused": "Not traced at all",
+    "real": "Run for real",
+}
+"""What is named one by one under the table, with its reason."""
 HEADER = [
     "", "tried", "not built", "abstract", "real", "not at all", "raw errors", "abstract, of built",
     "run for real too", "same count",
@@ -273,15 +309,19 @@ HEADER = [
 
 def report(repeats: int, progress: Callable[[str], None]) -> str:
     """Markdown: how the networks of each library trace, and whether the counts agree."""
-    rows, missing = [], []
+    rows, missing, every = [], [], []
     for library, found in libraries(SHARES):
         progress(library)
         if found is None:
             missing.append(library)
         else:
             rows.append(row(library, found))
-    left_out = f"\n\nNot installed: {', '.join(missing)}." if missing else ""
-    return table(HEADER, rows) + left_out
+            every += found
+    text = table(HEADER, rows)
+    for outcome, title in LISTED.items():
+        named = [f"`{e['network']}` ({e['why'][:160]})" for e in every if e["outcome"] == outcome]
+        text += f"\n\n{title}: {'; '.join(named)}." if named else ""
+    return text + (f"\n\nNot installed: {', '.join(missing)}." if missing else "")
 
 
 def main() -> None:

@@ -11,8 +11,44 @@ SHAPES = {
     "granite_speech5_encoder": ("GraniteSpeech5Encoder", {"input_features": (1, 1024, 4 * 80)}),
     "depth_pro": ("DepthProModel", {"pixel_values": (1, 3, 1536, 1536)}),
     "sam2": ("Sam2Model", {"pixel_values": (1, 3, 1024, 1024)}),
+    "kimi_k25_vision": (
+        "Kimi_K25VisionModel", {"pixel_values": (256, 588), "grid_thw": (1, 3)},
+    ),
+    "muse_glimmer_vision": (
+        "MuseGlimmerVisionModel", {"pixel_values": (256, 1176), "grid_thw": (1, 3)},
+    ),
+    "nemotron3_5_transcribe_word_timestamp": (
+        "Nemotron3_5TranscribeWordTimestampModel", {"inputs_embeds": (1, 128, 1280)},
+    ),
+    "pe_video_encoder": ("PeVideoEncoder", {"pixel_values_videos": (1, 16, 3, 336, 336)}),
+    "pe_audio_video": (
+        "PeAudioVideoModel",
+        {
+            "input_ids": (1, 128),
+            "pixel_values_videos": (1, 16, 3, 336, 336),
+            "input_values": (1, 16_000),
+        },
+    ),
     "sam3": ("Sam3Model", {"pixel_values": (1, 3, 1008, 1008), "input_ids": (1, 32)}),
+}  # fmt: skip
+OTHERS = {
+    "kimi_k25_vision": ("Kimi_K25VisionModel", "pixel_values", (256, 3, 14, 14)),
+    "inkling2_vision": ("Inkling2VisionModel", "pixel_values", (100, 40, 40, 3)),
+    "dia": ("DiaModel", "decoder_input_ids", (9, 128)),
+    "musicgen": ("MusicgenForConditionalGeneration", "decoder_input_ids", (4, 128)),
+    "kyutai_speech_to_text": ("KyutaiSpeechToTextModel", "input_ids", (1, 128, 33)),
 }
+"""What else is tried, for inputs whose form no key of the configuration tells."""
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_forms_of_an_input_are_tried(kind):
+    name, wanted, shape = OTHERS[kind]
+    if kind not in transformers.CONFIG_MAPPING or not hasattr(transformers, name):
+        pytest.skip("another version of transformers")
+    requests = default_inputs(getattr(transformers, name), transformers.CONFIG_MAPPING[kind](), 128)
+    tried = [(r.shape, r.dtype) for attempt in requests for r in attempt if r.name == wanted]
+    assert (shape, "int64" if wanted.endswith("ids") else None) in tried
 
 
 @pytest.mark.parametrize("kind", SHAPES)
