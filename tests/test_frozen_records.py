@@ -1,29 +1,23 @@
 """Records are frozen and have slots, but for the few that are built up step by step."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import cnninspect
 
 PACKAGE = Path(cnninspect.__file__).parent
-BUILT_UP = {
-    "checkpoints": {"Global", "Pairs", "Call", "Persistent"},
-    "page": {"Stack", "_Board", "Spot"},
-    "metrics": {"Unit", "Run", "Dataflow", "Values", "Step", "Alignment", "Branch"},
-    "engine": {
-        "Stretch", "Flow", "Holdings", "Value", "Step", "Work", "Tensor", "Formal", "Sizes",
-        "Weight", "Repeated", "_Scanned", "KnownNode", "Folder", "Pictures", "Comparison", "Bench",
-        "Runs", "Layers",
-    },
-    "zoo": {"Style"},
-    "store": {"Connection"},
-    "commands": {"_Rows", "Measured"},
-}  # fmt: skip
-"""By package: what is filled while something runs, and never leaves it."""
+ALWAYS = ("records", "costs")
+"""Packages in which nothing is ever changed."""
+ANSWERS = ("report.py", "rendering.py")
+FROZEN_WITHOUT_SLOTS = 4
+BUILT_UP = 33
+"""How many dataclasses are filled while something runs, and never leave it.  May become fewer."""
 
 
-def records() -> list[tuple[str, str, set[str]]]:
-    """Package, class and what is switched on of each dataclass."""
+@cache
+def records() -> list[tuple[Path, str, frozenset[str]]]:
+    """File, class, and what is switched on of each dataclass."""
     found = []
     for file in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -31,19 +25,25 @@ def records() -> list[tuple[str, str, set[str]]]:
                 if ast.unparse(decorator).startswith("dataclass"):
                     words = getattr(decorator, "keywords", ())
                     on = {word.arg for word in words if ast.unparse(word.value) == "True"}
-                    package, *_ = file.relative_to(PACKAGE).with_suffix("").parts
-                    found.append((package, node.name, on))
+                    found.append((file.relative_to(PACKAGE), node.name, frozenset(on)))
     return found
 
 
-def test_records_are_frozen_and_have_slots():
-    found = records()
-    assert len(found) > 300
-    loose: dict[str, set[str]] = {}
-    for package, name, on in found:
-        if not {"frozen", "slots"} <= on:
-            loose.setdefault(package, set()).add(name)
-    assert loose == BUILT_UP
+def test_what_answers_is_made_of_is_frozen_and_has_slots():
+    assert len(records()) > 300
+    loose = [
+        f"{file}: {name}"
+        for file, name, on in records()
+        if (file.parts[0] in ALWAYS or file.name in ANSWERS) and not {"frozen", "slots"} <= on
+    ]
+    assert loose == []
+
+
+def test_few_other_records_can_be_changed_or_grow():
+    loose = [f"{file}: {name}" for file, name, on in records() if "frozen" not in on]
+    assert len(loose) <= BUILT_UP, loose
+    wide = [f"{f}: {name}" for f, name, on in records() if "frozen" in on and "slots" not in on]
+    assert len(wide) <= FROZEN_WITHOUT_SLOTS, wide
 
 
 def test_what_a_user_chooses_goes_by_name():
