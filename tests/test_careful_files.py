@@ -89,6 +89,7 @@ def test_a_new_file_gets_the_mode_that_the_system_gives(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         write_whole(tmp_path / "new", "x", force=False)
+        assert os.umask(0o027) == 0o027, "the process has another mask now"
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
