@@ -66,8 +66,9 @@ def zoo_from_memory() -> tuple[int, int]:
 
 def remember_points() -> None:
     """In a process of its own: put 100,000 points into the file, each with figures of its own."""
-    from cnninspect.commands.sweep.measuring import How, _written, space_key
+    from cnninspect.commands.sweep.measuring import How, space_key
     from cnninspect.commands.sweep.space import choices, parse_space
+    from cnninspect.commands.sweep.table import written
     from cnninspect.metrics.summary import Totals
     from cnninspect.store.cache import Memory
     from cnninspect.store.tasks import Point
@@ -77,7 +78,7 @@ def remember_points() -> None:
         n, r = (int(value) for value in choice.values)
         size = 100 * r * r + (n + 1) * 100
         totals = Totals(size + n, size + n, 0, 4 * (size + n), size, 2 * size, 100 + n, 400, 4)
-        texts[choice.key] = _written(Point(choice.reference, totals, 2, f"{i:024x}"))
+        texts[choice.key] = written(Point(choice.reference, totals, 2, f"{i:024x}"))
     key = space_key(space, how)
     assert key is not None
     Memory().keep_points(key, texts)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import cnninspect
 from cnninspect.commands.sweep import measuring
-from cnninspect.commands.sweep.report import AXES, effects_of
+from cnninspect.commands.sweep.report import AXES
 from cnninspect.commands.sweep.space import (
     BadSpace,
     TooManyPoints,
@@ -237,7 +237,7 @@ def test_a_frontier_is_over_any_two_or_three_figures(axes):
     report = cnninspect.sweep("lenet5_modern@num_classes=5|10", axes=axes, **options)
     assert any(model.frontier for model in report.models)
     for axis in axes:
-        assert all(AXES[axis][0](model) is not None for model in report.models)
+        assert None not in AXES[axis].of_models(report.models)
     again = cnninspect.sweep("lenet5_modern@num_classes=5|10", axes=axes, **options)
     if "latency" in axes:  # is never the same, and measured again
         assert again.recalled == 0
@@ -407,8 +407,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(cache, tmp_path):
 
 
 def test_effects_of_settings_with_words_and_without_variance():
-    report = cnninspect.sweep("mlp@num_classes=4", remember=False)
-    assert effects_of(report.models, [model.settings for model in report.models], ["macs"]) == ()
+    assert cnninspect.sweep("mlp@num_classes=4", remember=False).effects == ()
 
 
 def test_a_picture_has_a_panel_for_each_setting():

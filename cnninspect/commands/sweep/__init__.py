@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from cnninspect.commands.sweep.measuring import How, Measured
-    from cnninspect.commands.sweep.report import Sweep, SweptModel
+    from cnninspect.commands.sweep.report import Sweep
     from cnninspect.commands.sweep.space import Space
-    from cnninspect.metrics.figures import Unmeasured
     from cnninspect.metrics.limits import Limit, LimitOptions
     from cnninspect.store.survey import Progress
 
@@ -156,75 +155,29 @@ def _report(
     *,
     notes: Sequence[str],
 ) -> Sweep:
-    from cnninspect.commands.sweep.report import (
-        EFFECTS,
-        Sweep,
-        SweptModel,
-        effects_of,
-        judge_of,
-        select,
-    )
+    from cnninspect.commands.sweep.report import EFFECTS, Sweep, effects_of, judged, select
     from cnninspect.metrics.figures import limit_texts
-    from cnninspect.records.models import ModelInfo
-    from cnninspect.store.tasks import Point
 
-    first: dict[str, str] = {}
-    known: list[Point] = []
-    settings: list[dict[str, str]] = []
-    failed: list[Unmeasured] = []
-    fitting: list[SweptModel] = []
-    unknown = 0
-    fits, judge = None, judge_of(limits)
-    for choice, result in found.results:
-        if not isinstance(result, Point):
-            failed.append(result)
-            continue
-        values = choice.settings
-        known.append(result)
-        settings.append(values)
-        same = first.setdefault(result.fingerprint, result.reference)
-        same_as = same if same != result.reference else None
-        if limits:
-            fits = judge(result)
-            unknown += fits is None
-        if fits or not limits:
-            fitting.append(
-                SweptModel(
-                    model=ModelInfo(
-                        result.reference, _source(choice.space.model), result.reference
-                    ),
-                    settings=values,
-                    totals=result.totals,
-                    depth=result.depth,
-                    receptive_field=result.receptive_field,
-                    memory=result.memory,
-                    least_time=result.least_time,
-                    latency=result.latency,
-                    verdict=result.verdict,
-                    gradient_orders=result.gradient_orders,
-                    uncounted=result.uncounted,
-                    fits=fits,
-                    frontier=False,
-                    same_as=same_as,
-                )
-            )
-    if unknown:
+    table = found.table
+    fits = judged(table, limits) if limits else None
+    models, networks = select(table, axes, fits)
+    if fits is not None and (unknown := fits.count(None)):
         notes = (*notes, f"{unknown:,} points are left out: operations without a formula leave it "
                  "open whether they fit")  # fmt: skip
     told = [*EFFECTS, *(figure for figure in how.figures if figure != "verdict")]
     return Sweep(
         spaces=tuple(space_text(space) for space in spaces),
         size=sum(space.size for space in spaces),
-        points=len(found.results),
-        measured=len(known),
+        points=len(table) + len(found.failed),
+        measured=len(table),
         recalled=found.recalled,
         repeated=found.repeated,
-        networks=len(first),
+        networks=networks,
         axes=tuple(axes),
         limits=limit_texts(limits, None),
-        models=select(fitting, axes),
-        effects=effects_of(known, settings, told),
-        failed=tuple(failed),
+        models=models,
+        effects=effects_of(table, told),
+        failed=found.failed,
         device=how.device,
         notes=tuple(notes),
     )
@@ -241,15 +194,3 @@ def space_text(space: Space) -> str:
         for axis in space.axes
     ]
     return f"{space.model}@{', '.join(parts)}"
-
-
-def _source(model: str) -> str:
-    from cnninspect.sources.registry import reference_of
-
-    known = _SOURCES.get(model)
-    if known is None:
-        known = _SOURCES[model] = reference_of(model).source
-    return known
-
-
-_SOURCES: dict[str, str] = {}

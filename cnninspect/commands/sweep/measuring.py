@@ -7,14 +7,23 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 from cnninspect.commands.sweep.space import Choice, Space
+from cnninspect.commands.sweep.table import (
+    FAILED,
+    PointTable,
+    Result,
+    Row,
+    read_rows,
+    result_of,
+    row_of,
+    written,
+)
 from cnninspect.errors import BadSetting, CnnInspectError
 from cnninspect.metrics.figures import Unmeasured
-from cnninspect.metrics.summary import Totals
 from cnninspect.records.models import InputRequest
 from cnninspect.records.reports import plain
 from cnninspect.sources.registry import LISTABLE, reference_of
@@ -27,13 +36,12 @@ from cnninspect.store.cache import (
 )
 from cnninspect.store.cluster import cluster_of, measure_on_cluster
 from cnninspect.store.survey import LASTING, Progress, worthwhile_jobs
-from cnninspect.store.tasks import Point, PointTask
+from cnninspect.store.tasks import PointTask
 from cnninspect.store.worker_pool import measure_side_by_side
 
 SECONDS_BETWEEN = 2.0
 """How often results are written down: what a kill at any moment can lose at most."""
 
-Result = Point | Unmeasured
 Arrived = Callable[[Choice, Result], None]
 """Called with each point as soon as it is known."""
 
@@ -61,15 +69,16 @@ class How:
         return PointTask(reference, self.inputs, self.batch, self.mode, self.figures, self.device)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What came of the points."""
 
-    results: list[tuple[Choice, Result]] = field(default_factory=list)
-    """In the order of the points."""
-    repeated: int = 0
+    table: PointTable
+    """Those whose figures are known, in their order."""
+    failed: tuple[Unmeasured, ...]
+    repeated: int
     """Points that were asked for more than once."""
-    recalled: int = 0
+    recalled: int
     """Points that were known from another time."""
 
 
@@ -80,30 +89,28 @@ def measured(
 
     Results are written down every two seconds, so a sweep that was stopped goes on where it was.
     """
-    found = Measured()
     wanted: dict[str, Choice] = {}
+    repeated = 0
     for choice in choices:
-        reference = choice.reference
-        if reference in wanted:
-            found.repeated += 1
-        else:
-            wanted[reference] = choice
-    results = _recalled(wanted, how, memory)
-    found.recalled = len(results)
+        repeated += wanted.setdefault(choice.reference, choice) is not choice
+    rows = _recalled(wanted, how, memory)
+    recalled = len(rows)
     if arrived is not None:
-        for reference, result in results.items():
-            arrived(wanted[reference], result)
-    missing = _neighbours([r for r in wanted if r not in results], wanted)
+        for reference, row in rows.items():
+            arrived(wanted[reference], result_of(row, reference))
+    missing = _neighbours([r for r in wanted if r not in rows], wanted)
     with closing(_Notebook(memory, how)) as notebook:
         for done, (reference, result) in enumerate(_each(missing, how), start=1):
-            results[reference] = result
+            rows[reference] = row_of(result)
             notebook.note(wanted[reference], result)
             if arrived is not None:
                 arrived(wanted[reference], result)
             if how.progress is not None:
                 how.progress(done, len(missing), reference)
-    found.results = [(choice, results[reference]) for reference, choice in wanted.items()]
-    return found
+    known = [reference for reference in wanted if len(rows[reference]) != FAILED]
+    table = PointTable.of([wanted[r] for r in known], known, [rows[r] for r in known])
+    failed = (reference for reference in wanted if len(rows[reference]) == FAILED)
+    return Measured(table, tuple(Unmeasured(r, *rows[r]) for r in failed), repeated, recalled)
 
 
 def _neighbours(references: Sequence[str], wanted: dict[str, Choice]) -> list[str]:
@@ -170,76 +177,22 @@ def space_key(space: Space, how: How) -> str | None:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def _recalled(wanted: dict[str, Choice], how: How, memory: Memory | None) -> dict[str, Result]:
+def _recalled(wanted: dict[str, Choice], how: How, memory: Memory | None) -> dict[str, Row]:
     if memory is None or how.is_of_this_machine:
         return {}
     by_space: dict[int, tuple[Space, dict[str, str]]] = {}
     for space, pairs in groupby(wanted.items(), key=lambda item: item[1].space):
         _, points = by_space.setdefault(id(space), (space, {}))
         points.update((choice.key, reference) for reference, choice in pairs)
-    found: dict[str, Result] = {}
+    found: dict[str, Row] = {}
     for space, points in by_space.values():
         key = space_key(space, how)
         texts = memory.recall_points(key, list(points)) if key else {}
         known = [point for point in points if point in texts]
-        for point, data in zip(known, _parsed([texts[point] for point in known])):
-            result = _result(data, points[point])
-            if result is not None:
-                found[points[point]] = result
-    if len(by_space) == 1:
-        return found
-    return {reference: found[reference] for reference in wanted if reference in found}
-
-
-def _parsed(texts: Sequence[str]) -> list[Any]:
-    """What each line of JSON holds, all read at once; of one that is damaged, None."""
-    with suppress(ValueError, RecursionError):
-        found = json.loads(f"[{','.join(texts)}]")
-        if len(found) == len(texts):
-            return list(found)
-    return [_parsed_alone(text) for text in texts]
-
-
-def _parsed_alone(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _written(result: Result) -> str:
-    """A result without its reference, as a short line of JSON."""
-    if isinstance(result, Unmeasured):
-        return json.dumps([result.error, result.hint, result.kind])
-    t = result.totals
-    return json.dumps(
-        [
-            [
-                t.parameters, t.trainable_parameters, t.buffers, t.parameter_bytes, t.macs, t.flops,
-                t.activations, t.activation_bytes, t.layers,
-            ],
-            result.depth, result.fingerprint, result.uncounted, result.receptive_field,
-            result.memory, result.least_time, result.verdict, result.gradient_orders,
-        ],
-        separators=(",", ":"),
-    )  # fmt: skip
-
-
-def _result(data: Any, reference: str) -> Result | None:
-    """The result that a line of JSON holds; None: it is damaged."""
-    try:
-        if type(data[0]) is str:
-            error, hint, kind = data
-            return Unmeasured(reference, error, hint, kind)
-        totals, depth, fingerprint, uncounted, field, memory, least_time, verdict, orders = data
-        if not {*map(type, totals)} <= {int}:
-            return None
-        return Point(
-            reference, Totals(*totals), int(depth), str(fingerprint), tuple(uncounted), field,
-            memory, least_time, None, verdict, orders,
-        )  # fmt: skip
-    except (ValueError, TypeError, KeyError, IndexError):
-        return None
+        for point, row in zip(known, read_rows([texts[point] for point in known])):
+            if row is not None:
+                found[points[point]] = row
+    return found
 
 
 class _Notebook:
@@ -261,7 +214,7 @@ class _Notebook:
             self.keys[id(choice.space)] = space_key(choice.space, self.how)
         key = self.keys[id(choice.space)]
         if key is not None:
-            self.open.setdefault(key, {})[choice.key] = _written(result)
+            self.open.setdefault(key, {})[choice.key] = written(result)
         if time.monotonic() - self.written > SECONDS_BETWEEN:
             self.close()
 

@@ -40,7 +40,7 @@ def picture(report: Sweep, format: str) -> bytes:  # noqa: A002
     settings = _settings(report)[:MOST_PANELS]
     figure, axes = new_figure(1 + len(settings), inches=(5.6, 4.6))
     across, up = _drawn_axes(report)
-    numbers = list(map(AXES[across][0], models))
+    numbers = AXES[across].of_models(models)
     _scatter(axes[0], models, numbers, up)
     _name_axes(axes[0], across, up)
     for panel, name in zip(axes[1:], settings):
@@ -75,7 +75,7 @@ def _scatter(
     panel: Any, models: Sequence[SweptModel], numbers: Sequence[float | None], up: str
 ) -> None:
     small = 5 if len(models) > 500 else 16
-    heights = map(AXES[up][0], models)
+    heights = AXES[up].of_models(models)
     points: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
     for model, x, y in zip(models, numbers, heights):
         if x and y:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import repeat
 from operator import attrgetter
-from typing import ClassVar, Union
+from typing import Any, ClassVar
 
 from cnninspect.commands.gradients.report import HEALTHY
+from cnninspect.commands.sweep.table import TOTALS, PointTable
 from cnninspect.metrics.figures import LimitText, Unmeasured
 from cnninspect.metrics.frontier import frontier, or_worst
 from cnninspect.metrics.limits import QUANTITIES, Limit
 from cnninspect.metrics.summary import Totals
 from cnninspect.records.models import ModelInfo
 from cnninspect.records.reports import Report
-from cnninspect.store.tasks import Point
+from cnninspect.sources.registry import reference_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,102 +103,157 @@ class Sweep(Report):
     """What a reader should know."""
 
 
-Figured = Union[SweptModel, Point]
-"""What has figures: a point that was measured, or as the report has it."""
-AXES: dict[str, tuple[Callable[[Figured], float | None], int]] = {
-    "parameters": (attrgetter("totals.parameters"), 1),
-    "macs": (attrgetter("totals.macs"), 1),
-    "activations": (attrgetter("totals.activations"), 1),
-    "bytes": (attrgetter("totals.parameter_bytes"), 1),
-    "memory": (attrgetter("memory"), 1),
-    "least_time": (attrgetter("least_time"), 1),
-    "latency": (attrgetter("latency"), 1),
-    "verdict": (lambda m: None if m.verdict is None else int(m.verdict != HEALTHY), 1),
-    "gradient_orders": (lambda m: None if m.gradient_orders is None else abs(m.gradient_orders), 1),
-    "capacity": (attrgetter("totals.parameters"), -1),
-    "depth": (attrgetter("depth"), -1),
-    "receptive_field": (attrgetter("receptive_field"), -1),
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A figure that a frontier may be of."""
+
+    column: str
+    """What it is called among the columns of a table."""
+    sign: int = 1
+    """1 where little of it is wanted, -1 where much."""
+    change: Callable[[Any], float] = float
+    """What makes a number of it."""
+
+    def numbers(self, table: PointTable) -> list[float | None]:
+        """The number of every point; None where it is not known."""
+        return self._changed(table.columns[self.column])
+
+    def of_models(self, models: Iterable[SweptModel]) -> list[float | None]:
+        """The same of models."""
+        place = f"totals.{self.column}" if self.column in TOTALS else self.column
+        return self._changed(map(attrgetter(place), models))
+
+    def _changed(self, values: Iterable[Any]) -> list[float | None]:
+        if self.change is float:
+            return list(values)
+        return [None if value is None else self.change(value) for value in values]
+
+
+AXES = {
+    "parameters": Axis("parameters"),
+    "macs": Axis("macs"),
+    "activations": Axis("activations"),
+    "bytes": Axis("parameter_bytes"),
+    "memory": Axis("memory"),
+    "least_time": Axis("least_time"),
+    "latency": Axis("latency"),
+    "verdict": Axis("verdict", change=lambda verdict: int(verdict != HEALTHY)),
+    "gradient_orders": Axis("gradient_orders", change=abs),
+    "capacity": Axis("parameters", sign=-1),
+    "depth": Axis("depth", sign=-1),
+    "receptive_field": Axis("receptive_field", sign=-1),
 }
-"""What a frontier can be of: the figure, and 1 where little of it is wanted, -1 where much."""
+"""What a frontier can be of."""
 TIMES = {"latency": "latency", "bound": "least_time"}
 """The figures that limits on times need."""
 NEEDS = {"gradient_orders": "verdict"}
 """The figure that an axis comes with, where it is called otherwise."""
 
 
-def select(models: Iterable[SweptModel], axes: Sequence[str]) -> tuple[SweptModel, ...]:
-    """The models with the frontier marked and put first; equal networks stand on it together."""
-    listed = list(models)
-    columns = [_costs(axis, listed) for axis in axes]
-    points = list(zip(*columns))
+def select(
+    table: PointTable, axes: Sequence[str], fits: Sequence[bool | None] | None
+) -> tuple[tuple[SweptModel, ...], int]:
+    """The models that fit with the frontier marked and put first; and how many are distinct.
+
+    `fits` is of every point; None: there is no limit.  Equal networks stand on the frontier
+    together.
+    """
+    chosen = [i for i in range(len(table)) if fits is None or fits[i]]
+    costs = [_costs(AXES[axis], table) for axis in axes]
+    points = [tuple(cost[i] for cost in costs) for i in chosen]
     on = frontier(points)
-    order = sorted(range(len(listed)), key=points.__getitem__)
-    first = [replace(listed[i], frontier=True) for i in order if on[i]]
-    return (*first, *(listed[i] for i in order if not on[i]))
+    order = sorted(range(len(chosen)), key=points.__getitem__)
+    order = [*(k for k in order if on[k]), *(k for k in order if not on[k])]
+    first: dict[str, str] = {}
+    same = [first.setdefault(*pair) for pair in zip(table.columns["fingerprint"], table.references)]
+    tell = _teller(table)
+    models = (
+        tell(chosen[k], frontier=on[k], fits=None if fits is None else True, same=same[chosen[k]])
+        for k in order
+    )
+    return tuple(models), len(first)
 
 
-def _costs(axis: str, models: Sequence[SweptModel]) -> list[float]:
-    """Each model's place on an axis of the frontier, the smaller the better."""
-    read, sign = AXES[axis]
-    return [or_worst(None if value is None else sign * value) for value in map(read, models)]
+def _costs(axis: Axis, table: PointTable) -> list[float]:
+    """Each point's place on an axis of the frontier, the smaller the better."""
+    return [or_worst(None if v is None else axis.sign * v) for v in axis.numbers(table)]
 
 
-def judge_of(limits: Sequence[Limit]) -> Callable[[Figured], bool | None]:
-    """What tells of a point whether it keeps every limit; None: that is left open.
+def _teller(table: PointTable) -> Callable[..., SweptModel]:
+    """What makes the model of point `i` as the report has it."""
+    references, totals, choices = table.references, table.totals, table.choices
+    told = ("depth", "receptive_field", "memory", "least_time", "latency", "verdict",
+            "gradient_orders", "uncounted")  # fmt: skip
+    depth, field, memory, least, latency, verdict, orders, uncounted = (
+        table.columns[name] for name in told
+    )
+    sources: dict[str, str] = {}
+
+    def tell(i: int, *, frontier: bool, fits: bool | None, same: str) -> SweptModel:
+        reference, body = references[i], choices[i].space.model
+        if body not in sources:
+            sources[body] = reference_of(body).source
+        return SweptModel(
+            model=ModelInfo(reference, sources[body], reference),
+            settings=choices[i].settings,
+            totals=Totals(*totals[i]),
+            depth=depth[i],
+            receptive_field=field[i],
+            memory=memory[i],
+            least_time=least[i],
+            latency=latency[i],
+            verdict=verdict[i],
+            gradient_orders=orders[i],
+            uncounted=tuple(uncounted[i]),
+            fits=fits,
+            frontier=frontier,
+            same_as=None if same == reference else same,
+        )
+
+    return tell
+
+
+def judged(table: PointTable, limits: Sequence[Limit]) -> list[bool | None]:
+    """Whether each point keeps every limit; None: that is left open.
 
     A limit of what counts work is left open where an operation has no formula.
     """
-    checks = [
-        (_reader(QUANTITIES[limit.quantity].field), limit.limit(), limit.is_max,
-         QUANTITIES[limit.quantity].is_work)
-        for limit in limits
-    ]  # fmt: skip
-
-    def judge(point: Figured) -> bool | None:
-        is_open = False
-        for read, bound, is_max, is_work in checks:
-            value = read(point)
-            is_least = is_work and bool(point.uncounted)
+    found: list[bool | None] = [True] * len(table)
+    for limit in limits:
+        quantity, bound = QUANTITIES[limit.quantity], limit.limit()
+        name = TIMES.get(limit.quantity, quantity.field)
+        uncounted = table.columns["uncounted"] if quantity.is_work else repeat(())
+        for i, (value, least) in enumerate(zip(table.columns[name], uncounted)):
+            if found[i] is False:
+                continue
+            if value is not None and quantity.is_time:
+                value = round(value * 1e9)
             if value is None:
-                is_open = True
-            elif value > bound if is_max else value < bound:
-                if is_max or not is_least:
-                    return False
-                is_open = True
-            elif is_least and is_max:
-                is_open = True
-        return None if is_open else True
-
-    return judge
-
-
-def _reader(field: str) -> Callable[[Figured], float | None]:
-    """What reads a quantity that is limited."""
-    if field in ("latency_ns", "bound_ns"):
-        read = AXES["latency" if field == "latency_ns" else "least_time"][0]
-        return lambda point: None if (seconds := read(point)) is None else round(seconds * 1e9)
-    return attrgetter(field if field == "depth" else f"totals.{field}")
+                found[i] = None
+            elif value > bound if limit.is_max else value < bound:
+                found[i] = None if least and not limit.is_max else False
+            elif least and limit.is_max:
+                found[i] = None
+    return found
 
 
 EFFECTS = ("parameters", "macs", "activations")
 """Figures whose effects are always told."""
 
 
-def effects_of(
-    points: Sequence[Figured], settings: Sequence[Mapping[str, str]], figures: Sequence[str]
-) -> tuple[Effect, ...]:
-    """What each setting that takes several values does to each figure; `settings` by point."""
+def effects_of(table: PointTable, figures: Sequence[str]) -> tuple[Effect, ...]:
+    """What each setting that takes several values does to each figure."""
     groups = {}
-    for name in dict.fromkeys(name for given in settings for name in given):
+    for name, column in table.settings.items():
         members: dict[str | None, list[int]] = defaultdict(list)
-        for i, value in enumerate([given.get(name) for given in settings]):
+        for i, value in enumerate(column):
             members[value].append(i)
         values = sorted((value for value in members if value is not None), key=in_order)
         if len(values) > 1:
             groups[name] = [members[value] for value in values]
     found: dict[tuple[str, str], Effect] = {}
     for figure in figures if groups else ():
-        logs = _logs(list(map(AXES[figure][0], points)))
+        logs = _logs(AXES[figure].numbers(table))
         spread = _spread([log for log in logs if log == log])
         for name, members_by_value in groups.items():
             found[name, figure] = _effect(name, figure, members_by_value, logs, spread)

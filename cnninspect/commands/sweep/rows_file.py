@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from cnninspect.commands.sweep.measuring import Result
 from cnninspect.commands.sweep.space import Choice, Space
+from cnninspect.commands.sweep.table import Result
 from cnninspect.errors import BadOption, FileUnwritable, MissingLibrary
 from cnninspect.files import (
     check_output,
@@ -78,12 +78,12 @@ def rows_file(path: Path, spaces: Sequence[Space]) -> Iterator[Add]:
     writer = {".csv": _csv, ".jsonl": _json_lines, ".parquet": _parquet}[path.suffix.lower()]
     try:
         with writer(path, settings) as write:
-            yield lambda choice, result: write(row_of(choice, result, settings))
+            yield lambda choice, result: write(described(choice, result, settings))
     except OSError as problem:
         raise FileUnwritable(path, reason_of(problem)) from problem
 
 
-def row_of(choice: Choice, result: Result, settings: Sequence[str]) -> dict[str, Any]:
+def described(choice: Choice, result: Result, settings: Sequence[str]) -> dict[str, Any]:
     """A point with its settings and figures; settings that it has not are None."""
     given = {axis.name: value for axis, value in zip(choice.space.axes, choice.values)}
     row: dict[str, Any] = {"reference": result.reference}
