@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -190,8 +190,10 @@ def _value(hint: Any) -> dict[str, Any]:
         return {"enum": list(arguments)}
     if origin in (dict, Mapping):
         return {"type": "object", "additionalProperties": _value(arguments[1])}
-    if origin in (tuple, list):
+    if origin in (tuple, list, Sequence):
         return _sequence(arguments)
+    for base in getattr(hint, "__orig_bases__", ()):  # a class of its own that is a sequence
+        return _value(base)
     raise TypeError(f"there is no JSON Schema for {hint}")
 
 

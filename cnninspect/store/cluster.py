@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cnninspect.errors import CnnInspectError, Failure, MissingLibrary, first_line
+from cnninspect.errors import BadOption, CnnInspectError, Failure, MissingLibrary, first_line
 from cnninspect.files import read_text
 from cnninspect.metrics.figures import Unmeasured
 from cnninspect.records.models import InputRequest
@@ -117,7 +117,10 @@ def _connected(address: str) -> Any:
             client = Client(scheduler_file=address, timeout=PATIENCE)
         else:
             client = Client(address, timeout=PATIENCE)
-    except (OSError, ValueError, TimeoutError) as problem:
+    except ValueError as problem:
+        expected = f"tcp://host:8786, {LOCAL}, {HERE}, or a scheduler file: {first_line(problem)}"
+        raise BadOption("--cluster", address, expected) from problem
+    except (OSError, TimeoutError) as problem:
         raise ClusterSilent(address, first_line(problem)) from problem
     try:
         client.wait_for_workers(1, timeout=PATIENCE)

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 import cnninspect
 from cnninspect.commands.sweep import measuring
-from cnninspect.commands.sweep.report import AXES
 from cnninspect.commands.sweep.space import (
     BadSpace,
     TooManyPoints,
@@ -237,7 +236,7 @@ def test_a_frontier_is_over_any_two_or_three_figures(axes):
     report = cnninspect.sweep("lenet5_modern@num_classes=5|10", axes=axes, **options)
     assert any(model.frontier for model in report.models)
     for axis in axes:
-        assert None not in AXES[axis].of_models(report.models)
+        assert None not in report.models.numbers(axis)
     again = cnninspect.sweep("lenet5_modern@num_classes=5|10", axes=axes, **options)
     if "latency" in axes:  # is never the same, and measured again
         assert again.recalled == 0
@@ -259,6 +258,29 @@ def test_limits_on_times_have_them_worked_out():
     with pytest.raises(CnnInspectError, match="least times"):
         cnninspect.sweep(MLP, max_bound="1us")
     assert not cnninspect.sweep("mlp@num_classes=2", max_latency="1ns").models
+
+
+def test_models_are_made_when_they_are_asked_for_and_are_a_sequence():
+    report = cnninspect.sweep("mlp@num_classes=2..6:2,resolution=16|32")
+    models = report.models
+    assert list(models) == [models[i] for i in range(len(models))]
+    assert models[-1] == models[len(models) - 1] == models[-1:][0]
+    assert [model.frontier for model in models] == [i < models.on for i in range(len(models))]
+    assert models == tuple(models)
+    assert models != list(models)
+    assert models.first(2, on_frontier=True) == models[:2]
+    with pytest.raises(IndexError):
+        models[len(models)]
+    assert models.numbers("capacity") == [model.totals.parameters for model in models]
+    assert models.setting("resolution") == [model.settings["resolution"] for model in models]
+    data = report.to_dict()["models"]
+    assert [each["model"]["reference"] for each in data] == [m.model.reference for m in models]
+
+
+def test_settings_of_several_spaces_stand_side_by_side():
+    report = cnninspect.sweep(["mlp@num_classes=2|4", "lenet5_modern@in_channels=1|3"])
+    assert report.models.setting("in_channels").count(None) == 2
+    assert {effect.setting for effect in report.effects} == {"num_classes", "in_channels"}
 
 
 def test_settings_that_round_to_one_network_are_counted_and_named():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cnninspect.commands.sweep.report import AXES, Sweep, SweptModel, in_order
+from cnninspect.commands.sweep.report import Models, Sweep, in_order
 from cnninspect.page.escaping import visible
 from cnninspect.page.plots import in_style, line_style, new_figure, tick_text, written
 
@@ -40,12 +40,11 @@ def picture(report: Sweep, format: str) -> bytes:  # noqa: A002
     settings = _settings(report)[:MOST_PANELS]
     figure, axes = new_figure(1 + len(settings), inches=(5.6, 4.6))
     across, up = _drawn_axes(report)
-    numbers = AXES[across].of_models(models)
+    numbers = models.numbers(across)
     _scatter(axes[0], models, numbers, up)
     _name_axes(axes[0], across, up)
     for panel, name in zip(axes[1:], settings):
-        values = [model.settings.get(name) for model in models]
-        _distributions(panel, values, numbers, name)
+        _distributions(panel, models.setting(name), numbers, name)
         _name_axes(panel, across)
     return written(figure, format)
 
@@ -58,28 +57,16 @@ def _drawn_axes(report: Sweep) -> tuple[str, str]:
 
 def _settings(report: Sweep) -> list[str]:
     """Settings with several values among the models that fit, in the order of their effects."""
-    asked = dict.fromkeys(effect.setting for effect in report.effects)
-    found: set[str] = set()
-    first: dict[str, str] = {}
-    for model in report.models:
-        for name in asked.keys() - found:
-            value = model.settings.get(name)
-            if value is not None and first.setdefault(name, value) != value:
-                found.add(name)
-        if len(found) == len(asked):
-            break
-    return [name for name in asked if name in found]
+    names = dict.fromkeys(effect.setting for effect in report.effects)
+    return [name for name in names if len({*report.models.setting(name)} - {None}) > 1]
 
 
-def _scatter(
-    panel: Any, models: Sequence[SweptModel], numbers: Sequence[float | None], up: str
-) -> None:
+def _scatter(panel: Any, models: Models, numbers: Sequence[float | None], up: str) -> None:
     small = 5 if len(models) > 500 else 16
-    heights = AXES[up].of_models(models)
     points: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
-    for model, x, y in zip(models, numbers, heights):
+    for at, (x, y) in enumerate(zip(numbers, models.numbers(up))):
         if x and y:
-            points[model.frontier].append((x, y))
+            points[at < models.on].append((x, y))
     for on, color, size, label in (
         (False, OTHERS, small, "others"),
         (True, FRONTIER, 22, "frontier"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
-from cnninspect.commands.sweep.report import Effect, Sweep, SweptModel
+from cnninspect.commands.sweep.report import Effect, Models, Sweep, SweptModel
 from cnninspect.errors import BadOption
 from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.model_table import OTHERS, limit_facts
@@ -66,23 +66,20 @@ class SweepView(View):
 
 def page(report: Sweep, view: SweepView) -> Page:
     """The frontier, the others that fit, what each setting does, and what failed."""
-    on = [model for model in report.models if model.frontier]
-    beside = [] if view.frontier_only else [m for m in report.models if not m.frontier]
-    shown_on = _distinct(on)[: OTHERS if view.top is None else view.top]
-    rest = OTHERS if view.top is None else max(0, view.top - len(shown_on))
-    shown = _distinct(beside)[:rest]
+    models = report.models
+    on = models.distinct(on=True)
+    others = [] if view.frontier_only else models.distinct(on=False)
+    shown = on[: OTHERS if view.top is None else view.top]
+    rest = others[: OTHERS if view.top is None else max(0, view.top - len(shown))]
     blocks: list[Block] = []
-    if shown_on:
-        axes = ", ".join(AXES[axis] for axis in report.axes)
-        blocks.append(
-            _models(
-                shown_on, report, view, title=f"on the frontier: {axes}", all_of=len(_distinct(on))
-            )
-        )
-    if shown:
-        blocks.append(
-            _models(shown, report, view, title="the others", all_of=len(_distinct(beside)))
-        )
+    axes = ", ".join(AXES[axis] for axis in report.axes)
+    for title, places, all_of in (
+        (f"on the frontier: {axes}", shown, len(on)),
+        ("the others", rest, len(others)),
+    ):
+        if places:
+            told = [models[place] for place in places]
+            blocks.append(_models(told, report, view, title=title, all_of=all_of))
     if report.effects:
         blocks.append(_effects(report.effects))
     if not report.models:
@@ -93,18 +90,6 @@ def page(report: Sweep, view: SweepView) -> Page:
     fit = "fits" if len(report.models) == 1 else "fit"
     about = f"of {plural(report.points, 'point')} in {', '.join(report.spaces)}"
     return Page(f"{plural(len(report.models), 'model')} {fit}", about, tuple(blocks))
-
-
-def _distinct(models: Sequence[SweptModel]) -> list[SweptModel]:
-    """The first point of each network."""
-    seen: set[str] = set()
-    found = []
-    for model in models:
-        name = model.same_as or model.model.reference
-        if name not in seen:
-            seen.add(name)
-            found.append(model)
-    return found
 
 
 Read = Callable[[SweptModel], Any]
@@ -275,14 +260,13 @@ def rows(report: Sweep, view: SweepView) -> tuple[Sequence[str], Iterator[Sequen
     )
 
 
-def _chosen(report: Sweep, view: SweepView) -> Sequence[SweptModel]:
-    models = [m for m in report.models if m.frontier or not view.frontier_only]
-    return models[: view.top]
+def _chosen(report: Sweep, view: SweepView) -> Models:
+    return report.models.first(view.top, on_frontier=view.frontier_only)
 
 
 def data(report: Sweep, view: SweepView) -> dict[str, Any]:
     """The report as plain data, with the models chosen."""
-    return replace(report, models=tuple(_chosen(report, view))).to_dict()
+    return replace(report, models=_chosen(report, view)).to_dict()
 
 
 RENDERER = Renderer(

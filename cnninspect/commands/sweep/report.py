@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import repeat
-from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 from cnninspect.commands.gradients.report import HEALTHY
-from cnninspect.commands.sweep.table import TOTALS, PointTable
+from cnninspect.commands.sweep.table import PointTable
 from cnninspect.metrics.figures import LimitText, Unmeasured
 from cnninspect.metrics.frontier import frontier, or_worst
 from cnninspect.metrics.limits import QUANTITIES, Limit
 from cnninspect.metrics.summary import Totals
 from cnninspect.records.models import ModelInfo
-from cnninspect.records.reports import Report
+from cnninspect.records.reports import Report, plain
 from cnninspect.sources.registry import reference_of
 
 
@@ -92,7 +92,7 @@ class Sweep(Report):
     axes: tuple[str, ...]
     """What the frontier is of."""
     limits: tuple[LimitText, ...]
-    models: tuple[SweptModel, ...]
+    models: Models
     """Those that keep the limits: those on the frontier first, each group by the first axis."""
     effects: tuple[Effect, ...]
     """Of all that were measured, by setting, then figure."""
@@ -111,20 +111,13 @@ class Axis:
     """What it is called among the columns of a table."""
     sign: int = 1
     """1 where little of it is wanted, -1 where much."""
-    change: Callable[[Any], float] = float
-    """What makes a number of it."""
+    change: Callable[[Any], float] | None = None
+    """What makes a number of it, where it is none."""
 
     def numbers(self, table: PointTable) -> list[float | None]:
         """The number of every point; None where it is not known."""
-        return self._changed(table.columns[self.column])
-
-    def of_models(self, models: Iterable[SweptModel]) -> list[float | None]:
-        """The same of models."""
-        place = f"totals.{self.column}" if self.column in TOTALS else self.column
-        return self._changed(map(attrgetter(place), models))
-
-    def _changed(self, values: Iterable[Any]) -> list[float | None]:
-        if self.change is float:
+        values = table.columns[self.column]
+        if self.change is None:
             return list(values)
         return [None if value is None else self.change(value) for value in values]
 
@@ -150,67 +143,122 @@ NEEDS = {"gradient_orders": "verdict"}
 """The figure that an axis comes with, where it is called otherwise."""
 
 
+class Models(Sequence[SweptModel]):
+    """The points that fit, in their order; of each, a model is made when it is asked for."""
+
+    def __init__(
+        self,
+        table: PointTable,
+        places: Sequence[int],
+        on: int,
+        same: Sequence[str],
+        *,
+        limited: bool,
+    ) -> None:
+        self.table = table
+        self.places = places
+        """Of each in the table."""
+        self.on = on
+        """How many stand on the frontier, the first ones."""
+        self._same = same
+        self._fits = True if limited else None
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, at: int) -> SweptModel: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[SweptModel, ...]: ...
+    def __getitem__(self, at: int | slice) -> SweptModel | tuple[SweptModel, ...]:
+        if isinstance(at, slice):
+            return tuple(map(self.__getitem__, range(*at.indices(len(self)))))
+        place, table = self.places[at], self.table
+        reference, choice = table.references[place], table.choices[place]
+        same = self._same[place]
+        columns = {name: table.columns[name][place] for name in TOLD}
+        return SweptModel(
+            model=ModelInfo(reference, source_of(choice.space.model), reference),
+            settings=choice.settings,
+            totals=Totals(*table.totals[place]),
+            uncounted=tuple(table.columns["uncounted"][place]),
+            fits=self._fits,
+            frontier=at % len(self) < self.on,
+            same_as=None if same == reference else same,
+            **columns,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        is_alike = isinstance(other, (Models, tuple))
+        return tuple(self) == tuple(other) if is_alike else NotImplemented  # type: ignore[arg-type]
+
+    __hash__ = None  # type: ignore[assignment]  # as its models have none
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def as_plain(self) -> list[Any]:
+        """As JSON has them."""
+        return [plain(model) for model in self]
+
+    def first(self, number: int | None, *, on_frontier: bool) -> Models:
+        """So many of them, or all, and only those on the frontier."""
+        places = self.places[: self.on if on_frontier else None][:number]
+        on, limited = min(self.on, len(places)), self._fits is not None
+        return Models(self.table, places, on, self._same, limited=limited)
+
+    def numbers(self, axis: str) -> list[float | None]:
+        """Each one's number on an axis."""
+        return list(map(AXES[axis].numbers(self.table).__getitem__, self.places))
+
+    def setting(self, name: str) -> list[str | None]:
+        """Each one's value of a setting."""
+        return list(map(self.table.settings[name].__getitem__, self.places))
+
+    def distinct(self, *, on: bool) -> list[int]:
+        """The first of each network, of those on the frontier or of the others."""
+        first: dict[str, int] = {}
+        for at in range(self.on) if on else range(self.on, len(self)):
+            first.setdefault(self._same[self.places[at]], at)
+        return list(first.values())
+
+
+TOLD = (
+    "depth", "receptive_field", "memory", "least_time", "latency", "verdict", "gradient_orders",
+)  # fmt: skip
+"""Figures that a model has as the table has them."""
+
+
+@cache
+def source_of(model: str) -> str:
+    """What a model without settings is built by."""
+    return reference_of(model).source
+
+
 def select(
     table: PointTable, axes: Sequence[str], fits: Sequence[bool | None] | None
-) -> tuple[tuple[SweptModel, ...], int]:
-    """The models that fit with the frontier marked and put first; and how many are distinct.
+) -> tuple[Models, int]:
+    """The models that fit, those on the frontier first; and how many networks all points are.
 
     `fits` is of every point; None: there is no limit.  Equal networks stand on the frontier
     together.
     """
     chosen = [i for i in range(len(table)) if fits is None or fits[i]]
     costs = [_costs(AXES[axis], table) for axis in axes]
-    points = [tuple(cost[i] for cost in costs) for i in chosen]
+    points = list(zip(*(map(cost.__getitem__, chosen) for cost in costs)))
     on = frontier(points)
     order = sorted(range(len(chosen)), key=points.__getitem__)
-    order = [*(k for k in order if on[k]), *(k for k in order if not on[k])]
-    first: dict[str, str] = {}
-    same = [first.setdefault(*pair) for pair in zip(table.columns["fingerprint"], table.references)]
-    tell = _teller(table)
-    models = (
-        tell(chosen[k], frontier=on[k], fits=None if fits is None else True, same=same[chosen[k]])
-        for k in order
-    )
-    return tuple(models), len(first)
+    first = [chosen[k] for k in order if on[k]]
+    others = [chosen[k] for k in order if not on[k]]
+    known: dict[str, str] = {}
+    same = [known.setdefault(*pair) for pair in zip(table.columns["fingerprint"], table.references)]
+    models = Models(table, [*first, *others], len(first), same, limited=fits is not None)
+    return models, len(known)
 
 
 def _costs(axis: Axis, table: PointTable) -> list[float]:
     """Each point's place on an axis of the frontier, the smaller the better."""
     return [or_worst(None if v is None else axis.sign * v) for v in axis.numbers(table)]
-
-
-def _teller(table: PointTable) -> Callable[..., SweptModel]:
-    """What makes the model of point `i` as the report has it."""
-    references, totals, choices = table.references, table.totals, table.choices
-    told = ("depth", "receptive_field", "memory", "least_time", "latency", "verdict",
-            "gradient_orders", "uncounted")  # fmt: skip
-    depth, field, memory, least, latency, verdict, orders, uncounted = (
-        table.columns[name] for name in told
-    )
-    sources: dict[str, str] = {}
-
-    def tell(i: int, *, frontier: bool, fits: bool | None, same: str) -> SweptModel:
-        reference, body = references[i], choices[i].space.model
-        if body not in sources:
-            sources[body] = reference_of(body).source
-        return SweptModel(
-            model=ModelInfo(reference, sources[body], reference),
-            settings=choices[i].settings,
-            totals=Totals(*totals[i]),
-            depth=depth[i],
-            receptive_field=field[i],
-            memory=memory[i],
-            least_time=least[i],
-            latency=latency[i],
-            verdict=verdict[i],
-            gradient_orders=orders[i],
-            uncounted=tuple(uncounted[i]),
-            fits=fits,
-            frontier=frontier,
-            same_as=None if same == reference else same,
-        )
-
-    return tell
 
 
 def judged(table: PointTable, limits: Sequence[Limit]) -> list[bool | None]:
