@@ -477,8 +477,8 @@ class FileUnreadable(Failure):
 class FileUnwritable(Failure):
     """A file could not be written."""
 
-    def __init__(self, path: object, problem: str) -> None:
-        super().__init__(f"cannot write {path}: {problem}", "choose another place with -o")
+    def __init__(self, path: object, problem: str, hint: str = "") -> None:
+        super().__init__(f"cannot write {path}: {problem}", hint or "choose another place with -o")
 
 
 class LibraryBroken(Failure):

@@ -80,7 +80,8 @@ def rows_file(path: Path, spaces: Sequence[Space]) -> Iterator[Add]:
         with writer(path, settings) as write:
             yield lambda choice, result: write(described(choice, result, settings))
     except OSError as problem:
-        raise FileUnwritable(path, reason_of(problem)) from problem
+        hint = "choose another place with --rows; what is remembered is not measured again"
+        raise FileUnwritable(path, reason_of(problem), hint) from problem
 
 
 def described(choice: Choice, result: Result, settings: Sequence[str]) -> dict[str, Any]:

@@ -107,9 +107,10 @@ class PointTable:
     def of(choices: Sequence[Choice], references: Sequence[str], rows: Sequence[Row]) -> PointTable:
         """The table of these points; each row is of one that was measured."""
         names = ("totals", *COLUMNS)
-        columns = dict(zip(names, zip(*rows))) if rows else dict.fromkeys(names, ())
+        empty: dict[str, Sequence[Any]] = dict.fromkeys((*names, *TOTALS), ())
+        columns = {**empty, **dict(zip(names, zip(*rows)))}
         totals: Sequence[Row] = columns.pop("totals")
-        columns |= dict(zip(TOTALS, zip(*totals))) if rows else dict.fromkeys(TOTALS, ())
+        columns |= dict(zip(TOTALS, zip(*totals)))
         return PointTable(choices, references, totals, columns, _settings(choices))
 
     def __len__(self) -> int:
