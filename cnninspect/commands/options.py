@@ -142,6 +142,92 @@ Debug = Annotated[
 ]
 
 
+STARTS = "What it starts from"
+"""The panel of options for weights and what of them is trained."""
+
+
+def plot_option(what: str, *, panel: str = WRITES) -> Any:
+    """`--plot FILE`; `what` says what is drawn."""
+    return typer.Option(
+        "--plot",
+        metavar="FILE",
+        help=f"{what}: FILE.png, FILE.svg or FILE.pdf.",
+        rich_help_panel=panel,
+        show_default=False,
+    )
+
+
+def rows_option(what: str) -> Any:
+    """`--rows N|all`; `what` are the things that have a row each."""
+    return typer.Option(
+        "--rows",
+        metavar="N|all",
+        help=f"{what} that are shown, 40 unless more are asked for.",
+        rich_help_panel=LOOKS,
+        show_default=False,
+    )
+
+
+LoadWeights = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="Load these: safetensors, or a state dict, read safely.",
+        rich_help_panel=STARTS,
+        show_default=False,
+    ),
+]
+Init = Annotated[
+    str,
+    typer.Option(
+        "--init",
+        metavar="SCHEME",
+        help="default, kaiming, xavier, orthogonal, lecun, or normal:STD.",
+        rich_help_panel=STARTS,
+    ),
+]
+Freeze = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--freeze",
+        metavar="PATTERN",
+        help="Layers or parameters not to train: layer1, 'layer[12]', '*.bias'; repeatable.",
+        rich_help_panel=STARTS,
+        show_default=False,
+    ),
+]
+Unfreeze = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--unfreeze",
+        metavar="PATTERN",
+        help="Of these, what is trained after all: --freeze '*' --unfreeze fc.",
+        rich_help_panel=STARTS,
+        show_default=False,
+    ),
+]
+SetHead = Annotated[
+    Optional[int],
+    typer.Option(
+        "--set-head",
+        metavar="CLASSES",
+        help="A new last layer for so many classes, as @num_classes=10 makes.",
+        rich_help_panel=STARTS,
+        show_default=False,
+    ),
+]
+Data = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="random|digits|DIR",
+        help="Random numbers, scikit-learn's digits, or a folder with a folder for each class.",
+        rich_help_panel=RUNS,
+    ),
+]
+
+
 LIMITS, SPEED = "Limits: 6M, 1.5G, 100MB, 95MiB, or 60% of the baseline", "How long it takes"
 
 
@@ -280,12 +366,27 @@ CountAs = Annotated[
 ]
 
 
-__all__ = ["COMMON", "parse_columns", "parse_inputs", "parse_numbers"]
+__all__ = ["COMMON", "parse_columns", "parse_inputs", "parse_numbers", "parse_rows"]
 
 
 def parse_columns(typed: str | None) -> tuple[str, ...]:
     """The names in `--columns a,b,c`."""
     return tuple(name.strip() for name in typed.split(",") if name.strip()) if typed else ()
+
+
+def parse_rows(typed: str | None, otherwise: int | str = 40) -> int | str | None:
+    """The number in `--rows 20`; None for all, `otherwise` where nothing is said.
+
+    Raises:
+        BadOption: it is no number.
+    """
+    if typed is None:
+        return otherwise
+    if typed == "all":
+        return None
+    if not typed.isdecimal():
+        raise BadOption("--rows", typed, "a whole number, or all")
+    return int(typed)
 
 
 def parse_numbers(typed: str | None, option: str) -> tuple[Fraction, ...]:

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from cnninspect.commands import options
-from cnninspect.commands.options import parse_inputs
+from cnninspect.commands.options import parse_inputs, parse_rows
 from cnninspect.commands.output import (
     check_output,
     check_picture,
@@ -17,9 +17,8 @@ from cnninspect.commands.output import (
     show,
     write_whole,
 )
-from cnninspect.errors import BadOption
 
-STARTS, TRAINING = "What it starts from", "Training steps"
+TRAINING = "Training steps"
 
 EXAMPLES = (
     ("cnninspect activations resnet20 --batch 4", "Mean, deviation and zeros of each layer"),
@@ -53,14 +52,7 @@ def activations(
         typer.Option("--mode", help="Run as in training (train) or in testing (eval).",
                      rich_help_panel=options.RUNS),
     ] = "train",
-    data: Annotated[
-        str,
-        typer.Option(
-            "--data", metavar="random|digits|DIR",
-            help="Random numbers, scikit-learn's digits, or a folder with a folder for each class.",
-            rich_help_panel=options.RUNS,
-        ),
-    ] = "random",
+    data: options.Data = "random",
     device: Annotated[
         str, typer.Option("--device", help="cpu, cuda, mps or auto.", rich_help_panel=options.RUNS)
     ] = "cpu",
@@ -70,23 +62,10 @@ def activations(
     ] = "float32",
     seed: Annotated[
         int,
-        typer.Option("--seed", min=0, help="Of weights and data.", rich_help_panel=STARTS),
+        typer.Option("--seed", min=0, help="Of weights and data.", rich_help_panel=options.STARTS),
     ] = 0,
-    init: Annotated[
-        str,
-        typer.Option(
-            "--init", metavar="SCHEME",
-            help="default, kaiming, xavier, orthogonal, lecun, or normal:STD.",
-            rich_help_panel=STARTS,
-        ),
-    ] = "default",
-    weights: Annotated[
-        Optional[Path],
-        typer.Option(
-            "--weights", metavar="FILE", help="Load these: safetensors, or a state dict.",
-            rich_help_panel=STARTS, show_default=False,
-        ),
-    ] = None,
+    init: options.Init = "default",
+    weights: options.LoadWeights = None,
     steps: Annotated[
         int, typer.Option("--steps", min=0, help="Steps of training.", rich_help_panel=TRAINING)
     ] = 0,
@@ -119,21 +98,8 @@ def activations(
             rich_help_panel=options.RUNS,
         ),
     ] = 0,
-    plot: Annotated[
-        Optional[Path],
-        typer.Option(
-            "--plot", metavar="FILE",
-            help="Draw it by depth: FILE.png, FILE.svg or FILE.pdf.",
-            rich_help_panel=options.WRITES, show_default=False,
-        ),
-    ] = None,
-    rows: Annotated[
-        Optional[str],
-        typer.Option(
-            "--rows", metavar="N|all", help="Layers that are shown, 40 unless more are asked for.",
-            rich_help_panel=options.LOOKS, show_default=False,
-        ),
-    ] = None,
+    plot: Annotated[Optional[Path], options.plot_option("Draw it by depth")] = None,
+    rows: Annotated[Optional[str], options.rows_option("Layers")] = None,
     format: options.OutputFormat = "table",  # noqa: A002
     output: options.Output = None,
     force: options.Force = False,
@@ -143,11 +109,9 @@ def activations(
     """Mean, deviation, zeros, dead channels and saturation of each layer; blocks and gates."""
     from cnninspect.commands.activations import activations as watched
 
-    if rows is not None and rows != "all" and not rows.isdecimal():
-        raise BadOption("--rows", rows, "a whole number, or all")
+    most = parse_rows(rows)
     check_output(output, force=force)
     check_picture(plot, force=force)
-    most = 40 if rows is None else None if rows == "all" else int(rows)
     with progress_bar(models[0], quiet=quiet) as progress:
         report = watched(
             models,

@@ -187,13 +187,7 @@ def check(
     format: CheckFormat = "table",  # noqa: A002
     plot: Annotated[
         Optional[Path],
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            help="Draw how much of each limit is used, as .png, .svg or .pdf.",
-            rich_help_panel=options.WRITES,
-            show_default=False,
-        ),
+        options.plot_option("Draw how much of each limit is used"),
     ] = None,
     output: options.Output = None,
     force: options.Force = False,

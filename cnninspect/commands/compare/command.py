@@ -96,16 +96,7 @@ def compare(
     columns: limits.Columns = None,
     human: options.Human = False,
     format: options.OutputFormat = "table",  # noqa: A002
-    plot: Annotated[
-        Optional[Path],
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            help="Draw parameters against MACs, as .png, .svg or .pdf.",
-            rich_help_panel=options.WRITES,
-            show_default=False,
-        ),
-    ] = None,
+    plot: Annotated[Optional[Path], options.plot_option("Draw parameters against MACs")] = None,
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,

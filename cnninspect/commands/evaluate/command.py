@@ -146,16 +146,7 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    plot: Annotated[
-        Optional[Path],
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            help="Draw the confusions: FILE.png, FILE.svg or FILE.pdf.",
-            rich_help_panel=options.WRITES,
-            show_default=False,
-        ),
-    ] = None,
+    plot: Annotated[Optional[Path], options.plot_option("Draw the confusions")] = None,
     format: options.OutputFormat = "table",  # noqa: A002
     output: options.Output = None,
     force: options.Force = False,

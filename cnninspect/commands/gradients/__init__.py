@@ -148,8 +148,6 @@ def gradient_paths(
     from cnninspect.metrics.gradient_paths import gradient_paths as paths_of
     from cnninspect.records.passes import GradientSettings
 
-    if samples:
-        from cnninspect.engine.real_passes.batches import Feed
     if samples < 0:
         raise BadOption("--samples", samples, "0 or more")
     found = []
@@ -162,6 +160,8 @@ def gradient_paths(
         measured: tuple[PathGradient, ...] = ()
         if samples:
             settings = GradientSettings(batch=batch, mode=mode, seed=seed, init=init, dtype=dtype)
+            from cnninspect.engine.real_passes.batches import Feed
+
             feed = Feed(as_arguments(inputs), kwargs)
             measured = _along_paths(_prepared(model, settings, feed), settings, samples)
         found.append(

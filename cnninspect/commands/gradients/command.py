@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from cnninspect.commands import options
 from cnninspect.commands.gradients import options as chosen
-from cnninspect.commands.options import parse_columns, parse_inputs
+from cnninspect.commands.options import parse_columns, parse_inputs, parse_rows
 from cnninspect.commands.output import check_output, progress_bar, show, write_whole
 from cnninspect.errors import BadOption, Unhealthy, UnknownChoice
 
@@ -40,18 +40,18 @@ def gradients(
     mode: chosen.RunMode = options.Mode.TRAIN,
     loss: chosen.ChosenLoss = chosen.Loss.AUTO,
     aux_weight: chosen.AuxWeight = 0.3,
-    data: chosen.Data = "random",
+    data: options.Data = "random",
     seeds: chosen.Seeds = 1,
     seed: chosen.Seed = 0,
     batches: chosen.Batches = 1,
     over: chosen.Over = chosen.Axis.DEPTH,
     device: chosen.ChosenDevice = chosen.Device.CPU,
     dtype: chosen.Dtype = chosen.Precision.FLOAT32,
-    init: chosen.Init = "default",
-    weights: chosen.Weights = None,
-    freeze: chosen.Freeze = None,
-    unfreeze: chosen.Unfreeze = None,
-    set_head: chosen.SetHead = None,
+    init: options.Init = "default",
+    weights: options.LoadWeights = None,
+    freeze: options.Freeze = None,
+    unfreeze: options.Unfreeze = None,
+    set_head: options.SetHead = None,
     steps: chosen.Steps = 0,
     every: chosen.Every = None,
     optimizer: chosen.ChosenOptimizer = chosen.Optimizer.SGD,
@@ -63,7 +63,7 @@ def gradients(
     fail_on: chosen.FailOn = None,
     human: options.Human = False,
     format: options.OutputFormat = "table",  # noqa: A002
-    plot: chosen.Plot = None,
+    plot: Annotated[Optional[Path], options.plot_option("Draw it, too")] = None,
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
@@ -101,7 +101,7 @@ def gradients(
         return
     if samples:
         raise BadOption("--samples", samples, "used with --paths")
-    looks |= {"measure": measure, "rows": _rows(rows)}
+    looks |= {"measure": measure, "rows": parse_rows(rows, "auto")}
     GradientView(measure=measure, rows=looks["rows"])  # refuses early what cannot be used
     picture_format = _picture_format(plot, force=force)
     with progress_bar(models[0], quiet=quiet) as progress:
@@ -176,16 +176,6 @@ def _picture_format(plot: Path | None, *, force: bool) -> str:
     check_output(plot, force=force)
     require_matplotlib()
     return kind
-
-
-def _rows(typed: str | None) -> int | str | None:
-    if typed is None:
-        return "auto"
-    if typed == "all":
-        return None
-    if not typed.isdigit():
-        raise BadOption("--rows", typed, "a whole number, or all")
-    return int(typed)
 
 
 def _judge(report: GradientProfile, unwanted: tuple[str, ...]) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
-from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from cnninspect.commands import options
 
-STARTS, TRAINING = "What it starts from", "Training steps"
+TRAINING = "Training steps"
 
 
 class Loss(str, Enum):
@@ -101,15 +100,6 @@ AuxWeight = Annotated[
         rich_help_panel=options.RUNS,
     ),
 ]
-Data = Annotated[
-    str,
-    typer.Option(
-        "--data",
-        metavar="random|digits|DIR",
-        help="Random numbers, scikit-learn's digits, or a folder with a folder for each class.",
-        rich_help_panel=options.RUNS,
-    ),
-]
 Seeds = Annotated[
     int,
     typer.Option("--seeds", min=1, help="Independent starts.", rich_help_panel=options.RUNS),
@@ -136,55 +126,6 @@ ChosenDevice = Annotated[
 Dtype = Annotated[
     Precision,
     typer.Option("--dtype", help="In which precision.", rich_help_panel=options.RUNS),
-]
-Init = Annotated[
-    str,
-    typer.Option(
-        "--init",
-        metavar="SCHEME",
-        help="default, kaiming, xavier, orthogonal, lecun, or normal:STD.",
-        rich_help_panel=STARTS,
-    ),
-]
-Weights = Annotated[
-    Optional[Path],
-    typer.Option(
-        "--weights",
-        metavar="FILE",
-        help="Load these: safetensors, or a state dict, read safely.",
-        rich_help_panel=STARTS,
-        show_default=False,
-    ),
-]
-Freeze = Annotated[
-    Optional[list[str]],
-    typer.Option(
-        "--freeze",
-        metavar="PATTERN",
-        help="Layers or parameters not to train: layer1, 'layer[12]', '*.bias'; repeatable.",
-        rich_help_panel=STARTS,
-        show_default=False,
-    ),
-]
-Unfreeze = Annotated[
-    Optional[list[str]],
-    typer.Option(
-        "--unfreeze",
-        metavar="PATTERN",
-        help="Of these, what is trained after all: --freeze '*' --unfreeze fc.",
-        rich_help_panel=STARTS,
-        show_default=False,
-    ),
-]
-SetHead = Annotated[
-    Optional[int],
-    typer.Option(
-        "--set-head",
-        metavar="CLASSES",
-        help="A new last layer for so many classes, as @num_classes=10 makes.",
-        rich_help_panel=STARTS,
-        show_default=False,
-    ),
 ]
 Steps = Annotated[
     int,
@@ -261,16 +202,6 @@ FailOn = Annotated[
         metavar="WORD,…",
         help="Exit with 3 at such a verdict: vanishing, exploding, dead, not-finite.",
         rich_help_panel=options.RUNS,
-        show_default=False,
-    ),
-]
-Plot = Annotated[
-    Optional[Path],
-    typer.Option(
-        "--plot",
-        metavar="FILE",
-        help="Draw it, too: FILE.png, FILE.svg or FILE.pdf.",
-        rich_help_panel=options.WRITES,
         show_default=False,
     ),
 ]

@@ -60,36 +60,9 @@ def memory(
             show_default=False,
         ),
     ] = None,
-    freeze: Annotated[
-        Optional[list[str]],
-        typer.Option(
-            "--freeze",
-            metavar="PATTERN",
-            help="Parameters that are not trained: layer1, 'layer[12]', '*.bias'; repeatable.",
-            rich_help_panel=STEP,
-            show_default=False,
-        ),
-    ] = None,
-    unfreeze: Annotated[
-        Optional[list[str]],
-        typer.Option(
-            "--unfreeze",
-            metavar="PATTERN",
-            help="Of these, what is trained after all: --freeze '*' --unfreeze fc.",
-            rich_help_panel=STEP,
-            show_default=False,
-        ),
-    ] = None,
-    set_head: Annotated[
-        Optional[int],
-        typer.Option(
-            "--set-head",
-            metavar="CLASSES",
-            help="A new last layer for so many classes, as @num_classes=10 makes.",
-            rich_help_panel=STEP,
-            show_default=False,
-        ),
-    ] = None,
+    freeze: options.Freeze = None,
+    unfreeze: options.Unfreeze = None,
+    set_head: options.SetHead = None,
     inference: Annotated[
         bool,
         typer.Option("--inference", help="A forward pass only.", rich_help_panel=STEP),
@@ -104,16 +77,7 @@ def memory(
             show_default=False,
         ),
     ] = None,
-    plot: Annotated[
-        Optional[Path],
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            help="Draw it: .png, .svg or .pdf.",
-            rich_help_panel=options.WRITES,
-            show_default=False,
-        ),
-    ] = None,
+    plot: Annotated[Optional[Path], options.plot_option("Draw it")] = None,
     level: Annotated[
         int,
         typer.Option(

@@ -108,16 +108,7 @@ def scale(
     cache: limits.Cache = True,
     human: options.Human = False,
     format: options.OutputFormat = "table",  # noqa: A002
-    plot: Annotated[
-        Optional[Path],
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            help="Draw the growth, as .png, .svg or .pdf.",
-            rich_help_panel=options.WRITES,
-            show_default=False,
-        ),
-    ] = None,
+    plot: Annotated[Optional[Path], options.plot_option("Draw the growth")] = None,
     output: options.Output = None,
     force: options.Force = False,
     quiet: options.Quiet = False,

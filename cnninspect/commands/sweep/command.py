@@ -126,11 +126,7 @@ def sweep(
     format: options.OutputFormat = "table",  # noqa: A002
     plot: Annotated[
         Optional[Path],
-        typer.Option(
-            "--plot", metavar="FILE",
-            help="Draw the points and a distribution by setting, as .png, .svg or .pdf.",
-            rich_help_panel=options.WRITES, show_default=False,
-        ),
+        options.plot_option("Draw the points and a distribution by setting"),
     ] = None,
     rows: Annotated[
         Optional[Path],

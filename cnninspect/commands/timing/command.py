@@ -198,11 +198,7 @@ def time(
     format: options.OutputFormat = "table",  # noqa: A002
     plot: Annotated[
         Optional[Path],
-        typer.Option(
-            "--plot", metavar="FILE",
-            help="Draw layers against their least times, or times against MACs: .png, .svg, .pdf.",
-            rich_help_panel=options.WRITES, show_default=False,
-        ),
+        options.plot_option("Draw layers against their least times, or times against MACs"),
     ] = None,
     output: options.Output = None,
     force: options.Force = False,

@@ -12,7 +12,7 @@ from cnninspect.commands.options import parse_columns, parse_inputs
 from cnninspect.commands.output import check_output, check_picture, progress_bar, show, write_whole
 from cnninspect.errors import BadOption, Diverged
 
-LEARNS, STARTS = "How it learns", "What it starts from"
+LEARNS = "How it learns"
 
 EXAMPLES = (
     ("cnninspect train mlp --epochs 2", "Small training on scikit-learn's digits"),
@@ -118,59 +118,15 @@ def train(
             show_default=False,
         ),
     ] = None,
-    weights: Annotated[
-        Optional[Path],
-        typer.Option(
-            "--weights",
-            metavar="FILE",
-            help="Load these: safetensors, or a state dict, read safely.",
-            rich_help_panel=STARTS,
-            show_default=False,
-        ),
-    ] = None,
-    init: Annotated[
-        str,
-        typer.Option(
-            "--init",
-            metavar="SCHEME",
-            help="default, kaiming, xavier, orthogonal, lecun, or normal:STD.",
-            rich_help_panel=STARTS,
-        ),
-    ] = "default",
-    freeze: Annotated[
-        Optional[list[str]],
-        typer.Option(
-            "--freeze",
-            metavar="PATTERN",
-            help="Layers not to train: layer1, 'layer[12]', '*.bias'; repeatable.",
-            rich_help_panel=STARTS,
-            show_default=False,
-        ),
-    ] = None,
-    unfreeze: Annotated[
-        Optional[list[str]],
-        typer.Option(
-            "--unfreeze",
-            metavar="PATTERN",
-            help="Of these, layers to train after all.",
-            rich_help_panel=STARTS,
-            show_default=False,
-        ),
-    ] = None,
-    set_head: Annotated[
-        Optional[int],
-        typer.Option(
-            "--set-head",
-            metavar="N",
-            help="A new last layer for N classes.",
-            rich_help_panel=STARTS,
-            show_default=False,
-        ),
-    ] = None,
+    weights: options.LoadWeights = None,
+    init: options.Init = "default",
+    freeze: options.Freeze = None,
+    unfreeze: options.Unfreeze = None,
+    set_head: options.SetHead = None,
     seed: Annotated[
         int,
         typer.Option(
-            "--seed", min=0, help="Of weights, order, augmentation.", rich_help_panel=STARTS
+            "--seed", min=0, help="Of weights, order, augmentation.", rich_help_panel=options.STARTS
         ),
     ] = 0,
     device: Annotated[
@@ -218,16 +174,7 @@ def train(
         bool,
         typer.Option("--resume", help="Go on from the checkpoint.", rich_help_panel=options.WRITES),
     ] = False,
-    plot: Annotated[
-        Optional[Path],
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            help="Draw the curves: FILE.png, FILE.svg or FILE.pdf.",
-            rich_help_panel=options.WRITES,
-            show_default=False,
-        ),
-    ] = None,
+    plot: Annotated[Optional[Path], options.plot_option("Draw the curves")] = None,
     report_to: Annotated[
         Optional[Path],
         typer.Option(

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from cnninspect.commands import options
-from cnninspect.commands.options import parse_inputs
+from cnninspect.commands.options import parse_inputs, parse_rows
 from cnninspect.commands.output import (
     check_output,
     check_picture,
@@ -65,25 +65,9 @@ def weights(
     ] = None,
     input: options.Input = None,  # noqa: A002
     plot: Annotated[
-        Optional[Path],
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            help="Draw a heat map for each block: FILE.png, FILE.svg or FILE.pdf.",
-            rich_help_panel=REUSE,
-            show_default=False,
-        ),
+        Optional[Path], options.plot_option("Draw a heat map for each block", panel=REUSE)
     ] = None,
-    rows: Annotated[
-        Optional[str],
-        typer.Option(
-            "--rows",
-            metavar="N|all",
-            help="Tensors that are shown, 40 unless more are asked for.",
-            rich_help_panel=options.LOOKS,
-            show_default=False,
-        ),
-    ] = None,
+    rows: Annotated[Optional[str], options.rows_option("Tensors")] = None,
     format: options.OutputFormat = "table",  # noqa: A002
     output: options.Output = None,
     force: options.Force = False,
@@ -94,16 +78,14 @@ def weights(
     from cnninspect.commands.weights import feature_reuse as reuse
     from cnninspect.commands.weights import weights as figures
 
-    if rows is not None and rows != "all" and not rows.isdecimal():
-        raise BadOption("--rows", rows, "a whole number, or all")
+    most = parse_rows(rows)
     check_output(output, force=force)
     written = {"format": format, "output": output, "force": force, "quiet": quiet}
     if not feature_reuse:
         for option, value in (("--weights", weights), ("--plot", plot), ("--input", input)):
             if value is not None:
                 raise BadOption(option, value, "used with --feature-reuse")
-        most = 40 if rows is None else None if rows == "all" else int(rows)
-        show(figures(files, seed=seed), rows=most, **written)  # type: ignore[arg-type]
+            show(figures(files, seed=seed), rows=most, **written)  # type: ignore[arg-type]
         return
     if len(files) > 1:
         raise BadOption("--feature-reuse", " ".join(files), "used with one network")
