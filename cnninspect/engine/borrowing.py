@@ -252,6 +252,15 @@ class Borrowed:
             self._code.restore()
 
 
+def train_flags(model: nn.Module, *, is_training: bool) -> None:
+    """Set the training flags by the network's own `train`, or past a `__setattr__` that refuses."""
+    try:
+        model.train(is_training)
+    except AttributeError:
+        for module in nn.Module.modules(model):
+            _set_flag(module, is_training)
+
+
 def _set_flag(module: nn.Module, flag: bool) -> None:
     """Set a training flag, not by `train()`, nor by a `__setattr__` of the module's own."""
     if SCRIPT[type(module)]:

@@ -24,13 +24,6 @@ CGROUPS = (
 """Limit and use of a container, in both versions of Linux's control groups."""
 
 
-LIMIT_FILES = (
-    "/sys/fs/cgroup/memory.max",
-    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-)
-"""Where Linux says how much memory a container may use, in version 2 and 1 of control groups."""
-
-
 def memory_limit() -> int | None:
     """Bytes that this process may use: what the machine, its container and its shell allow.
 
@@ -39,7 +32,7 @@ def memory_limit() -> int | None:
     limits = []
     if hasattr(os, "sysconf"):
         limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    for file in LIMIT_FILES:
+    for file, _ in CGROUPS:
         with suppress(OSError, ValueError):  # it is not there, or says "max"
             limits.append(int(Path(file).read_text()))
     if resource is not None:

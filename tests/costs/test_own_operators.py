@@ -96,3 +96,51 @@ def test_an_installed_package_brings_its_formulas_along(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.stdout.splitlines() == ["False", f"{3 * 4 * 4} () True"], done.stderr
+
+
+def test_an_operator_that_pytorch_does_not_train_through_is_refused_as_there() -> None:
+    with pytest.raises(cnninspect.CnnInspectError, match="no autograd formula was registered"):
+        cnninspect.memory(Mixer(), (3, 4))
+
+
+LIBRARY = torch.library.Library("oldoperators", "DEF")
+LIBRARY.define("scale(Tensor x, Tensor w) -> Tensor")
+LIBRARY.impl("scale", lambda x, w: x * w, "CPU")
+LIBRARY.impl("scale", lambda x, _: torch.empty_like(x), "Meta")
+
+
+class Scales(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 6), nn.Linear(6, 3)
+        self.weight = nn.Parameter(torch.ones(6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b(torch.ops.oldoperators.scale(self.a(x), self.weight))
+
+
+@pytest.mark.filterwarnings("ignore:oldoperators")
+def test_the_backward_pass_of_an_operator_without_one_is_unknown() -> None:
+    summary = cnninspect.summarize(Scales(), (2, 4), backward=True)
+    assert {gap.op for gap in summary.uncounted} == {
+        "oldoperators.scale", "oldoperators.scale_backward",
+    }  # fmt: skip
+    assert cnninspect.memory(Scales(), (2, 4)).totals.backward_macs == 2 * 6 * 3
+
+
+def test_the_backward_pass_of_an_operator_that_has_one_is_followed() -> None:
+    @torch.library.custom_op("ownoperators::double", mutates_args=())
+    def double(x: Tensor) -> Tensor:
+        return x * 2
+
+    @double.register_fake
+    def _(x: Tensor) -> Tensor:
+        return torch.empty_like(x)
+
+    double.register_autograd(lambda _, gradient: gradient * 2)
+
+    class Doubles(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return double(super().forward(x))
+
+    assert cnninspect.memory(Doubles(4, 5), (3, 4)).totals.backward_macs == 3 * 4 * 5

@@ -592,3 +592,45 @@ def test_an_unknown_option_of_fit_batch_is_its_own():
     with pytest.raises(cnninspect.CnnInspectError, match="fit_batch has no argument 'mod'") as said:
         cnninspect.fit_batch(nn.Linear(3, 3), 100, mod="eval")
     assert "mode" in said.value.hint
+
+
+class OfWords(nn.Module):
+    def __init__(self, kind, **options):
+        super().__init__()
+        self.words = nn.Embedding(50, 6)
+        self.layer = kind(6, 4, batch_first=True, **options)
+        self.out = nn.Linear(8 if options.get("bidirectional") else 4, 3)
+
+    def forward(self, ids, lengths):
+        rnn = nn.utils.rnn
+        x = self.words(ids)
+        packed = rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        padded, _ = rnn.pad_packed_sequence(self.layer(packed)[0], batch_first=True)
+        return self.out(padded)
+
+
+DEEP = {"bidirectional": True, "num_layers": 2}
+STEPS = 9 + 2 + 5
+
+
+@pytest.mark.parametrize("lengths", [torch.tensor([9, 2, 5]), [9, 2, 5]], ids=["tensor", "list"])
+@pytest.mark.parametrize(
+    ("kind", "options", "macs"),
+    [
+        (nn.LSTM, {}, STEPS * 4 * 4 * 10 + 27 * 12),
+        (nn.GRU, {}, STEPS * 3 * 4 * 10 + 27 * 12),
+        (nn.RNN, {}, STEPS * 4 * 10 + 27 * 12),
+        (nn.LSTM, DEEP, STEPS * 2 * 16 * (10 + 12) + 27 * 24),
+    ],
+)
+def test_packed_sequences_cost_the_steps_that_are_there(kind, options, macs, lengths):
+    ids, net = torch.randint(0, 50, (3, 9)), OfWords(kind, **options)
+    assert cnninspect.summarize(net, (ids, lengths)).totals.macs == macs
+    assert cnninspect.memory(net, (ids, lengths)).totals.forward_macs == macs
+
+
+def test_a_packed_sequence_may_be_the_input():
+    lengths = torch.tensor([9, 2, 5])
+    packed = nn.utils.rnn.pack_padded_sequence(torch.randn(9, 3, 6), lengths, enforce_sorted=False)
+    report = cnninspect.summarize(nn.GRU(6, 4), (packed,))
+    assert report.totals.macs == STEPS * 3 * 4 * 10

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import cnninspect
+from cnninspect.engine import free_memory
 from cnninspect.engine.tracing import trace
 from cnninspect.errors import RunFailed
 from cnninspect.records.models import LoadedModel, ModelInfo
@@ -108,6 +109,18 @@ def test_weights_that_do_not_fit_into_memory_are_not_allocated(monkeypatch):
     monkeypatch.setattr(os, "sysconf", lambda _: 10)
     with pytest.raises(RunFailed, match="its weights take 180 bytes and there are 100"):
         traced(Chooses)
+
+
+@pytest.mark.parametrize(("limit", "fits"), [("100", False), ("max", True), ("100000", True)])
+def test_the_limit_of_a_container_is_seen(monkeypatch, tmp_path, limit, fits):
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    places = ((str(tmp_path / "memory.max"), str(tmp_path / "memory.current")),)
+    monkeypatch.setattr(free_memory, "CGROUPS", places)
+    if fits:
+        assert traced(Chooses).how.run == "real"
+    else:
+        with pytest.raises(RunFailed, match="its weights take 180 bytes and there are 100"):
+            traced(Chooses)
 
 
 def test_a_live_module_is_run_where_it_is(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy
 import pytest
 from hiding_places import PLACES, Keeps, X, everywhere, forget, is_as_it_was
-from torch import nn
+from torch import Tensor, nn
 
 import cnninspect
 from cnninspect.errors import RunFailed
@@ -161,3 +162,50 @@ def test_a_closure_over_a_weight_keeps_that_weight(folder: pathlib.Path) -> None
         ask(net, folder)
         cell = net._forward_hooks[next(iter(net._forward_hooks))].__closure__[0]
         assert cell.cell_contents is weight is net.weight
+
+
+class Refuses(nn.Module):
+    """Lets nobody set or delete an attribute, once it is made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.f, self.norm = nn.Linear(4, 4), nn.BatchNorm1d(4)
+        self.__dict__["is_made"] = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.f(x))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if vars(self).get("is_made"):
+            raise AttributeError(f"{name} is not to be set")
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{name} is not to be deleted")
+
+
+@pytest.mark.parametrize("name", sorted({*ASK, *MORE, *SLOW, *RUN_NOTHING}))
+def test_a_network_that_refuses_to_be_changed_is_answered(name: str, folder: pathlib.Path) -> None:
+    module = Refuses()
+    before = {key: (id(value), value.clone()) for key, value in module.state_dict().items()}
+    {**ASK, **MORE, **SLOW, **RUN_NOTHING}[name](module, folder)
+    assert all(part.training for part in module.modules())
+    for key, value in module.state_dict().items():
+        assert value.equal(before[key][1]), key
+
+
+@pytest.mark.parametrize("name", ASK)
+def test_what_a_network_or_pytorch_puts_into_the_environment_is_taken_out(
+    name: str, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Sets(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = "/somewhere"
+            os.environ.pop("CNNINSPECT_TEST_KEPT", None)
+            return super().forward(x)
+
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    monkeypatch.setenv("CNNINSPECT_TEST_KEPT", "1")
+    ASK[name](Sets(4, 4), folder)
+    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
+    assert os.environ["CNNINSPECT_TEST_KEPT"] == "1"

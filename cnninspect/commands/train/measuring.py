@@ -23,6 +23,7 @@ from cnninspect.commands.train.report import (
     Stop,
     TrainingSettings,
 )
+from cnninspect.engine.borrowing import train_flags
 from cnninspect.engine.process_state import RUNS, Ledger, RandomStates, seed_generators, set_apart
 from cnninspect.engine.real_passes.batches import Feed
 from cnninspect.engine.real_passes.data_sets import DataSet
@@ -181,7 +182,7 @@ class Loop:
         rate = rate_at(settings, number)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.model.train()
+        train_flags(self.model, is_training=True)
         for module in self.still:
             module.eval()
         losses, right, seen = 0.0, 0, 0
@@ -261,7 +262,7 @@ class Loop:
 
     def _tested(self) -> tuple[float, float]:
         """Mean loss and accuracy on what was kept back."""
-        self.model.eval()
+        train_flags(self.model, is_training=False)
         loss, right = 0.0, 0
         kept = self.plan.kept.to(self.device)
         with torch.no_grad():
