@@ -366,7 +366,10 @@ CountAs = Annotated[
 ]
 
 
-__all__ = ["COMMON", "parse_columns", "parse_inputs", "parse_numbers", "parse_rows"]
+__all__ = ["COMMON", "parse_columns", "parse_inputs", "parse_most", "parse_numbers"]
+
+LONGEST_NUMBER = 9
+"""Digits of a number of rows or levels."""
 
 
 def parse_columns(typed: str | None) -> tuple[str, ...]:
@@ -374,18 +377,20 @@ def parse_columns(typed: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in typed.split(",") if name.strip()) if typed else ()
 
 
-def parse_rows(typed: str | None, otherwise: int | str = 40) -> int | str | None:
-    """The number in `--rows 20`; None for all, `otherwise` where nothing is said.
+def parse_most(typed: str | None, option: str, *, usual: int | str = "auto", least: int = 0) -> Any:
+    """The number in `--level 3`: None for `all`, and `usual` where nothing was typed.
 
     Raises:
-        BadOption: it is no number.
+        BadOption: it is neither.
     """
     if typed is None:
-        return otherwise
+        return usual
     if typed == "all":
         return None
-    if not typed.isdecimal():
-        raise BadOption("--rows", typed, "a whole number, or all")
+    is_number = typed.isascii() and typed.isdecimal() and len(typed) <= LONGEST_NUMBER
+    if not is_number or int(typed) < least:
+        expected = f"a whole number{f' from {least} on' if least else ''}, or all"
+        raise BadOption(option, typed, expected)
     return int(typed)
 
 

@@ -146,12 +146,22 @@ def parse_bound(text: str, *, option: str, is_bytes: bool = False) -> Bound:
     found = _NUMBER.fullmatch(typed)
     if found is None or not any(sign.isdigit() for sign in found["digits"]):
         raise BadQuantity(option, text, f"write {EXAMPLES[is_bytes]}, or a share such as 60%")
-    number = Fraction(re.sub("[_,]", "", found["digits"]))
+    number = _number(found["digits"], option, text)
     if number < 0:
         raise BadQuantity(option, text, "a limit is 0 or more")
     if found["unit"] == "%":
         return Bound(typed, number / 100, is_share=True)
     return Bound(typed, number * _factor(found["unit"], option, text, is_bytes=is_bytes))
+
+
+LONGEST = 40
+"""Signs of the longest number that is meant."""
+
+
+def _number(digits: str, option: str, text: str) -> Fraction:
+    if len(digits) > LONGEST:
+        raise BadQuantity(option, text, f"a number has {LONGEST} digits at most")
+    return Fraction(re.sub("[_,]", "", digits))
 
 
 TIMES = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9}
@@ -172,7 +182,7 @@ def parse_time(text: str, *, option: str) -> Bound:
     is_number = found is not None and any(sign.isdigit() for sign in found["digits"])
     if found is None or not is_number or found["unit"] not in TIMES:
         raise BadQuantity(option, text, "write a time with its unit: 20ms, 500us or 1.5s")
-    number = Fraction(re.sub("[_,]", "", found["digits"]))
+    number = _number(found["digits"], option, text)
     if number < 0:
         raise BadQuantity(option, text, "a limit is 0 or more")
     return Bound(typed, number * TIMES[found["unit"]])

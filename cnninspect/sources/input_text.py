@@ -75,6 +75,8 @@ Typed = Union[InputRequest, GivenValue]
 """What one `--input` asks for."""
 HINT = "write 3x224x224, tokens:int64:1x128, sr=16000, lengths:int64=[5,3] or x=@file.npy"
 
+LONGEST_SIZE = 19
+"""Digits of the largest size, 2^63 - 1."""
 _SHAPE = re.compile(r"-?\d+([x×]-?\d+)*")
 _DTYPE = re.compile(r"[A-Za-z]+\d*\w*")
 _VALUE = re.compile(r"(?P<label>[^=@]*)=(?P<value>.+)|(?P<file>@.+)", re.S)
@@ -112,7 +114,10 @@ def _shape(text: str) -> InputRequest:
     *labels, shape = text.split(":")
     if not _SHAPE.fullmatch(shape.strip()):
         raise BadInput(text, "it is not a shape", HINT)
-    sizes = tuple(int(size) for size in re.split("[x×]", shape.strip()))
+    written = re.split("[x×]", shape.strip())
+    if max(map(len, written)) > LONGEST_SIZE:
+        raise BadInput(text, "no tensor of PyTorch can be as large as that", HINT)
+    sizes = tuple(map(int, written))
     if min(sizes) < 1:
         raise BadInput(text, f"a size of {min(sizes)} is not possible", "every size is 1 or more")
     name, dtype = _labels(labels)

@@ -16,7 +16,7 @@ WORDS = {
 MOST_BRACKETS = 64
 """Brackets in brackets that are looked into."""
 
-_SIZES = re.compile(r"\d+(x\d+)+")
+_SIZES = re.compile(r"\d{1,18}(x\d{1,18})+")
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.S)
 _BARE = re.compile(r"[^,\[\](){}'\"]+")
 _KEY = re.compile(r"[^,:\[\](){}'\"]+")

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from cnninspect.commands import options
-from cnninspect.commands.options import parse_inputs, parse_rows
+from cnninspect.commands.options import parse_inputs
 from cnninspect.commands.output import (
     check_output,
     check_picture,
@@ -109,7 +109,7 @@ def activations(
     """Mean, deviation, zeros, dead channels and saturation of each layer; blocks and gates."""
     from cnninspect.commands.activations import activations as watched
 
-    most = parse_rows(rows)
+    most = options.parse_most(rows, "--rows", usual=40)
     check_output(output, force=force)
     check_picture(plot, force=force)
     with progress_bar(models[0], quiet=quiet) as progress:

@@ -12,7 +12,7 @@ from cnninspect.commands import options
 from cnninspect.commands import options as limits
 from cnninspect.commands.options import parse_columns, parse_inputs
 from cnninspect.commands.output import check_output, progress_bar, show
-from cnninspect.errors import BadOption, SomeModelsFailed
+from cnninspect.errors import SomeModelsFailed
 
 EXAMPLES = (
     (
@@ -108,7 +108,7 @@ def find(
     check_picture(plot, force=force)
     view = {
         "sort": sort,
-        "rows": _rows(top),
+        "rows": options.parse_most(top, "--top"),
         "columns": parse_columns(columns),
         "frontier_only": frontier,
     }
@@ -151,13 +151,3 @@ def find(
     draw(report, plot, force=force, quiet=quiet)
     if report.failed and not report.searched:
         raise SomeModelsFailed(len(report.failed), len(report.failed))
-
-
-def _rows(typed: str | None) -> int | str | None:
-    if typed is None:
-        return "auto"
-    if typed == "all":
-        return None
-    if not typed.isdigit():
-        raise BadOption("--top", typed, "a whole number, or all")
-    return int(typed)

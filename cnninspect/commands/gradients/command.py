@@ -9,7 +9,7 @@ import typer
 
 from cnninspect.commands import options
 from cnninspect.commands.gradients import options as chosen
-from cnninspect.commands.options import parse_columns, parse_inputs, parse_rows
+from cnninspect.commands.options import parse_columns, parse_inputs
 from cnninspect.commands.output import check_output, progress_bar, show, write_whole
 from cnninspect.errors import BadOption, Unhealthy, UnknownChoice
 
@@ -101,7 +101,7 @@ def gradients(
         return
     if samples:
         raise BadOption("--samples", samples, "used with --paths")
-    looks |= {"measure": measure, "rows": parse_rows(rows, "auto")}
+    looks |= {"measure": measure, "rows": options.parse_most(rows, "--rows")}
     GradientView(measure=measure, rows=looks["rows"])  # refuses early what cannot be used
     picture_format = _picture_format(plot, force=force)
     with progress_bar(models[0], quiet=quiet) as progress:

@@ -11,7 +11,7 @@ import typer
 from cnninspect.commands import options
 from cnninspect.commands.options import parse_inputs
 from cnninspect.commands.output import check_output, say_written, show, waiting, write_whole
-from cnninspect.errors import BadOption, UnknownOperations
+from cnninspect.errors import UnknownOperations
 
 if TYPE_CHECKING:
     from cnninspect.metrics.dataflow import Graph
@@ -129,7 +129,7 @@ def graph(
             model,
             parse_inputs(input),
             layer=layer,
-            level=_level(level),
+            level=options.parse_most(level, "--level", least=1),
             color_by=color_by.value,
             fold=fold,
             receptive_fields=receptive_field,
@@ -168,13 +168,3 @@ def _picture(report: Graph, suffix: str, *, human: bool) -> str | bytes:
 
     drawing = drawn(report, human=human)
     return write_svg(drawing) if suffix == ".svg" else write_bitmap(drawing, suffix[1:])
-
-
-def _level(typed: str | None) -> int | str | None:
-    if typed is None:
-        return "auto"
-    if typed == "all":
-        return None
-    if not typed.isdigit() or typed == "0":
-        raise BadOption("--level", typed, "a whole number from 1 on, or all")
-    return int(typed)

@@ -11,7 +11,7 @@ import typer
 from cnninspect.commands import options
 from cnninspect.commands.options import parse_columns, parse_inputs
 from cnninspect.commands.output import check_output, show, waiting
-from cnninspect.errors import BadOption, UnknownChoice, UnknownOperations, UnsafeToLoad
+from cnninspect.errors import UnknownChoice, UnknownOperations, UnsafeToLoad
 
 TRANSFER = "Transfer learning: a new head, the rest frozen"
 
@@ -150,7 +150,7 @@ def summary(
 
     check_output(output, force=force)
     view = {
-        "level": _level(level),
+        "level": options.parse_most(level, "--level"),
         "sort": sort,
         "top": top,
         "columns": parse_columns(columns),
@@ -219,13 +219,3 @@ def _shows_fields(format: str, *, columns: Sequence[str], sort: str | None) -> b
     if "receptive_field" in (sort, *columns):
         return True
     return format not in PAGES and not (format == "csv" and columns)
-
-
-def _level(typed: str | None) -> int | str | None:
-    if typed is None:
-        return "auto"
-    if typed == "all":
-        return None
-    if not typed.isdigit():
-        raise BadOption("--level", typed, "a whole number, or all")
-    return int(typed)

@@ -213,7 +213,12 @@ def time(
 
     check_output(output, force=force)
     check_picture(plot, force=force)
-    shown = {"level": _level(level), "sort": sort, "top": top, "by_layer": by_layer}
+    shown = {
+        "level": options.parse_most(level, "--level", usual=2),
+        "sort": sort,
+        "top": top,
+        "by_layer": by_layer,
+    }
     TimeView(**shown)  # type: ignore[arg-type]  # what is typed wrongly is said at once
     backends = parse_columns(",".join(backend or ()))
     if compile:
@@ -267,16 +272,9 @@ def _batches(typed: str) -> tuple[int, ...]:
         BadOption: one of them is no whole number above 0.
     """
     parts = [part.strip() for part in typed.split(",") if part.strip()]
-    if not parts or not all(part.isascii() and part.isdigit() and int(part) for part in parts):
+    if not parts or not all(
+        part.isascii() and part.isdigit() and len(part) <= options.LONGEST_NUMBER and int(part)
+        for part in parts
+    ):
         raise BadOption("--batch", typed, "whole numbers above 0 with commas between: 1,8,32")
     return tuple(int(part) for part in parts)
-
-
-def _level(typed: str | None) -> int | None:
-    if typed is None:
-        return 2
-    if typed == "all":
-        return None
-    if not typed.isdigit():
-        raise BadOption("--level", typed, "a whole number, or all")
-    return int(typed)

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from cnninspect.commands import options
-from cnninspect.commands.options import parse_inputs, parse_rows
+from cnninspect.commands.options import parse_inputs
 from cnninspect.commands.output import (
     check_output,
     check_picture,
@@ -78,14 +78,14 @@ def weights(
     from cnninspect.commands.weights import feature_reuse as reuse
     from cnninspect.commands.weights import weights as figures
 
-    most = parse_rows(rows)
+    most = options.parse_most(rows, "--rows", usual=40)
     check_output(output, force=force)
     written = {"format": format, "output": output, "force": force, "quiet": quiet}
     if not feature_reuse:
         for option, value in (("--weights", weights), ("--plot", plot), ("--input", input)):
             if value is not None:
                 raise BadOption(option, value, "used with --feature-reuse")
-            show(figures(files, seed=seed), rows=most, **written)  # type: ignore[arg-type]
+        show(figures(files, seed=seed), rows=most, **written)  # type: ignore[arg-type]
         return
     if len(files) > 1:
         raise BadOption("--feature-reuse", " ".join(files), "used with one network")

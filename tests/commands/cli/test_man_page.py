@@ -29,12 +29,17 @@ def test_every_line_is_text_or_a_request_that_is_meant():
 
 
 def test_a_wheel_gets_it(tmp_path, monkeypatch):
-    interface = types.ModuleType("hatchling.builders.hooks.plugin.interface")
-    interface.BuildHookInterface = object
-    for name in ("hatchling", "hatchling.builders", "hatchling.builders.hooks",
-                 "hatchling.builders.hooks.plugin"):  # fmt: skip
-        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
-    monkeypatch.setitem(sys.modules, interface.__name__, interface)
+    for name, offered in (
+        ("hatchling.builders.hooks.plugin.interface", "BuildHookInterface"),
+        ("hatchling.metadata.plugin.interface", "MetadataHookInterface"),
+    ):
+        parts = name.split(".")
+        for end in range(1, len(parts)):
+            package = ".".join(parts[:end])
+            monkeypatch.setitem(sys.modules, package, types.ModuleType(package))
+        interface = types.ModuleType(name)
+        setattr(interface, offered, object)
+        monkeypatch.setitem(sys.modules, name, interface)
     root = Path(__file__).parents[3]
     names = {}
     exec((root / "hatch_build.py").read_text(), names)

@@ -245,8 +245,46 @@ def test_receptive_fields_are_shown_where_they_are_asked_for(
 def test_receptive_fields_are_not_worked_out_unasked(
     options: tuple[str, ...], cnninspect_: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cnninspect.metrics import summarizing
+    from cnninspect.metrics import receptive_field
 
-    monkeypatch.delattr(summarizing, "receptive_fields")
+    monkeypatch.delattr(receptive_field, "receptive_fields")
     code, out, _ = cnninspect_("summary", "resnet20", *options)
     assert (code, bool(out)) == (0, True)
+
+
+DIGITS = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("summary", "mlp", "--level", "²"),
+        ("summary", "mlp", "--level", DIGITS),
+        ("summary", "mlp", "--input", f"{DIGITS}x3"),
+        ("summary", "mlp", "--top", DIGITS),
+        ("summary", f"mlp@hidden={DIGITS}"),
+        ("graph", "mlp", "--level", DIGITS),
+        ("find", "--max-params", DIGITS),
+        ("find", "--top", "³"),
+        ("check", "mlp", "--max-latency", f"{DIGITS}ms"),
+        ("check", "mlp", "--max-params", f"1.{DIGITS}M"),
+        ("memory", "mlp", "--fit", f"{DIGITS}GB"),
+        ("time", "mlp", "--batch", DIGITS),
+        ("scale", "mlp", "--over", "batch", "--sizes", DIGITS),
+        ("sweep", f"mlp@hidden=1..{DIGITS}"),
+    ],
+    ids=lambda typed: " ".join(word.replace(DIGITS, "9…") for word in typed),
+)
+def test_numbers_that_nobody_means_are_refused(
+    typed: tuple[str, ...], cnninspect_: Callable
+) -> None:
+    code, out, err = cnninspect_(*typed)
+    assert (code, out) == (2, "")
+    assert "defect" not in err
+
+
+def test_sizes_of_thousands_of_digits_are_text(network: str, cnninspect_: Callable) -> None:
+    code, _, err = cnninspect_("summary", f"{network}:make@width={DIGITS}x2")
+    assert code == 2
+    assert "width" in err
+    assert "defect" not in err
