@@ -112,7 +112,7 @@ def find(
         "columns": parse_columns(columns),
         "frontier_only": frontier,
     }
-    FindingView(**view)  # type: ignore[arg-type]  # what is typed wrongly is said at once
+    FindingView(**view)  # what is typed wrongly is said at once
     traces = nullcontext() if cache else remembered_by(None)
     with traces, progress_bar("measuring", quiet=quiet) as progress:
         report = find(

@@ -219,7 +219,7 @@ def time(
         "top": top,
         "by_layer": by_layer,
     }
-    TimeView(**shown)  # type: ignore[arg-type]  # what is typed wrongly is said at once
+    TimeView(**shown)  # what is typed wrongly is said at once
     backends = parse_columns(",".join(backend or ()))
     if compile:
         backends = (*(backends or ("torch",)), "torch.compile")
