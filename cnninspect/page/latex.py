@@ -22,7 +22,7 @@ SIGNS = {
     "×": r"$\times$", "·": r"$\cdot$", "−": "$-$", "≤": r"$\leq$", "≥": r"$\geq$",
     "≈": r"$\approx$",
     "±": r"$\pm$", "→": r"$\to$", "←": r"$\gets$", "√": r"$\surd$", "∞": r"$\infty$",
-    "Σ": r"$\Sigma$",
+    "Σ": r"$\Sigma$", "∂": r"$\partial$", "ᵀ": r"$^T$", "‖": r"$\Vert$", "°": r"\textdegree{}",
     "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "φ": r"$\varphi$", "θ": r"$\theta$",
     "µ": r"$\mu$", "μ": r"$\mu$", "σ": r"$\sigma$", "Δ": r"$\Delta$", "÷": r"$\div$",
     "⁰": "$^0$", "¹": "$^1$", "²": "$^2$", "³": "$^3$", "⁴": "$^4$", "⁵": "$^5$", "⁶": "$^6$",
@@ -127,6 +127,8 @@ def _row(texts: Sequence[str] | Iterator[str]) -> str:
 def _cell(cell: Cell, column: Column) -> str:
     if column.kind == Kind.PROSE:
         return r"\newline ".join(latex_text(line) for line in cell.text.split("\n"))
+    if cell.full.isspace():
+        return ""  # bars are for terminals; what they show stands in other columns
     indent = r"\quad " * (len(cell.guide) // GUIDE)
     text = latex_text(cell.text)
     if column.kind == Kind.PATH and text:

@@ -397,9 +397,9 @@ def batch_norm(operation: Operation) -> Rule:
         for gradient, value in zip(g, normal)
     ]
     formulas = (
-        "x̂ = (x − μ) / σ, y = γ·x̂ + β, with μ and σ of the n elements of a channel",
-        f"∂L/∂x = γ/(n·σ)·(n·∂L/∂y − Σ ∂L/∂y − x̂·Σ(∂L/∂y·x̂)), here n = {count:,}",
-        "∂L/∂γ = Σ ∂L/∂y·x̂, ∂L/∂β = Σ ∂L/∂y",
+        "z = (x − μ) / σ, y = γ·z + β, with μ and σ of the n elements of a channel",
+        f"∂L/∂x = γ/(n·σ)·(n·∂L/∂y − Σ ∂L/∂y − z·Σ(∂L/∂y·z)), here n = {count:,}",
+        "∂L/∂γ = Σ ∂L/∂y·z, ∂L/∂β = Σ ∂L/∂y",
         "in testing μ and σ are constants, and ∂L/∂x = γ/σ·∂L/∂y",
     )
     example = (

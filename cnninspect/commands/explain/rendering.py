@@ -170,7 +170,7 @@ def _way_back(report: Explanation, *, human: bool) -> Iterator[Block]:
     path = report.layer.path
     for rule in report.backward:
         facts = [Fact("gradient", _gradients(rule))]
-        facts += [Fact("", text, Style.STRONG) for text in rule.formulas]
+        facts += [Fact("rule", text, Style.STRONG) for text in rule.formulas]
         if rule.input_macs:
             each = count(rule.input_macs, human=human)
             facts.append(Fact("MACs", f"{each} for ∂L/∂x, {each} for the weights"))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from cnninspect.commands.scale.report import DepthWidthGrid, DepthWidthPoint
 from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Page, Style, Table
-from cnninspect.page.quantities import scaled
+from cnninspect.page.quantities import plural, scaled
 
 FIELDS = ("depth", "width", "reference", "parameters", "macs")
 
@@ -25,7 +25,7 @@ def page(report: DepthWidthGrid, view: View) -> Page:  # noqa: ARG001
     facts += [Fact("note", note) for note in report.notes]
     if facts:
         blocks.append(Facts(tuple(facts)))
-    about = f"{len(report.depths)} depths × {len(report.widths)} widths"
+    about = f"{plural(len(report.depths), 'depth')} × {plural(len(report.widths), 'width')}"
     return Page(report.model.name, about, tuple(blocks))
 
 
