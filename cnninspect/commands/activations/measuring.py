@@ -265,30 +265,38 @@ def _layer(path: str, seen: list[tuple[nn.Module, Tensor]]) -> LayerActivations:
     module = seen[0][0]
     values = torch.cat([tensor.flatten() for _, tensor in seen]).double()
     finite = values[torch.isfinite(values)]
-    channels = dead = constant = 0
-    for _, tensor in seen[:1]:
-        by_channel = _by_channel(module, tensor)  # (channels, the rest)
-        channels = len(by_channel)
-        dead = int((by_channel == 0).all(1).sum())
-        constant = int((by_channel == by_channel[:, :1]).all(1).sum())
+    by_channel = _by_channel(module, seen[0][1]).double()  # (channels, the rest)
+    has_any = by_channel.numel() > 0
     ends = next((ends for kind, ends in RANGES.items() if isinstance(module, kind)), None)
     saturated = None
     if ends is not None and finite.numel():
-        margin = NEAR * (ends[1] - ends[0])
-        far = (finite < ends[0] + margin) | (finite > ends[1] - margin)
-        saturated = float(far.double().mean())
+        saturated = float(_far(finite, ends).double().mean())
     return LayerActivations(
         path=path,
         type=type(module).__name__,
         mean=float(finite.mean()) if finite.numel() else math.nan,
         deviation=float(finite.std(correction=0)) if finite.numel() else math.nan,
         zeros=float((values == 0).double().mean()) if values.numel() else 0.0,
-        channels=channels,
-        dead_channels=dead,
-        constant_channels=constant,
+        channels=len(by_channel),
+        dead_channels=int((by_channel == 0).all(1).sum()) if has_any else 0,
+        constant_channels=int((by_channel == by_channel[:, :1]).all(1).sum()) if has_any else 0,
         saturated=saturated,
         not_finite=values.numel() - finite.numel(),
+        channel_means=_listed(by_channel.mean(1)),
+        channel_deviations=_listed(by_channel.std(1, correction=0)),
+        channel_zeros=_listed((by_channel == 0).double().mean(1)),
+        channel_saturated=() if ends is None else _listed(_far(by_channel, ends).double().mean(1)),
     )
+
+
+def _far(values: Tensor, ends: tuple[float, float]) -> Tensor:
+    """Whether each lies near an end of the range."""
+    margin = NEAR * (ends[1] - ends[0])
+    return (values < ends[0] + margin) | (values > ends[1] - margin)
+
+
+def _listed(values: Tensor) -> tuple[float, ...]:
+    return tuple(values.tolist())
 
 
 def _by_channel(module: nn.Module, tensor: Tensor) -> Tensor:

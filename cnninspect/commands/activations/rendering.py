@@ -18,7 +18,9 @@ from cnninspect.page.quantities import plural, sizes
 
 ROUNDING = 1e-6
 """A mean below so many deviations is shown as 0."""
-LAYER_FIELDS = tuple(field.name for field in fields(LayerActivations))
+LAYER_FIELDS = tuple(
+    field.name for field in fields(LayerActivations) if not field.name.startswith("channel_")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

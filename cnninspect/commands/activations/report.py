@@ -30,6 +30,13 @@ class LayerActivations:
     saturated: float | None
     """Of a sigmoid or tanh: share of the elements within 5 % of the ends of its range."""
     not_finite: int
+    channel_means: tuple[float, ...] = ()
+    """Channel by channel, over examples and positions, of the layer's first call."""
+    channel_deviations: tuple[float, ...] = ()
+    channel_zeros: tuple[float, ...] = ()
+    """Share of each channel's elements that are exactly 0: 1 where it is dead."""
+    channel_saturated: tuple[float, ...] = ()
+    """Of a sigmoid or tanh."""
 
 
 @dataclass(frozen=True, slots=True)

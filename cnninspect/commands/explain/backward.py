@@ -1,377 +1,48 @@
 """How a gradient goes back through an operation: the rule, and a small example in numbers.
 
-The examples are worked out here in plain Python, with the layer's own window as far as that is
-small; the tests hold them against `torch.autograd`.
+The examples are worked out here in plain Python; the tests hold them against `torch.autograd`.
 
-Source: Rumelhart, Hinton, Williams 1986; for convolution and subsampling LeCun et al. 1989,
-Backpropagation Applied to Handwritten Zip Code Recognition.
+Source: Rumelhart, Hinton, Williams 1986, Learning representations by back-propagating errors.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import cycle, islice
+from collections.abc import Callable
+from dataclasses import replace
 
+from cnninspect.commands.explain.backward_windows import (
+    Rule,
+    adaptive_average_pooling,
+    average_pooling,
+    convolution,
+    global_mean,
+    grid,
+    matrix,
+    max_pooling,
+)
 from cnninspect.commands.explain.report import Backward, Matrix
 from cnninspect.errors import UnknownLayer
 from cnninspect.metrics.summarizing import costed_calls
 from cnninspect.records.operations import Operation, TensorSpec
 from cnninspect.records.traces import Trace
 
-Grid = list[list[float]]
-
-VALUES = (1, 5, 2, 0, 3, 2, 4, 1, 0, 3, 6, 2, 4, 0, 5, 3, 1, 2, 7, 1, 0, 4, 2, 3, 5)
 SIGNED = (-2, 1, 3, -1, 2, 0, -3, 2, 1)
-WEIGHTS = (1, 0, -1, 2, 1, 0, 0, -1, 1)
-MOST_TAPS = 3
-"""Taps of a window to a side that an example has room for."""
 EPS = 1e-5
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One dimension of a window that slides: which inputs meet which outputs."""
-
-    inputs: int
-    outputs: int
-    taps: int
-    meets: tuple[tuple[int, int, int], ...]
-    """Output, input and tap that belong together; what lies in the padding is left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What slides, in one dimension."""
-
-    taps: int
-    stride: int
-    padding: int
-    dilation: int = 1
-    transposed: bool = False
-
-    def shrunk(self) -> Window:
-        """The same or a smaller one, that an example has room for."""
-        dilation = min(self.dilation, 2)
-        if self.taps <= MOST_TAPS:
-            return replace(self, dilation=dilation, stride=min(self.stride, MOST_TAPS))
-        taps = MOST_TAPS if self.taps % 2 else 2
-        padding = min(self.padding, taps // 2)
-        return replace(
-            self, taps=taps, padding=padding, stride=min(self.stride, taps), dilation=dilation
-        )
-
-    @property
-    def reach(self) -> int:
-        """Positions from its first to its last tap."""
-        return self.dilation * (self.taps - 1) + 1
-
-    def side(self) -> Side:
-        """The smallest dimension that shows what it does."""
-        if self.transposed:
-            inputs = 2
-            outputs = max((inputs - 1) * self.stride - 2 * self.padding + self.reach, 1)
-        else:
-            outputs = 2
-            while (inputs := self._inputs(outputs)) < max(self.taps, 2):
-                outputs += 1
-        meets = []
-        for one in range(inputs if self.transposed else outputs):
-            for tap in range(self.taps):
-                other = one * self.stride - self.padding + tap * self.dilation
-                q, p = (other, one) if self.transposed else (one, other)
-                if 0 <= q < outputs and 0 <= p < inputs:
-                    meets.append((q, p, tap))
-        return Side(inputs, outputs, self.taps, tuple(meets))
-
-    def _inputs(self, outputs: int) -> int:
-        return (outputs - 1) * self.stride + self.reach - 2 * self.padding
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What a rule says of one operation."""
-
-    title: str
-    formulas: tuple[str, ...]
-    example: tuple[Matrix, ...]
-    about: str = ""
-    """Of the example: what it is made with."""
-    has_weights: bool = False
-    """Whether it has multiply-accumulates: going back, as many for each factor."""
-
-
-# --- windows ---
-
-
-def _grid(values: Sequence[float], rows: int, columns: int) -> Grid:
-    numbers = islice(cycle(values), rows * columns)
-    return [[next(numbers) for _ in range(columns)] for _ in range(rows)]
-
-
-def _zeros(rows: int, columns: int) -> Grid:
-    return [[0.0] * columns for _ in range(rows)]
-
-
-def _counting(rows: int, columns: int) -> Grid:
-    """1, 2, 3, …: a gradient that is easy to find again."""
-    return [[float(i * columns + j + 1) for j in range(columns)] for i in range(rows)]
-
-
-def _matrix(name: str, grid: Grid) -> Matrix:
-    return Matrix(name, tuple(tuple(float(v) for v in row) for row in grid))
-
-
-def _numbers(operation: Operation, name: str, count: int, default: int) -> tuple[int, ...]:
-    """An argument for each of `count` dimensions."""
-    value = operation.argument(name)
-    if isinstance(value, int):
-        return (value,) * count
-    if isinstance(value, tuple) and value and all(isinstance(v, int) for v in value):
-        numbers = tuple(int(v) for v in value)  # type: ignore[arg-type]
-        return numbers * count if len(numbers) == 1 else numbers
-    return (default,) * count
-
-
-def _flat(windows: Sequence[Window]) -> tuple[Window, Window]:
-    """The last two dimensions; one of one is a row."""
-    *_, one, other = (Window(1, 1, 0), *windows)
-    return one, other
-
-
-def _sides(windows: Sequence[Window]) -> tuple[Side, Side]:
-    rows, columns = (window.shrunk() for window in _flat(windows))
-    one = Side(1, 1, 1, ((0, 0, 0),)) if len(windows) == 1 else rows.side()
-    return one, columns.side()
-
-
-def _pairs(rows: Side, columns: Side) -> Iterator[tuple[tuple[int, int], ...]]:
-    """Places (output, input, tap) that belong together."""
-    for q1, p1, t1 in rows.meets:
-        for q2, p2, t2 in columns.meets:
-            yield (q1, q2), (p1, p2), (t1, t2)
-
-
-def _about(windows: Sequence[Window]) -> str:
-    shrunk = [window.shrunk() for window in windows]
-    if len(windows) <= 2 and list(windows) == shrunk:
-        return ""
-    shown = _flat(shrunk) if len(windows) > 1 else shrunk
-    return f"shown with a window of {_times(w.taps for w in shown)}"
-
-
-def _times(numbers: Iterator[int] | Sequence[int]) -> str:
-    return "×".join(map(str, numbers))
-
-
-def _slides(windows: Sequence[Window]) -> str:
-    """`window 3×3, stride 2, padding 1`."""
-    parts = [
-        f"window {_times(w.taps for w in windows)}",
-        f"stride {_once([w.stride for w in windows])}",
-    ]
-    if any(w.padding for w in windows):
-        parts.append(f"padding {_once([w.padding for w in windows])}")
-    if any(w.dilation > 1 for w in windows):
-        parts.append(f"dilation {_once([w.dilation for w in windows])}")
-    return ", ".join(parts)
-
-
-def _once(numbers: Sequence[int]) -> str:
-    """The number where all are alike, else all of them."""
-    return f"{numbers[0]}" if len(set(numbers)) == 1 else _times(numbers)
-
-
-def _place(window: Window) -> str:
-    """Which position is under tap t of window q: `2·q − 1 + t`."""
-    moved = "q" if window.stride == 1 else f"{window.stride}·q"
-    padding = f" − {window.padding}" if window.padding else ""
-    tap = "t" if window.dilation == 1 else f"{window.dilation}·t"
-    return f"{moved}{padding} + {tap}"
-
-
-def convolution(operation: Operation) -> Rule | None:
-    """Each product of the forward pass gives one to each of its two factors."""
-    weight = operation.tensor("weight").shape
-    count = len(weight) - 2
-    transposed = operation.argument("transposed") is True
-    if count < 1:
-        return None
-    windows = [
-        Window(taps, stride, padding, dilation, transposed)
-        for taps, stride, padding, dilation in zip(
-            weight[2:],
-            _numbers(operation, "stride", count, 1),
-            _numbers(operation, "padding", count, 0),
-            _numbers(operation, "dilation", count, 1),
-        )
-    ]
-    rows, columns = _sides(windows)
-    x = _grid(VALUES, rows.inputs, columns.inputs)
-    w = _grid(WEIGHTS, rows.taps, columns.taps)
-    g = _counting(rows.outputs, columns.outputs)
-    has_bias = isinstance(operation.argument("bias"), TensorSpec)
-    y = [[float(has_bias)] * columns.outputs for _ in range(rows.outputs)]
-    dx, dw = _zeros(rows.inputs, columns.inputs), _zeros(rows.taps, columns.taps)
-    for (q1, q2), (p1, p2), (t1, t2) in _pairs(rows, columns):
-        y[q1][q2] += w[t1][t2] * x[p1][p2]
-        dx[p1][p2] += w[t1][t2] * g[q1][q2]
-        dw[t1][t2] += g[q1][q2] * x[p1][p2]
-    groups = operation.argument("groups")
-    channels = "o" if groups in (None, 1) else "o of c's group"
-    inner, outer = ("p", "q") if not transposed else ("q", "p")
-    place = _place(windows[-1]).replace("q", outer)
-    w_ = "w[c, o, t]" if transposed else "w[o, c, t]"
-    formulas = [
-        f"∂L/∂x[c, p] = Σ over {channels}, t of {w_}·∂L/∂y[o, q], where {inner} = {place}",
-        f"∂L/∂{w_} = Σ over examples, {outer} of ∂L/∂y[o, q]·x[c, p]",
-    ]
-    formulas += ["∂L/∂b[o] = Σ over examples, q of ∂L/∂y[o, q]"] if has_bias else []
-    if not transposed and all(w.stride == 1 for w in windows) and max(weight[2:]) > 1:
-        formulas.append("so ∂L/∂x is ∂L/∂y convolved with the kernel turned by 180°")
-    example = [
-        _matrix("x", x), _matrix("w", w), _matrix("y", y), _matrix("∂L/∂y", g),
-        _matrix("∂L/∂x", dx), _matrix("∂L/∂w", dw),
-    ]  # fmt: skip
-    if has_bias:
-        example.append(Matrix("∂L/∂b", ((float(sum(map(sum, g))),),)))
-    about = [_about(windows), "b = 1" if has_bias else ""]
-    title = "transposed convolution" if transposed else "convolution"
-    return Rule(
-        f"{title}, {_slides(windows)}",
-        tuple(formulas),
-        tuple(example),
-        "; ".join(part for part in about if part),
-        has_weights=True,
-    )
-
-
-def _pooling_windows(operation: Operation) -> list[Window]:
-    shape = operation.tensor("self").shape
-    name = operation.name
-    count = next((n for n in (1, 2, 3) if f"pool{n}d" in name), 2)
-    taps = _numbers(operation, "kernel_size", min(count, len(shape)), 2)
-    if isinstance(operation.argument("stride"), int) or operation.argument("stride"):
-        strides = _numbers(operation, "stride", len(taps), 1)
-    else:
-        strides = taps
-    return [
-        Window(*each)
-        for each in zip(
-            taps,
-            strides,
-            _numbers(operation, "padding", len(taps), 0),
-            _numbers(operation, "dilation", len(taps), 1),
-        )
-    ]
-
-
-def max_pooling(operation: Operation) -> Rule:
-    """Each output's gradient goes to the element that was the maximum."""
-    windows = _pooling_windows(operation)
-    rows, columns = _sides(windows)
-    x = _grid(VALUES, rows.inputs, columns.inputs)
-    g, dx = _counting(rows.outputs, columns.outputs), _zeros(rows.inputs, columns.inputs)
-    y = [[-math.inf] * columns.outputs for _ in range(rows.outputs)]
-    best: dict[tuple[int, int], tuple[int, int]] = {}
-    for (q1, q2), (p1, p2), _ in _pairs(rows, columns):
-        if x[p1][p2] > y[q1][q2]:  # of equal ones the first, as in PyTorch
-            y[q1][q2], best[q1, q2] = x[p1][p2], (p1, p2)
-    for (q1, q2), (p1, p2) in best.items():
-        dx[p1][p2] += g[q1][q2]
-    formulas = (
-        "∂L/∂x[p] = Σ of ∂L/∂y[q] over the windows q whose maximum is at p, and 0 elsewhere",
-        "windows that overlap may have the same maximum: it gets the sum"
-        if any(w.stride < w.reach for w in windows)
-        else "windows do not overlap: each hands its gradient on to one element",
-    )
-    example = _pooled(x, y, g, dx)
-    return Rule(f"max pooling, {_slides(windows)}", formulas, example, _about(windows))
-
-
-def average_pooling(operation: Operation) -> Rule:
-    """Each output's gradient is shared by its window."""
-    windows = _pooling_windows(operation)
-    rows, columns = _sides(windows)
-    size = rows.taps * columns.taps
-    counts_padding = operation.argument("count_include_pad") is not False
-    divisor = operation.argument("divisor_override")
-    sizes: dict[tuple[int, int], float] = {}
-    for q, _, _ in _pairs(rows, columns):
-        sizes[q[0], q[1]] = sizes.get((q[0], q[1]), 0) + 1
-    if counts_padding or divisor:
-        sizes = dict.fromkeys(sizes, float(divisor) if isinstance(divisor, int) else float(size))
-    example = _shared(rows, columns, sizes)
-    whole = divisor if divisor else math.prod(w.taps for w in windows)
-    formulas = [f"∂L/∂x[p] = Σ over the windows q that hold p of ∂L/∂y[q] / {whole}"]
-    if not counts_padding and any(w.padding for w in windows):
-        formulas.append("at the edge the divisor is the number of elements without the padding")
-    return Rule(f"average pooling, {_slides(windows)}", tuple(formulas), example, _about(windows))
-
-
-def adaptive_average_pooling(operation: Operation) -> Rule | None:
-    """As average pooling, with windows as large as the sizes need."""
-    given, made = operation.tensor("self").shape, operation.output.shape
-    if len(given) != len(made) or len(given) < 3:
-        return None
-    window = math.ceil(given[-1] / max(made[-1], 1)) * math.ceil(given[-2] / max(made[-2], 1))
-    outputs = 1 if made[-2:] == (1, 1) else 2
-    meets = tuple(
-        (q, p, 0)
-        for q in range(outputs)
-        for p in range(q * 4 // outputs, -(-(q + 1) * 4 // outputs))
-    )
-    side = Side(4, outputs, 1, meets)
-    sizes = {(i, j): 16.0 / outputs**2 for i in range(outputs) for j in range(outputs)}
-    if outputs == 1:
-        formula = f"∂L/∂x[p] = ∂L/∂y / {window}, the same for every position"
-    else:
-        formula = f"∂L/∂x[p] = Σ over the windows q that hold p of ∂L/∂y[q] / {window}"
-    title = f"average pooling to {_times(made[2:] if len(made) > 3 else made[1:])}"
-    return Rule(title, (formula,), _shared(side, side, sizes), f"shown with {_times([4, 4])}")
-
-
-def global_mean(operation: Operation) -> Rule | None:
-    """The mean over all positions."""
-    given = operation.tensor("self").shape
-    size = operation.tensor("self").numel // max(operation.output.numel, 1)
-    if len(given) < 2 or size < 2:
-        return None
-    side = Side(4, 1, 1, tuple((0, p, 0) for p in range(4)))
-    formula = f"∂L/∂x[p] = ∂L/∂y / {size}, the same for every position"
-    return Rule("mean", (formula,), _shared(side, side, {(0, 0): 16.0}), "shown with 4×4")
-
-
-def _shared(rows: Side, columns: Side, sizes: dict[tuple[int, int], float]) -> tuple[Matrix, ...]:
-    x = _grid(VALUES, rows.inputs, columns.inputs)
-    y, dx = _zeros(rows.outputs, columns.outputs), _zeros(rows.inputs, columns.inputs)
-    g = _counting(rows.outputs, columns.outputs)
-    for (q1, q2), (p1, p2), _ in _pairs(rows, columns):
-        y[q1][q2] += x[p1][p2] / sizes[q1, q2]
-        dx[p1][p2] += g[q1][q2] / sizes[q1, q2]
-    return _pooled(x, y, g, dx)
-
-
-def _pooled(x: Grid, y: Grid, g: Grid, dx: Grid) -> tuple[Matrix, ...]:
-    return _matrix("x", x), _matrix("y", y), _matrix("∂L/∂y", g), _matrix("∂L/∂x", dx)
-
-
-# --- the others ---
 
 
 def linear(operation: Operation) -> Rule:
     """Going back, the transposed matrix."""
-    w, x, g = _grid(SIGNED, 2, 3), [1.0, 2.0, -1.0], [1.0, 2.0]
+    w, x, g = grid(SIGNED, 2, 3), [1.0, 2.0, -1.0], [1.0, 2.0]
     has_bias = operation.name == "aten.addmm" or isinstance(operation.argument("bias"), TensorSpec)
     y = [sum(a * b for a, b in zip(row, x)) + has_bias for row in w]
     dx = [sum(w[i][j] * g[i] for i in range(2)) for j in range(3)]
     formulas = ["∂L/∂x = Wᵀ·∂L/∂y", "∂L/∂W = ∂L/∂y·xᵀ, summed over examples"]
     formulas += ["∂L/∂b = ∂L/∂y, summed over examples"] if has_bias else []
     example = [
-        _matrix("x", [[v] for v in x]), _matrix("W", w), _matrix("y", [[v] for v in y]),
-        _matrix("∂L/∂y", [[v] for v in g]), _matrix("∂L/∂x", [[v] for v in dx]),
-        _matrix("∂L/∂W", [[a * b for b in x] for a in g]),
+        matrix("x", [[v] for v in x]), matrix("W", w), matrix("y", [[v] for v in y]),
+        matrix("∂L/∂y", [[v] for v in g]), matrix("∂L/∂x", [[v] for v in dx]),
+        matrix("∂L/∂W", [[a * b for b in x] for a in g]),
     ]  # fmt: skip
     return Rule(
         "linear layer, y = W·x" + (" + b" if has_bias else ""),
@@ -403,8 +74,8 @@ def batch_norm(operation: Operation) -> Rule:
         "in testing μ and σ are constants, and ∂L/∂x = γ/σ·∂L/∂y",
     )
     example = (
-        _matrix("x", [x]), _matrix("y", [[gamma * v + beta for v in normal]]),
-        _matrix("∂L/∂y", [g]), _matrix("∂L/∂x", [dx]),
+        matrix("x", [x]), matrix("y", [[gamma * v + beta for v in normal]]),
+        matrix("∂L/∂y", [g]), matrix("∂L/∂x", [dx]),
         Matrix("∂L/∂γ", ((d_gamma,),)), Matrix("∂L/∂β", ((d_beta,),)),
     )  # fmt: skip
     return Rule("batch normalisation", formulas, example, "γ = 2, β = 1, in training")
@@ -419,12 +90,40 @@ def _activation(
         x = [-2.0, 0.0, 1.0, 3.0]
         g = [1.0, 2.0, 3.0, 4.0]
         example = (
-            _matrix("x", [x]), _matrix("y", [[value(v) for v in x]]), _matrix("∂L/∂y", [g]),
-            _matrix("∂L/∂x", [[d * slope(v) for d, v in zip(g, x)]]),
+            matrix("x", [x]), matrix("y", [[value(v) for v in x]]), matrix("∂L/∂y", [g]),
+            matrix("∂L/∂x", [[d * slope(v) for d, v in zip(g, x)]]),
         )  # fmt: skip
         return Rule(title, (formula,), example)
 
     return rule
+
+
+def leaky_relu(operation: Operation) -> Rule:
+    """As ReLU, with a small slope below 0."""
+    slope = operation.argument("negative_slope", 0.01)
+    below = float(slope) if isinstance(slope, (int, float)) else 0.01
+    return _activation(
+        "leaky ReLU",
+        f"∂L/∂x = ∂L/∂y where x > 0, and {below:g}·∂L/∂y elsewhere",
+        lambda x: x if x > 0 else below * x,
+        lambda x: 1.0 if x > 0 else below,
+    )(operation)
+
+
+def gelu(operation: Operation) -> Rule | None:
+    """With Φ and φ of the normal distribution."""
+    if operation.argument("approximate") not in (None, "none"):
+        return None
+    return _activation(
+        "GELU, y = x·Φ(x)",
+        "∂L/∂x = (Φ(x) + x·φ(x))·∂L/∂y",
+        lambda x: x * _normal(x),
+        lambda x: _normal(x) + x * math.exp(-x * x / 2) / math.sqrt(2 * math.pi),
+    )(operation)
+
+
+def _normal(x: float) -> float:
+    return (1 + math.erf(x / math.sqrt(2))) / 2
 
 
 def _sigmoid(x: float) -> float:
@@ -437,8 +136,8 @@ def addition(operation: Operation) -> Rule | None:
         return None
     a, b, g = [1.0, 5.0, 2.0], [3.0, -1.0, 0.0], [1.0, 2.0, 3.0]
     example = (
-        _matrix("a", [a]), _matrix("b", [b]), _matrix("y", [[u + v for u, v in zip(a, b)]]),
-        _matrix("∂L/∂y", [g]), _matrix("∂L/∂a", [g]), _matrix("∂L/∂b", [g]),
+        matrix("a", [a]), matrix("b", [b]), matrix("y", [[u + v for u, v in zip(a, b)]]),
+        matrix("∂L/∂y", [g]), matrix("∂L/∂a", [g]), matrix("∂L/∂b", [g]),
     )  # fmt: skip
     formula = "∂L/∂a = ∂L/∂b = ∂L/∂y: each summand gets the whole gradient"
     return Rule("addition, y = a + b", (formula, *_repeated(operation)), example)
@@ -447,15 +146,29 @@ def addition(operation: Operation) -> Rule | None:
 def multiplication(operation: Operation) -> Rule | None:
     """Each factor gets the gradient times the other."""
     if len(operation.inputs) < 2:
-        return None
+        return scaling(operation)
     a, b, g = [1.0, 5.0, 2.0], [3.0, -1.0, 0.0], [1.0, 2.0, 3.0]
     example = (
-        _matrix("a", [a]), _matrix("b", [b]), _matrix("y", [[u * v for u, v in zip(a, b)]]),
-        _matrix("∂L/∂y", [g]), _matrix("∂L/∂a", [[u * v for u, v in zip(b, g)]]),
-        _matrix("∂L/∂b", [[u * v for u, v in zip(a, g)]]),
+        matrix("a", [a]), matrix("b", [b]), matrix("y", [[u * v for u, v in zip(a, b)]]),
+        matrix("∂L/∂y", [g]), matrix("∂L/∂a", [[u * v for u, v in zip(b, g)]]),
+        matrix("∂L/∂b", [[u * v for u, v in zip(a, g)]]),
     )  # fmt: skip
     formula = "∂L/∂a = b·∂L/∂y, ∂L/∂b = a·∂L/∂y"
     return Rule("product, y = a·b", (formula, *_repeated(operation)), example)
+
+
+def scaling(operation: Operation) -> Rule | None:
+    """Times a number, the gradient is taken times that number as well."""
+    factor = operation.argument("other")
+    if not isinstance(factor, (int, float)) or not factor or not operation.inputs:
+        return None
+    factor = 1 / factor if operation.name.startswith("aten.div") else float(factor)
+    x, g = [1.0, 5.0, 2.0], [1.0, 2.0, 3.0]
+    example = (
+        matrix("x", [x]), matrix("y", [[factor * v for v in x]]), matrix("∂L/∂y", [g]),
+        matrix("∂L/∂x", [[factor * v for v in g]]),
+    )  # fmt: skip
+    return Rule("scaling, y = c·x", (f"∂L/∂x = c·∂L/∂y, here c = {factor:g}",), example)
 
 
 def _repeated(operation: Operation) -> tuple[str, ...]:
@@ -469,9 +182,9 @@ def concatenation(operation: Operation) -> Rule:
     """Each part gets its part of the gradient."""
     parts = len(operation.inputs)
     example = (
-        _matrix("a", [[1.0, 5.0]]), _matrix("b", [[2.0, 0.0, 3.0]]),
-        _matrix("y", [[1.0, 5.0, 2.0, 0.0, 3.0]]), _matrix("∂L/∂y", [[1.0, 2.0, 3.0, 4.0, 5.0]]),
-        _matrix("∂L/∂a", [[1.0, 2.0]]), _matrix("∂L/∂b", [[3.0, 4.0, 5.0]]),
+        matrix("a", [[1.0, 5.0]]), matrix("b", [[2.0, 0.0, 3.0]]),
+        matrix("y", [[1.0, 5.0, 2.0, 0.0, 3.0]]), matrix("∂L/∂y", [[1.0, 2.0, 3.0, 4.0, 5.0]]),
+        matrix("∂L/∂a", [[1.0, 2.0]]), matrix("∂L/∂b", [[3.0, 4.0, 5.0]]),
     )  # fmt: skip
     formula = f"each of the {parts} parts gets its part of ∂L/∂y, unchanged"
     return Rule("concatenation", (formula,), example)
@@ -484,8 +197,8 @@ def softmax(operation: Operation) -> Rule:  # noqa: ARG001
     y = [math.exp(v) / total for v in x]
     mean = sum(a * b for a, b in zip(g, y))
     example = (
-        _matrix("x", [x]), _matrix("y", [y]), _matrix("∂L/∂y", [g]),
-        _matrix("∂L/∂x", [[b * (a - mean) for a, b in zip(g, y)]]),
+        matrix("x", [x]), matrix("y", [y]), matrix("∂L/∂y", [g]),
+        matrix("∂L/∂x", [[b * (a - mean) for a, b in zip(g, y)]]),
     )  # fmt: skip
     return Rule("softmax", ("∂L/∂x = y·(∂L/∂y − Σ y·∂L/∂y)",), example)
 
@@ -527,6 +240,9 @@ RULES: dict[str, Callable[[Operation], Rule | None]] = {
         "clipping to 0…6 (ReLU6)", "∂L/∂x = ∂L/∂y between the ends, and 0 beyond",
         lambda x: min(max(x, 0.0), 6.0), lambda x: float(0 < x < 6),
     ),
+    "leaky_relu": leaky_relu,
+    "gelu": gelu,
+    "div": scaling,
     "add": addition,
     "mul": multiplication,
     "cat": concatenation,
@@ -565,7 +281,9 @@ def backward_of(trace: Trace, path: str) -> tuple[tuple[Backward, ...], tuple[st
         if name in REARRANGING or not operation.outputs or "float" not in operation.output.dtype:
             continue
         make = RULES.get(name)
-        rule = make(operation) if make and operation.inputs else None
+        if not operation.inputs:  # made of nothing that has a gradient
+            continue
+        rule = make(operation) if make else None
         if rule is None:
             without[operation.name] = None
             continue

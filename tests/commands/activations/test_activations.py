@@ -49,6 +49,13 @@ def test_figures_are_those_of_plain_sums() -> None:
     far = ((sigmoid < 0.05) | (sigmoid > 0.95)).float().mean()
     assert layers["sigmoid"].saturated == pytest.approx(float(far))
     assert layers["relu"].saturated is None
+    means = conv.mean((0, 2, 3)).tolist()
+    assert layers["conv"].channel_means == pytest.approx(means, rel=1e-5)
+    deviations = relu.transpose(0, 1).flatten(1).std(1, correction=0).tolist()
+    assert layers["relu"].channel_deviations == pytest.approx(deviations, rel=1e-5)
+    assert layers["relu"].channel_zeros[1] == 1.0
+    assert len(layers["sigmoid"].channel_saturated) == 4
+    assert layers["relu"].channel_saturated == ()
     assert not any(module._forward_hooks for module in net.modules())
 
 

@@ -32,7 +32,15 @@ POOLINGS = [
     nn.AdaptiveAvgPool2d(1),
     nn.AdaptiveAvgPool2d(3),
 ]
-ACTIVATIONS = [nn.ReLU(), nn.Sigmoid(), nn.Tanh(), nn.SiLU(), nn.ReLU6()]
+ACTIVATIONS = [
+    nn.ReLU(),
+    nn.Sigmoid(),
+    nn.Tanh(),
+    nn.SiLU(),
+    nn.ReLU6(),
+    nn.LeakyReLU(0.2),
+    nn.GELU(),
+]
 
 
 def named(module: nn.Module) -> str:
@@ -116,6 +124,24 @@ def test_batch_normalisation_goes_back_as_autograd_does(mode: str) -> None:
     y = nn.functional.batch_norm(x, None, None, gamma, beta, training=True)
     check(shown, y, {"x": x, "γ": gamma, "β": beta})
     assert "n = 288" in rule.formulas[1]
+
+
+class Scaled(nn.Module):
+    """A product with a number and a quotient by one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 3 / 4 + torch.zeros(())
+
+
+def test_a_number_scales_the_gradient_as_well() -> None:
+    report = cnninspect.explain(Scaled(), "", (1, 3), backward=True)
+    rules = [rule for rule in report.backward if rule.rule.startswith("scaling")]
+    assert ["c = 0.25" in rules[0].formulas[0], "c = 3" in rules[1].formulas[0]] == [True, True]
+    for rule, run in zip(rules, (lambda x: x / 4, lambda x: x * 3)):
+        shown = example(rule)
+        x = shown["x"].clone().requires_grad_()
+        check(shown, run(x), {"x": x})
+    assert report.without_rule == ()  # what is made of nothing needs none
 
 
 class Joins(nn.Module):
