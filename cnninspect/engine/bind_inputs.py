@@ -592,7 +592,9 @@ class Arguments:
             if name not in self.given and name not in self.keywords
         ]
         shapes = " and ".join(typed_shape(request.shape) for request in used)
-        return (f"input {shapes} worked out from the first layers",) if used else ()
+        if not used:
+            return ()
+        return (f"input {shapes} worked out from the first layers; give yours if it differs",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,12 @@ SIGNS = {"max": "≤", "min": "≥"}
 
 
 def subject_text(limit: CheckedLimit) -> str:
-    """What is limited: `MACs of layer4.*`; a share with what was written: `parameters, 60%`."""
+    """What is limited: `MACs of layer4.*`, with the share that was written: `parameters, 60%`.
+
+    Of growth, how much: `parameters +2%`.
+    """
+    if limit.text.startswith("+"):
+        return f"{limit.subject.partition(',')[0]} {limit.text}"
     of_layers = f" of {limit.layers}" if limit.layers else ""
     share = f", {limit.text}" if limit.text.endswith("%") and limit.unit != "%" else ""
     return f"{limit.subject}{of_layers}{share}"

@@ -87,7 +87,8 @@ def _facts(report: BudgetCheck) -> Iterator[Fact]:
         yield Fact("input", f"{tensors_text(model.inputs)} · {model.mode}")
     for model in report.models:
         label = "structure" if len(report.models) == 1 else model.model.name
-        yield Fact(label, model.structure, Style.FAINT)
+        digest = model.structure.removeprefix("sha256:")  # fits a line of 80
+        yield Fact(label, digest, Style.FAINT)
     yield from (Fact("note", note) for note in report.notes)
 
 

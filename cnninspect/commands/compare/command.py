@@ -18,8 +18,8 @@ from cnninspect.errors import SomeModelsFailed, UnknownOperations
 EXAMPLES = (
     ("cnninspect compare resnet18 resnet34 net.py:Net", "Side by side, with ratios to the first"),
     (
-        "cnninspect compare resnet18 resnet50 --max-macs 2G --max-params 15M",
-        "Which of them fit a budget",
+        "cnninspect compare net.py:Net@width=8 net.py:Net@width=16 -f latex",
+        "Variants of your own network, as a table for a paper",
     ),
     ("cnninspect compare resnet18 vgg11 --by stage --human", "Where in the network the work is"),
 )
