@@ -11,7 +11,8 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cnninspect.files import Malformed, excerpt
@@ -63,6 +64,38 @@ def check_script(code: str) -> bool:
         if token == "classes" and tokens[max(i - 2, 0) : i] == ["torch", "."]:
             check_class(".".join(tokens[i + 2 : i + 5 : 2]))
     return not LOOPS.isdisjoint(tokens)
+
+
+def _nodes_in(content: Any) -> int:
+    """Nodes of all graphs in it."""
+    found, pending = 0, [content]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Mapping):
+            nodes = part.get("nodes")
+            found += len(nodes) if isinstance(nodes, list) else 0
+            pending += part.values()
+        elif isinstance(part, list):
+            pending += part
+    return found
+
+
+def inner_calls(codes: Sequence[str]) -> int:
+    """How many places in the code of a program call functions of that code.
+
+    Without loops nothing else makes it run for long: functions that call each other twice, n deep,
+    run 2ⁿ times.  With so many places at most 3 to the power of a third of them.
+    """
+    defined: set[str] = set()
+    called: Counter[str] = Counter()
+    for code in codes:
+        tokens = ["", "", *_tokens(code), ""]
+        for before, name, after in zip(tokens, tokens[1:], tokens[2:]):
+            if before == "def":
+                defined.add(name)
+            elif after == "(":
+                called[name] += 1
+    return sum(count for name, count in called.items() if name in defined)
 
 
 def check_class(name: str) -> None:
@@ -127,6 +160,8 @@ KEYWORDS = re.compile(
 """What is assumed of a symbol, and how a number is written."""
 SYMBOL = re.compile(r"[a-z]{1,4}\d{1,9}|true|false|oo|int_oo")
 DIGITS = re.compile(r"-?\d{1,20}(?:\.\d{1,40})?(?:e[+-]?\d{1,3})?")
+MOST_NODES = 10_000
+"""Of all graphs of a program; networks of hundreds of layers have some thousands."""
 LONGEST_EXPRESSION = 10_000
 HIGHEST_POWER = 64
 """Exponents within each other multiplied, so that no number has millions of digits."""
@@ -149,6 +184,8 @@ def checked_program(content: Any) -> dict[str, Any]:
     """
     if not isinstance(content, dict):
         raise Malformed("its graph is no JSON object")
+    if (nodes := _nodes_in(content)) > MOST_NODES:  # torch's reader takes a millisecond for each
+        raise Malformed(f"its graph has {nodes:,} nodes; up to {MOST_NODES:,} are read")
     cleaned = _checked(content)
     if "guards_code" in cleaned:  # Python's source, which would be run
         cleaned["guards_code"] = []

@@ -19,7 +19,7 @@ from cnninspect.files import Malformed, opened
 from cnninspect.records.models import GraphFile, LoadedModel, ModelInfo, Reference
 from cnninspect.sources import checkpoint
 from cnninspect.sources.construction import other_peoples_code
-from cnninspect.sources.program_checks import check_class, check_script
+from cnninspect.sources.program_checks import check_class, check_script, inner_calls
 from cnninspect.sources.trial import try_out
 
 NOTE = "read by torch.jit.load, torch's own loader"
@@ -29,8 +29,10 @@ CLASS = "__torch__.torch.classes."
 
 LOADING = b"__setstate__"
 """A method that is run as a program is loaded."""
-MOST_CODE = 64 << 20
-"""Bytes of all the code of a program."""
+MOST_CODE = 8 << 20
+"""Bytes of all the code of a program, which is taken apart twice."""
+MOST_CALLS = 30
+"""Places where a program calls its own functions, up to which it cannot run for long."""
 
 
 def load(reference: Reference) -> LoadedModel | GraphFile:
@@ -46,8 +48,8 @@ def load(reference: Reference) -> LoadedModel | GraphFile:
         return checkpoint.load(reference)
     if reference.settings:
         raise UnknownSetting(reference.name, reference.settings[0][0], ())
-    has_loops, loads_by_code = check_torchscript(path)
-    if has_loops and loads_by_code:
+    may_take_long, loads_by_code = check_torchscript(path)
+    if loads_by_code:
         try_out(reference.text, None, None)
     import torch
 
@@ -61,14 +63,15 @@ def load(reference: Reference) -> LoadedModel | GraphFile:
         lambda: module,
         live=True,
         notes=(NOTE,),
-        trial=partial(try_out, reference.text) if has_loops else None,
+        trial=partial(try_out, reference.text) if may_take_long else None,
     )
 
 
 def check_torchscript(path: Path) -> tuple[bool, bool]:
     """Look at the code and the classes of a TorchScript program before anything of it is run.
 
-    Returns whether there are loops in it, and whether loading it runs some of it.
+    Returns whether it may run for long, by loops or by many calls of its own functions, and whether
+    loading it runs some of it.
 
     Raises:
         FileUnreadable: it does more than compute, or its archive cannot be read.
@@ -77,19 +80,22 @@ def check_torchscript(path: Path) -> tuple[bool, bool]:
         try:
             archive = Archive(stream, file_bytes)
             left, has_loops, loads_by_code = MOST_CODE, False, False
+            codes = []
             for name in archive.entries:
                 if name.lower().endswith(".py"):
                     code = archive.read(name, left)
                     left -= len(code)
-                    has_loops |= check_script(code.decode())
+                    codes.append(code.decode())
+                    has_loops |= check_script(codes[-1])
                     loads_by_code |= LOADING in code
                 elif name.lower().endswith(PICKLES) and ".debug_pkl" not in name:
                     pickled = interpret(io.BytesIO(archive.read(name, MAX_PICKLE)))
                     for asked in pickled.globals:
                         if asked.startswith(CLASS):
                             check_class(asked.removeprefix(CLASS))
+            has_many_calls = inner_calls(codes) > MOST_CALLS
         except UnicodeDecodeError as problem:
             raise FileUnreadable(path, "its code is no text") from problem
         except Malformed as problem:
             raise FileUnreadable(path, problem.problem, problem.hint) from problem
-    return has_loops, loads_by_code
+    return has_loops or has_many_calls, loads_by_code

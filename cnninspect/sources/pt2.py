@@ -89,8 +89,15 @@ def load(reference: Reference) -> LoadedModel:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep torch's reader from logging the traceback of what it tried first."""
-    loggers = [logging.getLogger(name) for name in ("torch.export", "torch._export")]
+    """Keep torch's reader from logging what it tried first, or texts of the file."""
+    from cnninspect.engine.torch_private import program_serialization
+
+    program_serialization()  # whose loggers are there from then on
+    loggers = [
+        logging.getLogger(name)
+        for name in list(logging.root.manager.loggerDict)
+        if name.startswith(("torch.export", "torch._export"))
+    ]
     before = [logger.disabled for logger in loggers]
     for logger in loggers:
         logger.disabled = True

@@ -1,7 +1,8 @@
 """A trial run of a program out of a file, in a process of its own with limits.
 
 TorchScript's interpreter is C++: a loop without end never comes back, and is deaf to Ctrl-C.  So a
-program with loops is traced once where a limit ends it, before it is traced here.
+program with loops or many calls, or one that runs code as it is loaded, is traced or loaded once
+where a limit ends it, before that is done here.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from typing import IO, Any
 
 from cnninspect.errors import CnnInspectError, RunFailed
 
-CPU_SECONDS = 15
+CPU_SECONDS = 10
 """Of the processor that a trial may take once torch is there."""
 SECONDS = 10 * CPU_SECONDS
 """That it may take at all, on however busy a machine."""
-MOST_BYTES = 16 << 30
-"""Of addresses, of which torch alone reserves some."""
+MOST_BYTES = 2 << 30
+"""Of memory beyond what torch takes by itself; and four times the bytes of the file."""
+MOST_ADDRESSES = 16 << 30
+"""Where the system does not tell what a process takes."""
 TRIED, FAILED, TOO_LARGE = 0, 10, 11
 """Exit codes: the trace was made; an error that comes again here; there was too little memory."""
 ALLOCATING = ("bad_alloc", "allocate")
@@ -61,12 +64,14 @@ def try_out(
             timeout=SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as problem:
-        raise _stopped(f"it was stopped after {SECONDS} s: its loops may never end") from problem
+        raise _stopped(
+            f"it was stopped after {SECONDS} s: its loops or calls may never end"
+        ) from problem
     if done.returncode == TOO_LARGE:
         raise _stopped(f"it takes more than {MOST_BYTES:,} bytes of memory")
     if done.returncode not in (TRIED, FAILED):
         raise _stopped(
-            f"it crashes, or runs for more than {CPU_SECONDS} s: its loops may never end"
+            f"it crashes, or runs for more than {CPU_SECONDS} s: its loops or calls may never end"
         )
 
 
@@ -82,7 +87,7 @@ def serve(source: IO[bytes]) -> None:
     from cnninspect.engine import tracing  # noqa: F401 - which takes its time, too
     from cnninspect.sources.open import load, trace
 
-    _limit()
+    _limit(_bytes_of(reference))
     code = TRIED
     try:
         if options is None:
@@ -98,7 +103,26 @@ def serve(source: IO[bytes]) -> None:
     os._exit(code)
 
 
-def _limit() -> None:
+def _bytes_of(reference: str) -> int:
+    """Bytes of the file that a reference names; 0 where it names none."""
+    from cnninspect.sources.registry import reference_of
+
+    try:
+        return os.path.getsize(reference_of(reference).name)
+    except (OSError, ValueError, CnnInspectError):
+        return 0
+
+
+def _addresses() -> int | None:
+    """Bytes of addresses of this process; None where the system does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _limit(file_bytes: int) -> None:
     try:
         import resource
     except ImportError:  # not on Windows
@@ -106,5 +130,7 @@ def _limit() -> None:
     with contextlib.suppress(ValueError, OSError):
         used = int(resource.getrusage(resource.RUSAGE_SELF).ru_utime) + 1
         resource.setrlimit(resource.RLIMIT_CPU, (used + CPU_SECONDS, used + CPU_SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
+        here = _addresses()
+        most = MOST_ADDRESSES if here is None else here + MOST_BYTES + 4 * file_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

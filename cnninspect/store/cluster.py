@@ -19,7 +19,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cnninspect.errors import BadOption, CnnInspectError, Failure, MissingLibrary, first_line
+from cnninspect.errors import (
+    BadOption,
+    CnnInspectError,
+    Failure,
+    FileUnreadable,
+    MissingLibrary,
+    first_line,
+)
 from cnninspect.files import read_text
 from cnninspect.metrics.figures import Unmeasured
 from cnninspect.records.models import InputRequest
@@ -113,14 +120,14 @@ def _connected(address: str) -> Any:
             here = LocalCluster(threads_per_worker=1, dashboard_address=None)
             return _Owning(Client(here), here)
         if address.endswith(".json"):
-            read_text(address)  # says in our words that there is no such file
-            client = Client(scheduler_file=address, timeout=PATIENCE)
-        else:
-            client = Client(address, timeout=PATIENCE)
+            address = _address_in(address)
+        client = Client(address, timeout=PATIENCE)
+    except CnnInspectError:
+        raise
     except ValueError as problem:
         expected = f"tcp://host:8786, {LOCAL}, {HERE}, or a scheduler file: {first_line(problem)}"
         raise BadOption("--cluster", address, expected) from problem
-    except (OSError, TimeoutError) as problem:
+    except Exception as problem:  # whatever a library of this address's kind raises
         raise ClusterSilent(address, first_line(problem)) from problem
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
@@ -128,6 +135,24 @@ def _connected(address: str) -> Any:
         client.close()
         raise ClusterSilent(address, "its scheduler has no workers") from problem
     return client
+
+
+def _address_in(path: str) -> str:
+    """The address in a file that a scheduler wrote.
+
+    Raises:
+        FileMissing, FileUnreadable: there is no such file, or it names none.
+    """
+    try:
+        content = json.loads(read_text(path))
+    except (ValueError, RecursionError) as problem:
+        raise FileUnreadable(path, f"it is not JSON: {first_line(problem)}") from problem
+    address = content.get("address") if isinstance(content, dict) else None
+    if not isinstance(address, str) or "://" not in address:
+        raise FileUnreadable(
+            path, "it names no address", "dask scheduler --scheduler-file writes one"
+        )
+    return address
 
 
 class _Owning:

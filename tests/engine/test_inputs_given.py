@@ -144,14 +144,18 @@ def test_inputs_of_every_form(module, inputs, kwargs, wanted):
 def test_what_nobody_gave_is_worked_out_and_said(module, wanted):
     assert seen(module) == wanted
     shapes = " and ".join("x".join(map(str, shape)) for _, shape, _ in wanted)
-    assert noted(module) == (f"input {shapes} worked out from the first layers; give yours if it differs",)
+    assert noted(module) == (
+        f"input {shapes} worked out from the first layers; give yours if it differs",
+    )
 
 
 @pytest.mark.parametrize("size", [28, 32, 96])
 def test_a_size_is_found_that_fits_the_later_layers(size):
     module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2 * (size - 2) ** 2, 10))
     assert seen(module) == [("input", (1, 1, size, size), F)]
-    assert noted(module) == (f"input 1x1x{size}x{size} worked out from the first layers; give yours if it differs",)
+    assert noted(module) == (
+        f"input 1x1x{size}x{size} worked out from the first layers; give yours if it differs",
+    )
 
 
 def test_a_size_that_somebody_gave_is_never_changed():

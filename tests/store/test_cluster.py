@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 import cnninspect
-from cnninspect.errors import MissingLibrary
+from cnninspect.errors import BadOption, FileUnreadable, MissingLibrary
 from cnninspect.store import cluster
 from cnninspect.store.cluster import (
     ADDRESS,
     Cluster,
     ClusterDiffers,
+    ClusterSilent,
     Code,
     CodeStays,
     answers,
@@ -169,3 +170,22 @@ def test_without_dask_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingLibrary, match="distributed"):
         cluster._connected("local")
+
+
+@pytest.mark.parametrize("text", [
+    "[" * 100_000, "9" * 5000, "NaN", "[]", '{"address": 1}', '{"address": "x"}', "{}",
+])  # fmt: skip
+def test_a_scheduler_file_that_names_no_address_is_one_clear_error(text, tmp_path):
+    path = tmp_path / "scheduler.json"
+    path.write_text(text)
+    with pytest.raises(FileUnreadable):
+        cluster._address_in(str(path))
+    path.write_text('{"address": "tcp://127.0.0.1:1", "type": "Scheduler"}')
+    assert cluster._address_in(str(path)) == "tcp://127.0.0.1:1"
+
+
+@pytest.mark.parametrize("address", ["ucx://x", "tls://localhost:1", "evil://x", "inproc://x"])
+def test_an_address_of_another_kind_is_one_clear_error(address):
+    pytest.importorskip("distributed")
+    with pytest.raises((BadOption, ClusterSilent)):
+        cluster._connected(address)

@@ -463,3 +463,11 @@ def test_rows_do_not_wait_for_who_reads_a_pipe(tmp_path):
     os.mkfifo(tmp_path / "r.jsonl")
     with pytest.raises(FileUnwritable, match="nobody reads"):
         cnninspect.sweep(MLP, rows=tmp_path / "r.jsonl", force=True)
+
+
+def test_ranges_and_spaces_without_end_are_refused():
+    with pytest.raises(BadSpace, match="over 1,000 values"):
+        parse_space("mlp@num_classes=1..99999999999999999999:*1.0000001")
+    space = parse_space("mlp@" + ",".join(f"a{i}=1|2" for i in range(2000)))
+    with pytest.raises(TooManyPoints, match=r"some 10\^602 points"):
+        choices([space], sample=None, seed=0, sampler="random")

@@ -22,6 +22,8 @@ from cnninspect.errors import BadOption, FileUnreadable, UsageError, first_line
 from cnninspect.files import parse_toml, read_text
 from cnninspect.sources.references import SETTINGS, split_settings
 
+MOST_MULTIPLES = 1_000
+"""Values of a range that multiplies: each has more digits than the one before."""
 MOST_VALUES = 10**6
 """Values of one setting."""
 MOST_POINTS = 10**6
@@ -49,10 +51,11 @@ class TooManyPoints(UsageError):
     """A space has more points than anybody waits for."""
 
     def __init__(self, points: int) -> None:
-        days = points / PER_SECOND / 86400
+        count = f"{points:,}" if points < 10**18 else f"some 10^{math.floor(math.log10(points))}"
+        days = min(points, 10**18) / PER_SECOND / 86400
         long = f"{days:,.0f} days" if days < 1000 else f"{days / 365:,.0f} years"
         super().__init__(
-            f"the space has {points:,} points, which take about {long}",
+            f"the space has {count} points, which take about {long}",
             f"--sample N measures N of them, by --seed; {MOST_POINTS:,} are the most without",
         )
 
@@ -184,6 +187,10 @@ def _range(part: str, name: str, text: str) -> tuple[str, ...]:
         while value <= high:
             values.append(value)
             value *= step
+            if len(values) > MOST_MULTIPLES:
+                raise BadSpace(
+                    text, f"{name}={part} has over {MOST_MULTIPLES:,} values", "a larger factor"
+                )
         return _as_written(values)
     steps = (high - low) // step
     if steps >= MOST_VALUES:
