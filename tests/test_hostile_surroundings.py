@@ -184,6 +184,19 @@ def test_a_view_in_the_place_of_a_table_is_not_asked(cache):
     assert Memory().contents().traces == ()
 
 
+def test_odd_rows_are_passed_over(cache):
+    odd = [("k", "t", b"x", 1e300), ("l", None, None, 1.0), ("m", b"\xff", 3, "x"),
+           ("n", "t", b"", -1e18), ("o", "t\n::error::", b"x", 2.0)]  # fmt: skip
+    with sqlite3.connect(cache / FILE) as connection:
+        connection.execute("DROP TABLE traces")
+        connection.execute("CREATE TABLE traces (key, title, content, kept)")
+        connection.executemany("INSERT INTO traces VALUES (?, ?, ?, ?)", odd)
+    found = Memory().contents()
+    assert found.traces == (("t\n::error::", 1, 2.0),)
+    assert found.oldest == 1.0
+    Memory().clear()
+
+
 def test_what_takes_too_long_to_look_up_is_given_up(cache, monkeypatch):
     monkeypatch.setattr(caching, "PATIENCE", 0.0)
     monkeypatch.setattr(caching, "STEPS", 1)

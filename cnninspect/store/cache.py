@@ -32,6 +32,9 @@ TABLES = {
 """Columns by table: figures of models and names of libraries as text; traces; and figures of points
 of design spaces, by what all points of a space share and the settings of each."""
 HAS_TABLE = "SELECT name FROM sqlite_master WHERE name = ? AND type = 'table'"
+HAS_DAY = "typeof(kept) = 'real' AND kept BETWEEN 0 AND 32503680000"
+"""Kept before the year 3000: another program may have put anything there."""
+IS_PLAIN = f"{HAS_DAY} AND typeof(title) = 'text' AND typeof(content) = 'blob'"
 PATIENCE = 10.0
 """Seconds to wait for others that are writing."""
 MOST_ROWS = {"results": 30_000}
@@ -187,13 +190,15 @@ class Memory:
                     for table in here
                 }
                 ages = [
-                    connection.execute(f"SELECT min(kept), max(kept) FROM {table}").fetchone()
+                    connection.execute(
+                        f"SELECT min(kept), max(kept) FROM {table} WHERE {HAS_DAY}"
+                    ).fetchone()
                     for table in here
                 ]
                 traces = (
                     connection.execute(
                         "SELECT title, length(content), kept FROM traces "
-                        "WHERE typeof(kept) = 'real' ORDER BY kept DESC"
+                        f"WHERE {IS_PLAIN} ORDER BY kept DESC"
                     ).fetchall()
                     if "traces" in here
                     else []

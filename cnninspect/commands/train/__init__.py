@@ -21,6 +21,7 @@ def train(
     output: str | PathLike[str] | None = None,
     checkpoint: str | PathLike[str] | None = None,
     resume: bool = False,
+    force: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
     **settings: Any,
 ) -> Training:
@@ -29,8 +30,9 @@ def train(
     `settings` are the fields of `cnninspect.commands.train.report.TrainingSettings`; `inputs` are
     shapes, as for a trace.  `head` replaces the last layer by one for so many classes.  Of a single
     model the weights may be written to `output`, and after every epoch all that it takes to go on,
-    with `resume`, to `checkpoint`.  `progress` is called with the epochs done, those to do, and how
-    it stands.  A live module is left as it was: a copy is trained.
+    with `resume`, to `checkpoint`; with `force` that may exist already.  `progress` is called with
+    the epochs done, those to do, and how it stands.  A live module is left as it was: a copy is
+    trained.
 
     Raises:
         UnusableData, LabelOutOfRange: the data, or their labels, do not go with the model.
@@ -89,6 +91,7 @@ def train(
                 kept=kept,
                 checkpoint=None if checkpoint is None else Path(checkpoint),
                 resume=resume,
+                force=force,
                 may_replace_head=head is not None,
             ),
             told,

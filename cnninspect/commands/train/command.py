@@ -200,8 +200,6 @@ def train(
     check_picture(plot, force=force)
     if checkpoint is not None and not resume:
         check_output(checkpoint, force=force)
-        if force:
-            checkpoint.unlink(missing_ok=True)
     with progress_bar(models[0], quiet=quiet) as progress:
         report = train_models(
             models,
@@ -210,6 +208,7 @@ def train(
             output=output,
             checkpoint=checkpoint,
             resume=resume,
+            force=force,
             progress=progress,
             data=data,
             held_out=held_out,

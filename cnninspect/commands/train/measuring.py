@@ -85,6 +85,8 @@ class Plan:
     """Written after every epoch."""
     resume: bool = False
     """Whether to go on from it."""
+    force: bool = False
+    """Whether it may take the place of what is there, once there is an epoch to write."""
     may_replace_head: bool = False
     """Whether the last layer may have another size than in the file of weights."""
 
@@ -316,7 +318,7 @@ class Loop:
         if path is None:
             return
         if not self.plan.resume:
-            if path.exists():
+            if path.exists() and not self.plan.force:
                 raise FileExists(path)
             return
         if not path.exists():

@@ -70,6 +70,7 @@ def test_a_file_that_is_there_is_not_overwritten(cnninspect_: Callable[..., obje
     assert done.code == 0
     assert cnninspect_("train", *TINY, "--checkpoint", "c").code == 2
     assert cnninspect_("train", *TINY, "--checkpoint", "c", "--resume", "-q").code == 0
+    assert cnninspect_("train", *TINY, "--checkpoint", "c", "--force", "-q").code == 0
     assert cnninspect_("train", *TINY, "--resume").code == 2
 
 

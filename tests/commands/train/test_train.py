@@ -237,6 +237,20 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(data: str, tmp_path
     assert done.epochs == whole.epochs
 
 
+def test_a_checkpoint_that_is_replaced_stays_until_there_is_another(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, link = tmp_path / "c", tmp_path / "link"
+    file.write_text("precious")
+    link.symlink_to(file)
+    with pytest.raises(CnnInspectError):
+        trained(Net(), data, epochs=1, checkpoint=link, force=True, device="nowhere")
+    assert file.read_text() == "precious"
+    trained(Net(), data, epochs=1, checkpoint=link, force=True)
+    assert link.is_symlink()
+    assert file.read_bytes()[:2] == b"PK"
+
+
 def test_a_checkpoint_is_of_one_training(data: str, tmp_path: Path) -> None:
     file = tmp_path / "run.ckpt"
     trained(Net(), data, epochs=1, checkpoint=file)
