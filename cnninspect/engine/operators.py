@@ -142,6 +142,7 @@ class Operator:
             for key in ("Autograd", "AutogradCPU", "CompositeImplicitAutograd")
         )
         """Whether nobody says how it is differentiated."""
+        self.is_plain &= not self.breaks_gradients
         self.memory: dict[Any, Outcome] = {}
         """Outcomes by shapes and plain arguments."""
 

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from cnninspect.costs import cost_of
 from cnninspect.errors import UnknownChoice
-from cnninspect.metrics.summary import BackwardMacs, Summary
+from cnninspect.metrics.summarizing import uncounted_in
+from cnninspect.metrics.summary import BackwardMacs, Summary, Uncounted
 from cnninspect.records.models import ModelInfo
 from cnninspect.records.operations import BITS, Call, NamedTensor
 from cnninspect.records.reports import Report
@@ -117,6 +118,8 @@ class Memory(Report):
     """Path of the layer whose operation has the peak; None: the optimizer's update has it."""
     notes: tuple[str, ...] = ()
     """What a reader should know."""
+    uncounted: tuple[Uncounted, ...] = ()
+    """Operations of both passes that nothing is known of, which the MACs lack."""
 
 
 INFERENCE = "inference"
@@ -178,6 +181,7 @@ def memory_of(
         backward_from=len(trace.calls),
         peak_layer=calls[place].layer if place < len(calls) else None,
         notes=(*trace.how.notes, *_unreached(step, purpose)),
+        uncounted=uncounted_in([(call, cost_of(call.operation)) for call in calls]),
     )
 
 
@@ -195,7 +199,10 @@ def peak_with(memory: Memory, optimizer: str) -> int:
 
 
 def with_backward(summary: Summary, memory: Memory) -> Summary:
-    """The summary with each layer's MACs of the backward pass, as a training step has them."""
+    """The summary with each layer's MACs of the backward pass, as a training step has them.
+
+    What nobody knows how to count is then that of both passes.
+    """
     by_path = {layer.path: layer for layer in memory.layers}
     layers = tuple(
         replace(
@@ -206,7 +213,7 @@ def with_backward(summary: Summary, memory: Memory) -> Summary:
         )
         for row in summary.layers
     )
-    return replace(summary, layers=layers)
+    return replace(summary, layers=layers, uncounted=memory.uncounted)
 
 
 def _own_needs(step: TrainingTrace, optimizer: str, purpose: str) -> dict[str, Needs]:

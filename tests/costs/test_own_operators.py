@@ -125,7 +125,10 @@ def test_the_backward_pass_of_an_operator_without_one_is_unknown() -> None:
     assert {gap.op for gap in summary.uncounted} == {
         "oldoperators.scale", "oldoperators.scale_backward",
     }  # fmt: skip
-    assert cnninspect.memory(Scales(), (2, 4)).totals.backward_macs == 2 * 6 * 3
+    memory = cnninspect.memory(Scales(), (2, 4))
+    assert memory.totals.backward_macs == 2 * 6 * 3 * 2
+    assert memory.uncounted == summary.uncounted
+    assert "oldoperators.scale_backward" in cnninspect.render(memory)
 
 
 def test_the_backward_pass_of_an_operator_that_has_one_is_followed() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from cnninspect.metrics.training_memory import LayerMemory, Memory, Needs
+from cnninspect.page.footers import warnings
 from cnninspect.page.formats import Field, Renderer, View
 from cnninspect.page.page import Block, Cell, Column, Fact, Facts, Kind, Notice, Page, Table
 from cnninspect.page.quantities import ZERO, bytes_text, count, plural, scaled, short_name, sizes
@@ -52,6 +53,7 @@ def page(report: Memory, view: MemoryView) -> Page:
     if report.amp:
         about.append(f"autocast to {report.amp}")
     blocks: list[Block] = [_table(report, view), _facts(report, view)]
+    blocks += warnings(report.uncounted)
     if report.notes:
         blocks.append(Notice("how it was traced", report.notes))
     return Page(report.model.name, " · ".join(about), tuple(blocks))
