@@ -43,6 +43,8 @@ def cluster() -> Iterator[str]:
         worker = [dask, "worker", *where, "--nthreads", "1", "--no-nanny"]
         started += [subprocess.Popen(worker, **quiet) for _ in range(WORKERS)]
         try:
+            while not Path(file).exists():  # the scheduler writes it when it has an address
+                time.sleep(0.1)
             yield file
         finally:
             for process in started:
@@ -81,20 +83,20 @@ def in_turn(repeats: int) -> dict[str, Any]:
     found = choices([parse_space(SPACE)], sample=None, seed=0, sampler="random")
     wanted = {choice.reference: choice for choice in found}
     tasks = [How().task(reference) for reference in _neighbours(list(wanted), wanted)]
-    here, there = [], []
-    with cluster() as file:
-        away = Cluster(file, is_named=True)
-        outcomes = [outcome for _, outcome in measure_on_cluster(tasks[: 2 * SKIPPED], away)]
-        for _ in range(repeats):
-            here.append(taken_by(measure_side_by_side(tasks, WORKERS), len(tasks)))
+    here, there, outcomes, rates = [], [], [], []
+    for _ in range(repeats):  # all processes are new, and know no shapes
+        here.append(taken_by(measure_side_by_side(tasks, WORKERS), len(tasks)))
+        with cluster() as file:
+            away = Cluster(file, is_named=True)
             there.append(taken_by(measure_on_cluster(tasks, away), len(tasks)))
-        rate = journeys_in_a_second(file)
+            outcomes = [outcome for _, outcome in measure_on_cluster(tasks[:SKIPPED], away)]
+            rates.append(journeys_in_a_second(file))
     sizes = [len(written_outcome(outcome)) for outcome in outcomes]
     return {
         "models": len(tasks),
         "here": [(each.seconds, each.processor_seconds) for each in here],
         "there": [(each.seconds, each.processor_seconds) for each in there],
-        "journeys": rate,
+        "journeys": statistics.median(rates),
         "bytes": statistics.mean(sizes),
     }
 
