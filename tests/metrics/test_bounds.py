@@ -101,3 +101,18 @@ def test_a_share_may_be_typed_as_a_part_of_one():
     assert parse_share("0.02", option="x").value == parse_share("2%", option="x").value
     with pytest.raises(BadQuantity):
         parse_share("22M", option="x")
+
+
+@pytest.mark.parametrize(
+    ("typed", "nanoseconds"),
+    [("7ns", 7), ("7us", 7000), ("7µs", 7000), ("7ms", 7 * 10**6), ("7s", 7 * 10**9),
+     ("7min", 420 * 10**9), ("1.5s", 15 * 10**8), (" 0.5 us ", 500), ("0s", 0)],
+)  # fmt: skip
+def test_a_time_has_its_unit(typed, nanoseconds):
+    assert bounds.parse_time(typed, option="x").value == nanoseconds
+
+
+@pytest.mark.parametrize("typed", ["7", "s", "7h", "-1s", "7 S", "", "1,5s"])
+def test_what_is_no_time_is_refused(typed):
+    with pytest.raises(BadQuantity):
+        bounds.parse_time(typed, option="x")

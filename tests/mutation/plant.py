@@ -82,7 +82,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--package", choices=PACKAGES, action="append", help="all by default")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--seconds", type=float, default=60, help="of tests for a fault, at most")
-    parser.add_argument("--tests", action="append", help="a folder below tests/ to ask; all")
+    parser.add_argument(
+        "--tests", action="append", help="a folder or a file below tests/ to ask; all by default"
+    )
     parser.add_argument("--afresh", action="store_true", help="also those known to be killed")
     parser.add_argument("--write", action="store_true", help="the table into docs/contributing.md")
     parser.add_argument("--root", type=Path, default=ROOT, help="of another checkout")
@@ -148,8 +150,10 @@ def reached(folder: Path, cache: Path, tests: Sequence[str] | None) -> tuple[set
     (copy / "sitecustomize.py").write_text(STARTUP)
     reach = ReachMap(cache / "reach")
     for test_file in sorted((ROOT / "tests").rglob("test_*.py")):
-        inside = test_file.relative_to(ROOT / "tests").parts[:-1]
-        if (inside and inside[0] in TOO_FAR) or (tests and "/".join(inside) not in tests):
+        inside = test_file.relative_to(ROOT / "tests")
+        if inside.parts[0] in TOO_FAR:
+            continue
+        if tests and not {str(inside.parent), str(inside)} & set(tests):
             continue
         place = reach.file_of(test_file, ROOT)
         if not place.exists():
