@@ -2,7 +2,7 @@
 
 import pytest
 
-from cnninspect.page.drawings.drawing import Group, Line, Rect, Words, _extent, text_width
+from cnninspect.page.drawings.items import Group, Line, Rect, Words, extent, text_width
 from cnninspect.page.plots import DISTANCES, LEADER, Label, _candidates, _crosses, place
 
 FRAME = (0.0, 0.0, 200.0, 200.0)
@@ -80,12 +80,12 @@ def test_words_reach_from_where_they_are_anchored(anchor, left, right):
     words = Words(100.0, 50.0, "some words", 12, "#000000", anchor)
     length = text_width("some words", 12, False)
     assert length > 20
-    assert _extent([words]) == (100 + left * length, 38.0, 100 + right * length, 52.0)
+    assert extent([words]) == (100 + left * length, 38.0, 100 + right * length, 52.0)
 
 
 def test_a_drawing_reaches_as_far_as_what_is_in_it():
     rect = Rect(10.0, 20.0, 30.0, 40.0, "#000000", "#000000")
     line = Line(((0.0, 90.0), (70.0, 25.0)))
-    assert _extent([]) == (0.0, 0.0, 0.0, 0.0)
-    assert _extent([rect]) == (10.0, 20.0, 40.0, 60.0)
-    assert _extent([Group((rect, line), "path", "title", "")]) == (0.0, 20.0, 70.0, 90.0)
+    assert extent([]) == (0.0, 0.0, 0.0, 0.0)
+    assert extent([rect]) == (10.0, 20.0, 40.0, 60.0)
+    assert extent([Group((rect, line), "path", "title", "")]) == (0.0, 20.0, 70.0, 90.0)
