@@ -58,10 +58,13 @@ def main() -> None:
         copies = [copy_of_checkout(Path(folder) / str(i)) for i in range(options.jobs)]
         outcomes = []
         explained = Explained.read(EXPLAINED)
-        work = [(m, None if options.afresh else known(m, cache)) for m in drawn]
-        for outcome in ran(work, copies, told, reach, options, explained):
+        # All that depends on the files is worked out first: they may change while this runs.
+        places = {mutant: _place(mutant, cache) for mutant in drawn}
+        keys = {mutant: _key(mutant) for mutant in drawn}
+        work = [(m, None if options.afresh else known(m, places[m])) for m in drawn]
+        for outcome in ran(work, keys, copies, told, reach, options, explained):
             outcomes.append(outcome)
-            remember(outcome, cache)
+            remember(outcome, places[outcome.mutant])
             if outcome.state != "killed":
                 print(outcome.text(), flush=True)
     text = table(outcomes, seed=options.seed)
@@ -201,9 +204,15 @@ class Chosen:
             self.found.write_text(report.nodeid)
 
 
+def _key(mutant: Mutant) -> str:
+    """What the statement around a fault is known by among those that are reached."""
+    lines = (ROOT / mutant.path).read_text().splitlines()
+    return key_of(mutant.path, mutant.function, lines[mutant.statement - 1])
+
+
 def ran(
-    work: list[tuple[Mutant, Outcome | None]], copies: list[Path], told: set[str],
-    reach: ReachMap, options: argparse.Namespace, explained: Explained,
+    work: list[tuple[Mutant, Outcome | None]], keys: dict[Mutant, str], copies: list[Path],
+    told: set[str], reach: ReachMap, options: argparse.Namespace, explained: Explained,
 ) -> Iterator[Outcome]:  # fmt: skip
     """What becomes of each fault, with as many at a time as there are copies."""
     running: dict[int, tuple[Path, Mutant, Callable[[], Outcome]]] = {}
@@ -214,8 +223,7 @@ def ran(
             if outcome is None and (reason := explained.reason(mutant)):
                 outcome = Outcome(mutant, "explained", reason)
             if outcome is None:
-                source = (ROOT / mutant.path).read_text().splitlines()[mutant.statement - 1]
-                key = key_of(mutant.path, mutant.function, source)
+                key = keys[mutant]
                 tests = chosen_for(reach, key, is_told=key in told, seconds=options.seconds)
                 if tests:
                     copy = free.pop()
@@ -333,18 +341,16 @@ def _place(mutant: Mutant, cache: Path) -> Path:
     return cache / "killed" / digest
 
 
-def known(mutant: Mutant, cache: Path) -> Outcome | None:
+def known(mutant: Mutant, place: Path) -> Outcome | None:
     """That it was killed, if an earlier run has seen that; survivors are tried again."""
-    place = _place(mutant, cache)
     if not place.exists():
         return None
     return Outcome(mutant, "killed", *json.loads(place.read_text()))
 
 
-def remember(outcome: Outcome, cache: Path) -> None:
+def remember(outcome: Outcome, place: Path) -> None:
     """Keeps that a fault was killed, by which test and in what time."""
     if outcome.state == "killed":
-        place = _place(outcome.mutant, cache)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps([outcome.told, outcome.seconds]))
 
