@@ -179,6 +179,7 @@ class ReachMap:
     by_statement: dict[str, list[Test]] = field(default_factory=dict)
     by_function: dict[str, dict[str, Test]] = field(default_factory=dict)
     by_module: dict[str, dict[str, Test]] = field(default_factory=dict)
+    everything: list[Test] = field(default_factory=list)
     at_large: list[Test] = field(default_factory=list)
     """Those that stand in no folder: they look at the whole package."""
     broken: list[str] = field(default_factory=list)
@@ -217,6 +218,7 @@ class ReachMap:
                 self.broken.append(name)
                 continue
             test, reached = Test(name, seconds), int(bits, 16)
+            self.everything.append(test)
             if len(Path(name.split("::")[0]).parts) == 2:
                 self.at_large.append(test)
             for i, key in enumerate(statements):
@@ -241,7 +243,8 @@ def chosen_for(reach: ReachMap, key: str, *, is_told: bool, seconds: float) -> l
 
     Of a statement that cannot tell (`is_told`), since it stands outside functions or is the
     function's own line, these are the tests that reach the function, or else the module or
-    everything.
+    everything.  Of a function that the map does not know, perhaps since it was moved after the map
+    was made, they are those of its package.
     """
     path, function, _ = key.split(":")
     found = list(reach.by_statement.get(key, ()))
@@ -249,6 +252,8 @@ def chosen_for(reach: ReachMap, key: str, *, is_told: bool, seconds: float) -> l
         by_function = reach.by_function.get(f"{path}:{function}")
         at_large = {test.name: test for test in reach.at_large}
         found = list((by_function or {**reach.by_module.get(path, {}), **at_large}).values())
+    elif f"{path}:{function}" not in reach.by_function:
+        found = [test for test in reach.everything if nearness(test.name, path) < 2]
     chosen: list[Test] = []
     for test in sorted(found, key=lambda t: (nearness(t.name, path), t.seconds, t.name)):
         if chosen and seconds < test.seconds:

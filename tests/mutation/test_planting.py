@@ -134,12 +134,14 @@ def test_the_nearest_and_quickest_tests_come_first_while_time_lasts():
         Test("tests/test_limits.py::alike", 3.0), Test("tests/metrics/sub/test_c.py::inside", 0.1),
     ]  # fmt: skip
     assert [nearness(test.name, path) for test in tests] == [2, 0, 0, 1]
-    reach = ReachMap(Path(), {f"{path}:f:1": tests})
+    reach = ReachMap(Path(), {f"{path}:f:1": tests}, {f"{path}:f": {}}, everything=tests)
     chosen = chosen_for(reach, f"{path}:f:1", is_told=True, seconds=5.2)
     assert [test.name.partition("::")[2] for test in chosen] == ["near", "alike", "inside", "far"]
     chosen = chosen_for(reach, f"{path}:f:1", is_told=True, seconds=2.15)
     assert [test.name.partition("::")[2] for test in chosen] == ["near", "inside"]
     assert chosen_for(reach, f"{path}:f:2", is_told=True, seconds=5) == []
+    moved = chosen_for(reach, f"{path}:g:1", is_told=True, seconds=50)
+    assert [test.name.partition("::")[2] for test in moved] == ["near", "alike", "inside"]
 
 
 # --- what became of it ---
@@ -215,7 +217,6 @@ def test_a_fault_that_tests_miss_is_told_and_one_that_they_see_is_killed(tmp_pat
     assert done.returncode == 3, done.stderr
     assert "| all | 3 | " in done.stdout, done.stdout
     assert "cnninspect/costs/sums.py:10 unreached" in done.stdout
-    assert "no test reaches it" in done.stdout
     assert "seen" not in done.stdout
     killed = [json.loads(file.read_text())[0] for file in (tmp_path / "cache/killed").iterdir()]
     assert "tests/costs/test_sums.py::test_seen" in killed
