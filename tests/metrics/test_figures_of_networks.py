@@ -3,7 +3,8 @@
 import pytest
 
 import cnninspect
-from cnninspect.metrics.figures import figures_of
+from cnninspect.metrics.figures import _Positions, figures_of
+from cnninspect.records.operations import Operation, TensorSpec
 
 DEPTHS = {
     "resnet18": (18, "what its name says, projections left out"),
@@ -87,3 +88,22 @@ def test_layers_that_never_ran_are_told_apart():
 
     found = figures_of(cnninspect.trace(WithSpare(), inputs=[(1, 3, 8, 8)]))
     assert {s.name: s.counts.parameters for s in found.stages}["not run"] == 30
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "positions"),
+    [
+        ("aten.convolution", (2, 8, 5, 7), 35), ("aten.convolution", (2, 8, 5), 0),
+        ("aten.bmm", (4, 5, 7), 0), ("aten.scaled_dot_product_attention", (2, 4, 5, 7), 0),
+        ("aten.linear", (2, 9, 7), 9), ("aten.linear", (7,), 0), ("aten.relu", (2, 8, 5, 7), 0),
+    ],
+)  # fmt: skip
+def test_positions_are_those_of_one_image_or_none(name, shape, positions):
+    arguments = {
+        "aten.convolution": {"input": (2, 3, 6, 8), "weight": (8, 3, 2, 2)},
+        "aten.bmm": {"self": (4, 5, 3), "mat2": (4, 3, 7)},
+        "aten.linear": {"input": (*shape[:-1], 3), "weight": (7, 3)},
+    }.get(name, dict.fromkeys(("query", "key", "value"), shape))
+    specs = tuple((key, TensorSpec(value)) for key, value in arguments.items())
+    trace = cnninspect.trace("shallow_cnn", batch=2)
+    assert _Positions(trace)._count(Operation(name, specs, (TensorSpec(shape),))) == positions

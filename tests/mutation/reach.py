@@ -250,7 +250,8 @@ def chosen_for(reach: ReachMap, key: str, *, is_told: bool, seconds: float) -> l
     found = list(reach.by_statement.get(key, ()))
     if not is_told:
         by_function = reach.by_function.get(f"{path}:{function}")
-        at_large = {test.name: test for test in reach.at_large}
+        near = [test for test in reach.everything if nearness(test.name, path) == 0]
+        at_large = {test.name: test for test in (*near, *reach.at_large)}
         found = list((by_function or {**reach.by_module.get(path, {}), **at_large}).values())
     elif f"{path}:{function}" not in reach.by_function:
         found = [test for test in reach.everything if nearness(test.name, path) < 2]

@@ -135,3 +135,16 @@ def test_a_chain_is_a_straight_line_and_so_is_its_shortcut():
 
 def test_nothing_to_draw_is_an_empty_layout():
     assert laid_out([], []).width == 0
+
+
+@pytest.mark.parametrize(
+    ("above", "path", "left"),
+    [
+        ("", "a.b", "a.b"), ("a", "a.b.c", "b.c"), ("a", "ab.c", "ab.c"), ("x", "y", "y"),
+        ("layer1", "layer1.0.conv", "layer1.0.conv"), ("net.layer1", "net.layer1.2", "layer1.2"),
+    ],
+)  # fmt: skip
+def test_a_path_loses_what_stands_above_it(above, path, left):
+    from cnninspect.page.drawings.boxes import below
+
+    assert below(above, path) == left
