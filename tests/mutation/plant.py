@@ -168,6 +168,7 @@ def reached(folder: Path, cache: Path, tests: Sequence[str] | None) -> tuple[set
                 print("\n".join(output.splitlines()[-20:]), file=sys.stderr, flush=True)
         if place.exists():
             reach.read(place)
+            reach.imports[str(test_file.relative_to(ROOT))] = test_file.read_text()
     return set(statements.keys), reach
 
 

@@ -185,6 +185,16 @@ class ReachMap:
     broken: list[str] = field(default_factory=list)
     """Tests that do not pass on the copy, so cannot tell a fault."""
 
+    imports: dict[str, str] = field(default_factory=dict)
+    """Text of each file of tests."""
+
+    def names(self, test: str, path: str) -> bool:
+        """Whether the file of a test names a module, as it does where it is about that one."""
+        *package, name = Path(path).with_suffix("").parts
+        text = self.imports.get(test.split("::")[0], "")
+        dotted = ".".join(package)
+        return f"{dotted}.{name} " in text or f"from {dotted} import {name}" in text
+
     def file_of(self, test_file: Path, root: Path) -> Path:
         """Where what is known of a file of tests is kept; its content is part of the name."""
         name = str(test_file.relative_to(root)).replace("/", "-").removesuffix(".py")
@@ -239,7 +249,8 @@ def nearness(test: str, path: str) -> int:
 
 
 def chosen_for(reach: ReachMap, key: str, *, is_told: bool, seconds: float) -> list[Test]:
-    """The tests that reach a statement, the nearest and quickest first, while time lasts.
+    """The tests that reach a statement, while time lasts: those that are about its module first,
+    then the nearest, then the quickest.
 
     Of a statement that cannot tell (`is_told`), since it stands outside functions or is the
     function's own line, these are the tests that reach the function, or else the module or
@@ -256,7 +267,11 @@ def chosen_for(reach: ReachMap, key: str, *, is_told: bool, seconds: float) -> l
     elif f"{path}:{function}" not in reach.by_function:
         found = [test for test in reach.everything if nearness(test.name, path) < 2]
     chosen: list[Test] = []
-    for test in sorted(found, key=lambda t: (nearness(t.name, path), t.seconds, t.name)):
+    order = {
+        test: (not reach.names(test.name, path), nearness(test.name, path), test.seconds, test.name)
+        for test in found
+    }
+    for test in sorted(order, key=order.__getitem__):
         if chosen and seconds < test.seconds:
             continue
         seconds -= test.seconds

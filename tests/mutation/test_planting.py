@@ -140,6 +140,9 @@ def test_the_nearest_and_quickest_tests_come_first_while_time_lasts():
     chosen = chosen_for(reach, f"{path}:f:1", is_told=True, seconds=2.15)
     assert [test.name.partition("::")[2] for test in chosen] == ["near", "inside"]
     assert chosen_for(reach, f"{path}:f:2", is_told=True, seconds=5) == []
+    reach.imports["tests/page/test_a.py"] = "from cnninspect.metrics.limits import x"
+    chosen = chosen_for(reach, f"{path}:f:1", is_told=True, seconds=5.2)
+    assert chosen[0].name.endswith("far")
     moved = chosen_for(reach, f"{path}:g:1", is_told=True, seconds=50)
     assert [test.name.partition("::")[2] for test in moved] == ["near", "alike", "inside"]
 
