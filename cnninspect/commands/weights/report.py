@@ -72,10 +72,11 @@ class Reuse:
     mean_weight: float
     """Mean of the absolute weights on them."""
     relative: float
-    """The same as a share of the largest in the block, 0 to 1: what the heat map shows."""
+    """The same as a share of the largest in the block, 0 to 1."""
     of_layer: float
-    """The same as a share of the largest that this layer has.  Layers that read more begin with
-    smaller weights, so that only this tells which of its sources a layer prefers."""
+    """The same as a share of the largest that this layer has, as the heat map shows it.  Layers
+    that read more begin with smaller weights, so that only this tells which of its sources a layer
+    prefers."""
 
 
 @dataclass(frozen=True, slots=True)

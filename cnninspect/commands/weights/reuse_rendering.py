@@ -114,7 +114,7 @@ def picture(report: FeatureReuse, format: str) -> bytes:  # noqa: A002
         axis.set_axis_off()
     if image is not None:
         bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, aspect=30)
-        bar.set_label("mean |weight|, share of the block's largest")
+        bar.set_label("mean |weight|, share of the layer's largest")
     left_out = len(report.blocks) - len(drawn)
     title = f"{report.model.name}: what layers read of those before them"
     title += f" · {plural(left_out, 'block')} left out" if left_out else ""
@@ -128,7 +128,7 @@ def _draw(axis: Any, block: ReuseBlock) -> Any:
     grid = [[math.nan] * len(block.layers) for _ in block.sources]
     for column, layer in enumerate(block.layers):
         for reuse in layer.reuses:
-            grid[place[reuse.source]][column] = reuse.relative
+            grid[place[reuse.source]][column] = reuse.of_layer
     image = axis.imshow(grid, cmap=RAMP, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     axis.grid(False)
     every = -(-len(block.sources) // 12)
