@@ -10,6 +10,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
+import logging
 import os
 import stat
 import tempfile
@@ -117,7 +118,10 @@ def _connected(address: str) -> Any:
         raise MissingLibrary("distributed", "cluster", "--cluster") from problem
     try:
         if address == LOCAL:
-            here = LocalCluster(threads_per_worker=1, dashboard_address=None)
+            # Workers that are slow to leave are of no interest to anybody.
+            here = LocalCluster(
+                threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+            )
             return _Owning(Client(here), here)
         if address.endswith(".json"):
             address = _address_in(address)
