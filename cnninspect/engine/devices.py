@@ -13,7 +13,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -288,7 +288,7 @@ def pretended(devices: Devices) -> Iterator[None]:
         return
     thread = threading.get_ident()
     outer = _pretending.get(thread)
-    with _lock:
+    with _lock, UNSKIPPED:
         if not _pretending:
             _replace_functions()
         _pretending[thread] = devices
@@ -305,9 +305,14 @@ def keep_answers(ledger: Ledger) -> None:
     ledger.undo(lambda: _go_back(thread, outer))
 
 
+UNSKIPPED = nullcontext()
+"""After a lock in one `with`: an interrupt at the end of the block may skip the last way out, which
+is this one's, and never the lock's."""
+
+
 def _go_back(thread: int, outer: Devices | None) -> None:
     """Let a thread have the answers that it had; doing so twice does no harm."""
-    with _lock:
+    with _lock, UNSKIPPED:
         if outer is None:
             _pretending.pop(thread, None)
         else:

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
@@ -75,7 +75,7 @@ class _Guards:
 
     def enter(self, thread: int, refusals: Refusals) -> Refusals | None:
         """Keep a thread from the network; returns what kept it from there before."""
-        with self.lock:
+        with self.lock, nullcontext():  # whose way out an interrupt may skip, not the lock's
             if not self.by_thread:
                 self._patch()
             outer = self.by_thread.get(thread)
@@ -84,7 +84,7 @@ class _Guards:
 
     def leave(self, thread: int, outer: Refusals | None) -> None:
         """Let a thread go, or leave it to what kept it from the network before."""
-        with self.lock:
+        with self.lock, nullcontext():  # whose way out an interrupt may skip, not the lock's
             if outer is not None:
                 self.by_thread[thread] = outer
                 return

@@ -22,10 +22,12 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import machine
 from libraries import LIBRARIES, _pytorchcv
-from tables import table
+from tables import insert, table
 
 SECONDS = 90
 MOST_PARAMETERS, MOST_MACS = 200_000_000, 20_000_000_000
@@ -41,11 +43,15 @@ COMPLETED: dict[str, dict[str, Any]] = {
     "deepseek_v2": {"num_experts_per_tok": 6},
     "edgetam": {"vision_config.backbone_config.architecture": "repvit_m1"},
     "edgetam_vision_model": {"backbone_config.architecture": "repvit_m1"},
+    "blt": {"use_cache": False},
+    "glm4v": {"text_config.head_dim": 64},
     "glm4v_text": {"head_dim": 64},
+    "glmga": {"text_config.head_dim": 64},
     "hunyuan_v1_dense": {"head_dim": 128},
     "hunyuan_v1_moe": {"head_dim": 128},
     "lw_detr": {"projector_scale_factors": [1.0]},
     "ministral": {"head_dim": 128},
+    "step3p7": {"text_config.sliding_window": 512},
 }
 """What the default configuration leaves open of kinds that transformers itself then cannot build
 or run, and what is set here."""
@@ -309,9 +315,17 @@ HEADER = [
 
 def report(repeats: int, progress: Callable[[str], None]) -> str:
     """Markdown: how the networks of each library trace, and whether the counts agree."""
-    rows, missing, every = [], [], []
+    seen = {}
     for library, found in libraries(SHARES):
         progress(library)
+        seen[library] = found
+    return tables_of(seen)
+
+
+def tables_of(seen: dict[str, list[dict[str, Any]] | None]) -> str:
+    """The table by library, and under it what is to be named, from what became of each network."""
+    rows, missing, every = [], [], []
+    for library, found in seen.items():
         if found is None:
             missing.append(library)
         else:
@@ -324,13 +338,34 @@ def report(repeats: int, progress: Callable[[str], None]) -> str:
     return text + (f"\n\nNot installed: {', '.join(missing)}." if missing else "")
 
 
+def printed(paths: list[str]) -> dict[str, list[dict[str, Any]] | None]:
+    """What became of each network by files that this program printed; a later line replaces one."""
+    known: dict[str, dict[str, Any]] = {}
+    for path in paths:
+        for line in Path(path).read_text().splitlines():
+            found = json.loads(line)
+            if "network" in found:
+                known[found["network"]] = found
+    seen: dict[str, list[dict[str, Any]] | None] = {}
+    for library in ("transformers", *LIBRARIES, "pytorchcv"):
+        own = [found for name, found in known.items() if name.startswith(f"{library}: ")]
+        seen[library] = own or None
+    return seen
+
+
 def main() -> None:
     """Try networks, or print what became of a sample."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--try", action="store_true", dest="tries", help="those named on stdin")
     parser.add_argument("--share", type=float, default=1.0, help="of each library")
     parser.add_argument("--library", action="append", help="all by default")
+    parser.add_argument("--write", nargs="+", help="the table of what was printed into such files")
     options = parser.parse_args()
+    if options.write:
+        page = Path(__file__).parents[2] / "docs" / "benchmark.md"
+        text = f"{tables_of(printed(options.write))}\n\n{machine.describe()}"
+        page.write_text(insert(page.read_text(), "any_network", text))
+        return
     if options.tries:
         try_all()
         return

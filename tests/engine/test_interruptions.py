@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import sys
 import threading
@@ -51,12 +52,16 @@ def state_of(module: Counts) -> Any:
     )
 
 
-def lines_run(ask: Callable[[nn.Module], Any], module: nn.Module, at: int) -> int:
-    """Lines of the package that are run; at line number `at`, Ctrl-C comes."""
+def lines_run(
+    ask: Callable[[nn.Module], Any], module: nn.Module, at: int, functions: tuple[str, ...] = ()
+) -> int:
+    """Lines of the package, or of some of its functions, that are run; at number `at`, Ctrl-C."""
     count = 0
 
     def enter(frame: Any, _: str, __: Any) -> Any:
-        return line if "/cnninspect/" in frame.f_code.co_filename else None
+        code = frame.f_code
+        is_ours = "/cnninspect/" in code.co_filename
+        return line if is_ours and (not functions or code.co_name in functions) else None
 
     def line(_: Any, event: str, __: Any) -> Any:
         nonlocal count
@@ -91,6 +96,23 @@ def test_an_interruption_leaves_everything_as_it_was(
         module = Counts().train()
         before = state_of(module)
         lines_run(ask, module, at=at)
+        assert state_of(module) == before, at
+        assert process_state() == around, at
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interruption_leaves_no_lock_held() -> None:
+    """Else whoever wants it next would wait for ever; the end of a `with` is a line as well."""
+    locking = ("pretended", "_go_back", "keep_answers", "close", "__exit__")
+    ask = ASK["memory"]
+    total = lines_run(ask, Counts(), at=-1, functions=locking)
+    around = process_state()
+    for at in range(1, total):
+        module = Counts().train()
+        before = state_of(module)
+        faulthandler.dump_traceback_later(60, exit=True)
+        lines_run(ask, module, at=at, functions=locking)
+        faulthandler.cancel_dump_traceback_later()
         assert state_of(module) == before, at
         assert process_state() == around, at
 
