@@ -92,6 +92,10 @@ def networks(library: str, share: float) -> list[str]:
 # --- in the process that tries them ---
 
 
+class NobodyCan(Exception):
+    """There is nothing to call with tensors."""
+
+
 def tried(name: str) -> dict[str, Any]:
     """What became of one network: how it was traced, and both counts."""
     import torch
@@ -103,13 +107,17 @@ def tried(name: str) -> dict[str, Any]:
     found: dict[str, Any] = {"network": name}
     try:
         model, inputs, kwargs = made(name)
+    except NobodyCan as problem:
+        return found | {"outcome": "not built", "why": str(problem)}
     except Exception as problem:  # the library's own, or this table's
         return found | {"outcome": "not built", "why": f"{type(problem).__name__}: {problem}"[:300]}
     try:
         trace = cnninspect.trace(model, inputs, kwargs=kwargs)
         summary = cnninspect.summarize(trace)
     except CnnInspectError as problem:
-        own = refusal_of_library(model) if isinstance(model, str) else ""
+        own = (
+            refusal_of_library(model) if isinstance(model, str) else failure(model, inputs, kwargs)
+        )
         if own:
             return found | {"outcome": "not built", "why": own}
         return found | {"outcome": "refused", "why": str(problem)[:500]}
@@ -187,7 +195,7 @@ def configured(kind: str) -> str:
     from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
     if kind in BEYOND:
-        raise ValueError(BEYOND[kind])
+        raise NobodyCan(BEYOND[kind])
     settings = COMPLETED.get(kind, {})
     config = transformers.CONFIG_MAPPING[kind](
         **{name: value for name, value in settings.items() if "." not in name}
@@ -223,8 +231,23 @@ def refusal_of_library(reference: str) -> str:
         with torch.device("meta"):
             getattr(kind, "_from_config", kind)(config)
     except Exception as problem:  # whatever a constructor raises
-        return f"{type(problem).__name__}: {problem}".strip().partition("\n")[0][:200]
+        return in_a_line(problem)
     return ""
+
+
+def failure(model: Any, inputs: Any, kwargs: Any) -> str:
+    """Why PyTorch by itself does not run a network with these inputs; empty if it does."""
+    try:
+        counted(model, inputs, kwargs)
+    except Exception as problem:  # whatever it raises
+        return in_a_line(problem)
+    return ""
+
+
+def in_a_line(problem: Exception) -> str:
+    """The kind of an error and its first words."""
+    words = next((line.strip() for line in str(problem).splitlines() if line.strip()), "")
+    return f"{type(problem).__name__}: {words}"[:200]
 
 
 def shrink(config: Any, most: int = 4) -> None:
