@@ -29,6 +29,8 @@ SUFFIXES = (".yaml", ".yml", ".json", ".toml")
 MOST_BYTES = 8 * 2**20
 """Configurations are small; a larger file is something else."""
 
+MOST_YAML = 2**20
+"""Characters, of which its parser takes some 100,000 in a second."""
 MOST_VALUES = 1_000_000
 
 
@@ -96,6 +98,8 @@ def _yaml(text: str) -> Any:
         yaml = import_module("yaml")
     except ImportError as problem:
         raise MissingLibrary("pyyaml", "yaml", "a configuration in YAML") from problem
+    if len(text) > MOST_YAML:
+        raise ValueError(f"it has more than the {MOST_YAML:,} characters of YAML that are read")
     return yaml.safe_load(text)
 
 

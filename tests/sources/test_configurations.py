@@ -312,3 +312,13 @@ def test_a_model_of_transformers_by_its_class_and_configuration(tmp_path):
         "transformers:BertModel@config=config.json", {"input_ids": (1, 4)}
     )
     assert report.totals.macs == 4 * (4 * 16 * 16 + 2 * 4 * 16 + 2 * 16 * 32) + 16 * 16
+
+
+def test_a_large_file_of_yaml_is_refused_before_it_is_parsed(tmp_path):
+    pytest.importorskip("yaml")
+    from cnninspect.sources.config_objects import read_configuration
+
+    path = tmp_path / "c.yaml"
+    path.write_text("#" * (2**20 + 1))
+    with pytest.raises(FileUnreadable, match="characters of YAML"):
+        read_configuration(str(path))

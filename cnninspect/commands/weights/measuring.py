@@ -198,7 +198,7 @@ def _stored_of(table: dict[str, Tensor]) -> list[Stored]:
     return [
         Stored(name, tuple(t.shape), str(t.dtype).removeprefix("torch."), rows_of(t))
         for name, t in table.items()
-        if t.dtype.is_floating_point
+        if t.dtype.is_floating_point and not t.is_meta  # which has no numbers
     ]
 
 

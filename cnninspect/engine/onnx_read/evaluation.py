@@ -270,6 +270,8 @@ def _tile(node: KnownNode, arrays: list[Array]) -> Sequence[Array]:
 
 def _range(_: KnownNode, arrays: list[Array]) -> Sequence[Array]:
     start, limit, delta = (array.reshape(-1)[0] for array in arrays)
+    if abs(float(limit) - float(start)) > MOST_COUNTED * abs(float(delta)):
+        return ()
     return (np.arange(start, limit, delta, dtype=arrays[0].dtype),)
 
 
@@ -286,6 +288,8 @@ def _where(_: KnownNode, arrays: list[Array]) -> Sequence[Array]:
     return (np.where(*arrays),)
 
 
+MOST_COUNTED = 2**20
+"""Numbers of a range that are written out; of a longer one only the length is known."""
 OPEN = frozenset(("NonZero", "Compress", "Range"))
 """What gives as many elements as its values tell, which the inputs bound."""
 COMPUTED: dict[str, Compute] = {

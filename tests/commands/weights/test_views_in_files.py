@@ -24,6 +24,12 @@ def test_tied_and_small_expanded_tensors_are_looked_at(tmp_path):
     assert [each.elements for each in found.tensors] == [4096, 4096, 64]
 
 
+def test_tensors_without_numbers_are_passed_over(tmp_path):
+    path = tmp_path / "w.pth"
+    torch.save({"a": torch.zeros(3, device="meta"), "b": torch.ones(2)}, path)
+    assert [each.name for each in cnninspect.weights(path).files[0].tensors] == ["b"]
+
+
 def test_long_rows_are_looked_at_in_parts(tmp_path, monkeypatch):
     path, values = tmp_path / "w.pth", torch.randn(3, 100)
     torch.save({"w": values}, path)
