@@ -2,7 +2,7 @@
 
 Each is traced with the inputs that its kind takes; where it is small, it is also run for real under
 PyTorch's `FlopCounterMode`, and the two counts are compared.  Libraries that are not installed are
-left out, and the table says so.  `python any_network.py --share 0.3` prints what became of each
+left out, and the text under the table says so.  `python any_network.py --share 0.3` prints what became of each
 network of a sample, as JSON, one a line.
 """
 
@@ -358,7 +358,7 @@ def tables_of(seen: dict[str, list[dict[str, Any]] | None]) -> str:
     for outcome, title in LISTED.items():
         named = [f"`{e['network']}` ({e['why'][:160]})" for e in every if e["outcome"] == outcome]
         text += f"\n\n{title}: {'; '.join(named)}." if named else ""
-    return text + (f"\n\nNot installed: {', '.join(missing)}." if missing else "")
+    return text + (f"\n\nNot tried this time: {', '.join(missing)}." if missing else "")
 
 
 def printed(paths: list[str]) -> dict[str, list[dict[str, Any]] | None]:

@@ -66,6 +66,7 @@ MORE: dict[str, Ask] = {
     "scale": lambda module, _: cnninspect.scale(module, over="batch", sizes=(1, 2)),
     "gradient_paths": lambda module, _: cnninspect.gradient_paths(module, (X,)),
     "activations": lambda module, _: cnninspect.activations(module, (X,)),
+    "feature_reuse": lambda module, _: cnninspect.feature_reuse(module, (X,)),
     "graph": lambda module, _: cnninspect.graph(module, (X,)),
     "lint": lambda module, _: cnninspect.lint(module, (X,)),
     "report": lambda module, _: cnninspect.report(module, (X,), parts=["memory"]),
