@@ -2,8 +2,8 @@
 
 Each is traced with the inputs that its kind takes; where it is small, it is also run for real under
 PyTorch's `FlopCounterMode`, and the two counts are compared.  Libraries that are not installed are
-left out, and the text under the table says so.  `python any_network.py --share 0.3` prints what became of each
-network of a sample, as JSON, one a line.
+left out, and the text under the table says so.  `python any_network.py --share 0.3` prints what
+became of each network of a sample, as JSON, one a line; `--write` makes the table of that.
 """
 
 from __future__ import annotations
