@@ -152,23 +152,23 @@ def reached(folder: Path, cache: Path, tests: Sequence[str] | None) -> tuple[set
         file.write_bytes(statements.instrument(file.read_bytes(), path))
     (copy / "sitecustomize.py").write_text(STARTUP)
     reach = ReachMap(cache / "reach")
-    for test_file in sorted((ROOT / "tests").rglob("test_*.py")):
-        inside = test_file.relative_to(ROOT / "tests")
+    for test_file in sorted((copy / "tests").rglob("test_*.py")):
+        inside = test_file.relative_to(copy / "tests")
         if inside.parts[0] in TOO_FAR:
             continue
         if tests and not {str(inside.parent), str(inside)} & set(tests):
             continue
-        place = reach.file_of(test_file, ROOT)
+        place = reach.file_of(test_file, copy)
         if not place.exists():
-            print(f"… {test_file.relative_to(ROOT)}", file=sys.stderr, flush=True)
-            name = str(test_file.relative_to(ROOT))
+            print(f"… {test_file.relative_to(copy)}", file=sys.stderr, flush=True)
+            name = str(test_file.relative_to(copy))
             tell = partial(_tell, name, place, reach, statements.keys)
             if in_fork(copy, tell, limit=3600) not in (0, 1):
                 output = Path(f"{copy}.out").read_text(errors="replace")
                 print("\n".join(output.splitlines()[-20:]), file=sys.stderr, flush=True)
         if place.exists():
             reach.read(place)
-            reach.imports[str(test_file.relative_to(ROOT))] = test_file.read_text()
+            reach.imports[str(test_file.relative_to(copy))] = test_file.read_text()
     return set(statements.keys), reach
 
 
