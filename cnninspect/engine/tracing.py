@@ -276,7 +276,8 @@ class Run:
         )
         trace = self._trace(given, Abstraction(self.recorder), how, computes=False)
         if self.recorder.refused is not None:  # the network caught it, and went some other way
-            raise self.recorder.refused
+            # Its frames, and those that called them, would keep fake tensors.
+            raise self.recorder.refused.with_traceback(None)
         return trace
 
     def really(self, how: HowTraced) -> Trace:

@@ -259,7 +259,7 @@ class Step:
                 )
                 self.recorder.note_breaks()
             if not computes and self.recorder.refused is not None:
-                raise self.recorder.refused
+                raise self.recorder.refused.with_traceback(None)
             self.liveness.note_calls(len(self.recorder.calls))
             left_bytes = self.liveness.alive_bytes
         trained = [t for t in self.structure.tensors if t.grad is not None]

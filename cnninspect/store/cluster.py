@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import socket
 import stat
 import tempfile
 from collections.abc import Generator, Iterable, Sequence
@@ -39,6 +40,9 @@ ADDRESS = "DASK_SCHEDULER_ADDRESS"
 """The setting of the environment that names a scheduler, as for Dask itself."""
 LOCAL, HERE = "local", "here"
 """Names for a cluster on this machine, and for no cluster, whatever the environment says."""
+SCHEMES = ("tcp", "tls", "ws", "wss")
+PORT = 8786
+"""Where a scheduler listens that was told nothing else."""
 PATIENCE = 10
 """Seconds in which a scheduler and a first worker have to answer."""
 POINTS = 8
@@ -125,6 +129,7 @@ def _connected(address: str) -> Any:
             return _Owning(Client(here), here)
         if address.endswith(".json"):
             address = _address_in(address)
+        _look_for(address)
         client = Client(address, timeout=PATIENCE)
     except CnnInspectError:
         raise
@@ -139,6 +144,27 @@ def _connected(address: str) -> Any:
         client.close()
         raise ClusterSilent(address, "its scheduler has no workers") from problem
     return client
+
+
+def _look_for(address: str) -> None:
+    """See that something listens there, before there is a client.
+
+    One that fails as it connects is left in part, and waits for a lock for ever if Python finds it
+    while another is made.
+
+    Raises:
+        ValueError: it is no address of a scheduler.
+        OSError: nothing listens there.
+    """
+    from distributed.comm.addressing import parse_address, parse_host_port
+
+    scheme, place = parse_address(address)
+    if scheme not in SCHEMES:
+        raise ValueError(f"{scheme}:// is none of {', '.join(SCHEMES)}")
+    host, port = parse_host_port(place, PORT)
+    if not host:
+        raise ValueError("it names no host")
+    socket.create_connection((host, port), timeout=PATIENCE).close()
 
 
 def _address_in(path: str) -> str:

@@ -30,7 +30,7 @@ def clock(monkeypatch):
         spread = Spread(median, 0.9 * median, 1.05 * median, 0.9 * median, 7, 7)
         return Timed(spread=spread, threads=settings.threads or 1)
 
-    monkeypatch.setattr("cnninspect.sources.open.timed", timed)
+    monkeypatch.setattr("cnninspect.store.measuring.timed", timed)
     return asked
 
 
@@ -109,7 +109,7 @@ def test_one_that_cannot_be_timed_fails_the_gate(tmp_path, monkeypatch):
     def timed(*_, **__):
         raise BadOption("--device", "x", "another")
 
-    monkeypatch.setattr("cnninspect.sources.open.timed", timed)
+    monkeypatch.setattr("cnninspect.store.measuring.timed", timed)
     with pytest.raises(BadOption):
         cnninspect.check("mlp", max_latency="1s")
 
