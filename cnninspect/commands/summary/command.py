@@ -76,16 +76,7 @@ def summary(
             show_default=False,
         ),
     ] = None,
-    columns: Annotated[
-        Optional[str],
-        typer.Option(
-            "--columns",
-            metavar="A,B,…",
-            help="Columns to show, in their order; a wrong name lists them all.",
-            rich_help_panel=options.COMMON,
-            show_default=False,
-        ),
-    ] = None,
+    columns: options.Columns = None,
     fold: Annotated[
         bool,
         typer.Option(
